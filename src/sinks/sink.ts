@@ -1,0 +1,13 @@
+import type { Compiled } from '../records.ts';
+
+/**
+ * Where compiled trajectories end up. Writing is idempotent: any message, any number of times, in any order, leaves the
+ * same rows.
+ */
+export interface Sink {
+  /** Also the name of its consumer group. */
+  readonly name: string;
+  /** Resolves when every row of the message is durable; rejects with a classified error. */
+  write(compiled: Compiled, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
