@@ -1,0 +1,131 @@
+/** The kinds of settings: how each is read from text, and what is allowed, in the words of an error message. */
+import { z } from 'zod';
+
+export interface Setting<T> {
+  schema: z.ZodType<T>;
+  fallback: T;
+  /** The default as it would be written, where that differs from the value. */
+  fallbackText?: string;
+  /** What a value may be, as it follows "must be". */
+  allowed: string;
+  sentence: string;
+  secret?: boolean;
+  /** A second, shorter flag. */
+  shortFlag?: string;
+}
+
+export const setting = <T>(s: Setting<T>): Setting<T> => s;
+
+const asNumber = z.union([z.number(), z.string().regex(/^-?\d+(\.\d+)?$/)]).transform(Number);
+
+export function whole(
+  fallback: number,
+  min: number,
+  sentence: string,
+  more: { max?: number; shortFlag?: string } = {},
+) {
+  const max = more.max ?? 1_000_000_000;
+  return setting({
+    schema: asNumber.pipe(z.int().min(min).max(max)),
+    fallback,
+    allowed: more.max === undefined ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`,
+    sentence,
+    ...(more.shortFlag === undefined ? {} : { shortFlag: more.shortFlag }),
+  });
+}
+
+export function text(fallback: string, sentence: string) {
+  return setting({ schema: z.string().min(1), fallback, allowed: 'text that is not empty', sentence });
+}
+
+export function optionalText(sentence: string, more: { secret?: boolean; allowed?: string; shortFlag?: string } = {}) {
+  const { allowed = 'text', ...rest } = more;
+  return setting<string | null>({
+    schema: z.string().min(1).nullable(),
+    fallback: null,
+    allowed,
+    sentence,
+    ...rest,
+  });
+}
+
+export function oneOf<const T extends string>(
+  values: readonly T[],
+  fallback: NoInfer<T>,
+  sentence: string,
+  more: { shortFlag?: string } = {},
+) {
+  return setting<T>({
+    schema: z.enum(values) as unknown as z.ZodType<T>,
+    fallback,
+    allowed: `one of ${values.join(', ')}`,
+    sentence,
+    ...more,
+  });
+}
+
+const durationUnits: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const durationPattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+
+/** Milliseconds of `90s`, `10m`, `500ms`, `7d`; null where the text is none. */
+export function durationMs(value: string): number | null {
+  const m = durationPattern.exec(value.trim());
+  return m === null ? null : Number(m[1]) * (durationUnits[m[2] ?? ''] ?? Number.NaN);
+}
+
+export function duration(fallback: string, sentence: string) {
+  return setting<number>({
+    schema: z.string().transform((value, context) => {
+      const ms = durationMs(value);
+      if (ms === null || ms < 1) context.addIssue({ code: 'custom', message: 'no duration' });
+      return ms ?? 0;
+    }),
+    fallback: durationMs(fallback) ?? 0,
+    fallbackText: fallback,
+    allowed: 'a duration such as 500ms, 90s, 10m, 24h or 7d',
+    sentence,
+  });
+}
+
+const sizeUnits: Record<string, number> = {
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+};
+const sizePattern = /^(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|KB|MB|GB)$/;
+
+function sizeBytes(value: string): number | null {
+  const m = sizePattern.exec(value.trim());
+  return m === null ? null : Math.floor(Number(m[1]) * (sizeUnits[m[2] ?? ''] ?? Number.NaN));
+}
+
+export function size(fallback: string, sentence: string) {
+  return setting<number>({
+    schema: z.string().transform((value, context) => {
+      const bytes = sizeBytes(value);
+      if (bytes === null || bytes < 1) context.addIssue({ code: 'custom', message: 'no size' });
+      return bytes ?? 0;
+    }),
+    fallback: sizeBytes(fallback) ?? 0,
+    fallbackText: fallback,
+    allowed: 'a size such as 512KiB, 16MiB or 1GB',
+    sentence,
+  });
+}
+
+/** A value that is a list or an object: YAML as it is, JSON text in the environment and on the command line. */
+export function structured<T>(schema: z.ZodType<T>, fallback: T, allowed: string, sentence: string) {
+  const fromText = z.string().transform((value, context): unknown => {
+    try {
+      return JSON.parse(value) as unknown;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'no JSON' });
+      return z.NEVER;
+    }
+  });
+  return setting<T>({ schema: z.union([schema, fromText.pipe(schema)]) as z.ZodType<T>, fallback, allowed, sentence });
+}
