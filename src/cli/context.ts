@@ -1,0 +1,26 @@
+/** What every command is handed: settings, a logger, where to write, and the two signals that stop it. */
+import type { Config, LoadedConfig } from '../config.ts';
+import type { ExitCode } from '../errors.ts';
+import type { Logger } from '../log.ts';
+
+export interface CommandContext {
+  config: Config;
+  loaded: LoadedConfig;
+  log: Logger;
+  /** Data as JSON on stdout. */
+  json: boolean;
+  /** A line of data on stdout. */
+  print: (line: string) => void;
+  /** A line for the person in front of it, on stderr. */
+  note: (line: string) => void;
+  /** Fires at the first SIGINT or SIGTERM: finish what is in work, then end. */
+  drain: AbortSignal;
+  /** Fires at the second: give up what is in work. */
+  abort: AbortSignal;
+}
+
+/** A command; resolves with its exit code. */
+export type Action<O, A extends string[]> = (context: CommandContext, options: O, ...args: A) => Promise<ExitCode>;
+
+/** Ties an action to the settings, the logger and the signals of this run. */
+export type Act = <O, A extends string[]>(action: Action<O, A>) => (...commanderArguments: unknown[]) => Promise<void>;

@@ -1,0 +1,113 @@
+/** The command line: its commands, the settings as flags, and how an error becomes a sentence and an exit code. */
+import { Command, CommanderError, Option } from 'commander';
+import { environmentName, flagName, loadConfig, type SettingName, settingNames, settings } from '../config.ts';
+import { type ExitCode, exitCodes, messageOf, OperatorError } from '../errors.ts';
+import { createLogger } from '../log.ts';
+import { defineConfig } from './config-print.ts';
+import type { Act, Action, CommandContext } from './context.ts';
+import { listenForStop } from './signals.ts';
+
+export interface Terminal {
+  env: Record<string, string | undefined>;
+  out: (text: string) => void;
+  err: (text: string) => void;
+  version: string;
+}
+
+/** Runs one command line, without the program's own name; resolves with the exit code. */
+export async function runCommandLine(args: string[], terminal: Terminal): Promise<ExitCode> {
+  const state: { exitCode: ExitCode } = { exitCode: exitCodes.ok };
+  const program = createProgram(terminal, state);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return state.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    terminal.err(`${explain(error)}\n`);
+    return error instanceof OperatorError ? error.exitCode : exitCodes.failed;
+  }
+}
+
+/** An operator's error is a sentence of its own; anything else is a fault of ours and shows where it happened. */
+function explain(error: unknown): string {
+  if (error instanceof OperatorError) return `error: ${error.message}`;
+  return `unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}`;
+}
+
+function createProgram(terminal: Terminal, state: { exitCode: ExitCode }): Command {
+  const program = new Command('trajectory-compiler')
+    .description(
+      'Turns the Postgres audit log of running agents into a verified long-context QA dataset, as it is written.',
+    )
+    .version(terminal.version)
+    .option('--config <file>', 'settings file (default: trajectory-compiler.yaml, where there is one)')
+    .option('--json', 'data as JSON on stdout')
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .showSuggestionAfterError()
+    .addHelpText('after', '\nSettings are flags of every command: `trajectory-compiler config print` lists them.');
+  for (const name of settingNames) program.addOption(settingOption(name));
+  const act = actWith(program, terminal, state);
+  for (const define of [defineConfig]) define(program, act);
+  return program;
+}
+
+/** Every setting is a flag; only those that have a short form stand in the help. */
+function settingOption(name: SettingName): Option {
+  const { sentence, shortFlag } = settings[name] as { sentence: string; shortFlag?: string };
+  const flags = shortFlag === undefined ? flagName(name) : `${shortFlag}, ${flagName(name)}`;
+  const option = new Option(`${flags} <value>`, `${sentence} [${name}, ${environmentName(name)}]`);
+  return shortFlag === undefined ? option.hideHelp() : option;
+}
+
+function actWith(program: Command, terminal: Terminal, state: { exitCode: ExitCode }): Act {
+  return <O, A extends string[]>(action: Action<O, A>) =>
+    async (...given: unknown[]) => {
+      // Commander hands over the arguments, then the options, then the command.
+      const args = given.slice(0, -2) as A;
+      const options = given.at(-2) as O;
+      const context = createContext(program, terminal);
+      try {
+        state.exitCode = await action(context.context, options, ...args);
+      } finally {
+        context.release();
+      }
+    };
+}
+
+function createContext(
+  program: Command,
+  { env, out, err }: Terminal,
+): { context: CommandContext; release: () => void } {
+  const given = program.opts<Record<string, unknown>>();
+  const loaded = loadConfig({
+    env,
+    flags: flagsOf(program),
+    ...(typeof given.config === 'string' ? { file: given.config } : {}),
+  });
+  const note = (line: string) => err(`${line}\n`);
+  for (const warning of loaded.warnings) note(`warning: ${warning}`);
+  const { drain, abort, release } = listenForStop(note);
+  const context: CommandContext = {
+    config: loaded.config,
+    loaded,
+    log: createLogger(loaded.config['log.level']),
+    json: given.json === true,
+    print: (line) => out(`${line}\n`),
+    note,
+    drain,
+    abort,
+  };
+  return { context, release };
+}
+
+function flagsOf(program: Command): Partial<Record<SettingName, string>> {
+  const flags: Partial<Record<SettingName, string>> = {};
+  for (const name of settingNames) {
+    const value = program.getOptionValue(attributeOf(name)) as string | undefined;
+    if (value !== undefined) flags[name] = value;
+  }
+  return flags;
+}
+
+const attributeOf = (name: SettingName): string => new Option(`${flagName(name)} <value>`).attributeName();

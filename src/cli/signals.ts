@@ -1,0 +1,27 @@
+/** The first SIGINT or SIGTERM drains, the second aborts, a third ends the process as if nobody listened. */
+export interface StopSignals {
+  drain: AbortSignal;
+  abort: AbortSignal;
+  release(): void;
+}
+
+export function listenForStop(note: (line: string) => void): StopSignals {
+  const drain = new AbortController();
+  const abort = new AbortController();
+  const onSignal = () => {
+    if (!drain.signal.aborted) {
+      note('stopping: what is in work is finished first; again to give it up (nothing is lost either way)');
+      drain.abort();
+    } else {
+      release();
+      abort.abort();
+    }
+  };
+  const release = () => {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return { drain: drain.signal, abort: abort.signal, release };
+}

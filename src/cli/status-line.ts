@@ -1,0 +1,28 @@
+/** One calm line that says how things stand: rewritten in place on a terminal, now and then a plain line elsewhere. */
+const plainEveryMs = 30_000;
+const liveEveryMs = 250;
+
+export interface StatusLine {
+  /** Ends the line; what is written next stands on a line of its own. */
+  stop(): void;
+}
+
+/** Shows `text()` on stderr until stopped. */
+export function showStatus(text: () => string, stream: NodeJS.WriteStream = process.stderr): StatusLine {
+  const live = stream.isTTY === true;
+  const draw = () => {
+    if (!live) stream.write(`${text()}\n`);
+    else stream.write(`\r\u001b[2K${text().slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`);
+  };
+  const timer = setInterval(draw, live ? liveEveryMs : plainEveryMs);
+  timer.unref();
+  return {
+    stop() {
+      clearInterval(timer);
+      if (live) {
+        draw();
+        stream.write('\n');
+      }
+    },
+  };
+}

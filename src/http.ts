@@ -1,0 +1,48 @@
+/** /metrics, /healthz and /readyz, for Prometheus and for whoever keeps the process running. */
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
+import { Hono } from 'hono';
+import type { Registry } from 'prom-client';
+import { exitCodes, messageOf, stop } from './errors.ts';
+
+export interface HttpOptions {
+  host: string;
+  /** 0 lets the system choose. */
+  port: number;
+  registry: Registry;
+  /** Null when everything that is needed works; else what does not, in a sentence. */
+  notReady: () => string | null;
+}
+
+export interface HttpServer {
+  url: string;
+  close(): Promise<void>;
+}
+
+/** @throws OperatorError `port_unusable` where the address is taken or not ours. */
+export async function serveHttp({ host, port, registry, notReady }: HttpOptions): Promise<HttpServer> {
+  const app = new Hono();
+  app.get('/metrics', async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }));
+  app.get('/healthz', (c) => c.text('ok\n'));
+  app.get('/readyz', (c) => {
+    const reason = notReady();
+    return reason === null ? c.text('ok\n') : c.text(`${reason}\n`, 503);
+  });
+  return await new Promise((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, hostname: host, port }, (info: AddressInfo) => {
+      resolve({
+        url: `http://${host}:${info.port}`,
+        close: () => new Promise<void>((done) => server.close(() => done())),
+      });
+    });
+    server.once('error', (error) =>
+      reject(
+        stop(
+          'port_unusable',
+          `can't listen on ${host}:${port}: ${messageOf(error)}: set metrics.port to another port, or to 0 for none`,
+          { exitCode: exitCodes.configuration, cause: error },
+        ),
+      ),
+    );
+  });
+}

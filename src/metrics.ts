@@ -1,0 +1,142 @@
+/**
+ * Every metric's name, labels and help, and the wrappers that feed them by observing a stage from outside. No label has
+ * an unbounded number of values: never a session, a pair, a file.
+ */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Compiled, ModelCall } from './records.ts';
+import type { Sink } from './sinks/sink.ts';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+export function createMetrics(version: string) {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter<L>({ name, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge<L>({ name, help, labelNames, registers });
+  const histogram = <L extends string>(name: string, help: string, buckets: number[], labelNames: readonly L[] = []) =>
+    new Histogram<L>({ name, help, labelNames, buckets, registers });
+  const metrics = {
+    registry,
+    buildInfo: gauge('tc_build_info', 'Version that runs; always 1.', ['version']),
+
+    rows: counter('tc_source_rows_total', 'Audit-log rows stored in the journal.'),
+    rowsSkipped: counter('tc_source_rows_skipped_total', 'Audit-log rows that were not carried on.', ['reason']),
+    reconnects: gauge('tc_source_reconnects', 'Times the replication connection was made again since the start.'),
+    connected: gauge('tc_source_connected', '1 while the replication connection stands.'),
+    watermarkDelay: gauge(
+      'tc_watermark_delay_seconds',
+      'How far the watermark is behind the clock: how late an ended session is noticed.',
+    ),
+    slotLag: gauge('tc_slot_lag_bytes', 'WAL between what is confirmed and the end of the WAL.'),
+    slotRetained: gauge('tc_slot_retained_bytes', 'WAL that the server keeps for the slot.'),
+
+    openParts: gauge('tc_sessions_open', 'Parts of sessions that are open.'),
+    closes: counter('tc_parts_closed_total', 'Parts sealed, by what closed them.', ['reason']),
+    released: counter('tc_parts_released_total', 'Parts let go without becoming a trajectory.', ['reason']),
+    journalCommit: histogram(
+      'tc_journal_commit_seconds',
+      'Duration of one durable transaction of the journal.',
+      [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+    ),
+    outboxDepth: gauge('tc_outbox_depth', 'Sealed trajectories that are not yet on the topic.'),
+    topicDepth: gauge('tc_topic_depth', 'Messages a group has not finished.', ['topic', 'group']),
+    topicAge: gauge('tc_topic_oldest_seconds', 'Age of the oldest message a group has not finished; 0 for none.', [
+      'topic',
+      'group',
+    ]),
+    deadLetters: gauge('tc_dead_letters', 'Messages parked for a person to look at.', ['topic', 'group']),
+
+    trajectories: counter('tc_trajectories_compiled_total', 'Trajectories compiled, by what came of them.', [
+      'outcome',
+    ]),
+    segments: counter('tc_segments_total', 'Segments compiled, by what came of them.', ['outcome', 'reason']),
+    pairs: counter('tc_pairs_total', 'Pairs proposed, by outcome and type.', ['outcome', 'qa_type']),
+    rejections: counter('tc_pair_rejections_total', 'Pairs refused by a gate.', ['reason']),
+    compileDuration: histogram(
+      'tc_compile_duration_seconds',
+      'From taking a trajectory to having compiled it.',
+      [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
+    ),
+
+    modelCalls: counter('tc_llm_requests_total', 'Model calls, by what came of them.', ['model', 'stage', 'outcome']),
+    modelTokens: counter('tc_llm_tokens_total', 'Tokens by kind; cached ones are not counted as input.', [
+      'model',
+      'type',
+    ]),
+    modelCost: counter('tc_llm_cost_usd_total', 'Cost of model calls whose price is known.', [
+      'model',
+      'stage',
+      'tier',
+    ]),
+    modelCostUnknown: counter('tc_llm_cost_unknown_total', 'Answered model calls whose price is not known.', ['model']),
+    modelDuration: histogram(
+      'tc_llm_request_duration_seconds',
+      'Duration of model calls.',
+      [0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120],
+      ['model', 'stage'],
+    ),
+
+    sinkWrites: counter('tc_sink_writes_total', 'Messages written to a sink.', ['sink', 'outcome']),
+  };
+  metrics.buildInfo.set({ version }, 1);
+  return metrics;
+}
+
+type CompileTrajectory<T> = (trajectory: T, signal: AbortSignal) => Promise<Compiled>;
+
+/** Counts what one compiled trajectory brought. */
+export function observeCompile<T>(compile: CompileTrajectory<T>, metrics: Metrics): CompileTrajectory<T> {
+  return async (trajectory, signal) => {
+    const stopTimer = metrics.compileDuration.startTimer();
+    const compiled = await compile(trajectory, signal);
+    stopTimer();
+    count(compiled, metrics);
+    return compiled;
+  };
+}
+
+function count(compiled: Compiled, metrics: Metrics): void {
+  metrics.trajectories.inc({ outcome: compiled.pairs.length > 0 ? 'pairs' : 'no_pairs' });
+  for (const { outcome, reason } of compiled.segments) metrics.segments.inc({ outcome, reason: reason ?? '' });
+  for (const pair of compiled.pairs) metrics.pairs.inc({ outcome: pair.verification.status, qa_type: pair.qaType });
+  for (const { reason } of compiled.rejected) {
+    metrics.pairs.inc({ outcome: 'rejected', qa_type: '' });
+    metrics.rejections.inc({ reason });
+  }
+  for (const call of compiled.calls) countCall(call, metrics);
+}
+
+function countCall(call: ModelCall, metrics: Metrics): void {
+  const model = call.model ?? call.requestedModel;
+  const { stage, outcome } = call;
+  metrics.modelCalls.inc({ model, stage, outcome });
+  // An answer from the call store was paid for, and counted, when it was given.
+  if (outcome === 'reused') return;
+  metrics.modelDuration.observe({ model, stage }, call.durationMs / 1000);
+  const cached = call.cachedTokens ?? 0;
+  metrics.modelTokens.inc({ model, type: 'input' }, Math.max(0, (call.promptTokens ?? 0) - cached));
+  metrics.modelTokens.inc({ model, type: 'cached' }, cached);
+  metrics.modelTokens.inc({ model, type: 'output' }, call.outputTokens ?? 0);
+  metrics.modelTokens.inc({ model, type: 'thinking' }, call.thinkingTokens ?? 0);
+  if (call.costUsd !== null) metrics.modelCost.inc({ model, stage, tier: call.serviceTier }, call.costUsd);
+  else if (call.model !== null) metrics.modelCostUnknown.inc({ model });
+}
+
+/** Counts a sink's writes. */
+export function observeSink(sink: Sink, metrics: Metrics): Sink {
+  return {
+    name: sink.name,
+    close: () => sink.close(),
+    async write(compiled, signal) {
+      try {
+        await sink.write(compiled, signal);
+        metrics.sinkWrites.inc({ sink: sink.name, outcome: 'ok' });
+      } catch (error) {
+        metrics.sinkWrites.inc({ sink: sink.name, outcome: 'error' });
+        throw error;
+      }
+    },
+  };
+}
