@@ -1,0 +1,12 @@
+import { z } from 'zod';
+import { jsonCodec } from '../../src/topic/codec.ts';
+import { openMemoryTopic } from '../support/memory-topic.ts';
+import { topicContract } from './contract.ts';
+
+const codec = jsonCodec(z.object({ spec: z.literal('parcel/1'), n: z.int() }), 'parcel/1');
+
+topicContract('the topic in memory', async () => ({
+  durable: false,
+  open: async () => openMemoryTopic({ name: 'parcels', codec, maxAttempts: 3 }),
+  dispose: async () => {},
+}));
