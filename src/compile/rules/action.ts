@@ -1,0 +1,120 @@
+/** What a call did, in a sentence, with the values that the sentence rests on. */
+import type { Call } from './call.ts';
+import { type Support, support } from './candidate.ts';
+import type { Leaf } from './flatten.ts';
+import { firstSentence } from './readings.ts';
+import { fold, shortened } from './text.ts';
+import { passive, spellKey, splitName } from './words.ts';
+
+export interface Described {
+  /** Without a capital and a full stop: "the VPN was disconnected". */
+  sentence: string;
+  support: Support;
+  /** What stands in the turn and makes the sentence this action's. */
+  literal: string;
+}
+
+const pathKey = /^(path|file|file_?path|file_?name)$/i;
+const oldKey = /^(old_?(str|text|string)|search|find|before)$/i;
+const newKey = /^(new_?(str|text|string)|replace(ment)?|after)$/i;
+
+/** Null where neither the tool's name nor its arguments say what was done. */
+export function describe(call: Call): Described | null {
+  return describeCommand(call) ?? describeEdit(call) ?? describeTool(call);
+}
+
+function describeCommand(call: Call): Described | null {
+  const line =
+    call.command ?? call.args.find((leaf) => leaf.key === 'action' && leaf.value.startsWith(call.tool))?.value;
+  const leaf = call.args.find((one) => one.value === line);
+  if (line === undefined || leaf === undefined) return null;
+  const shown = firstLine(line);
+  if (shown.length < 8) return null;
+  const more = fold(line).length > shown.length ? ' …' : '';
+  return {
+    sentence: `\`${shown}${more}\` was run`,
+    support: support(call, 'arguments', leaf.path, shown, leaf.key),
+    literal: shown,
+  };
+}
+
+function firstLine(text: string): string {
+  const line = text.split('\n').find((one) => one.trim().length >= 8) ?? text;
+  const whole = line.trim();
+  if (whole.length <= 140) return whole;
+  const cut = whole.lastIndexOf(' ', 140);
+  return whole.slice(0, cut > 60 ? cut : 140).trim();
+}
+
+export function fileOf(call: Call): string | null {
+  const path = call.args.find((leaf) => pathKey.test(leaf.key))?.value;
+  return path === undefined ? null : baseName(path);
+}
+
+export function baseName(path: string): string {
+  return path.split('/').at(-1) ?? path;
+}
+
+export function editedText(call: Call): { old: Leaf | null; next: Leaf | null } {
+  return {
+    old: call.args.find((leaf) => oldKey.test(leaf.key)) ?? null,
+    next: call.args.find((leaf) => newKey.test(leaf.key)) ?? null,
+  };
+}
+
+function describeEdit(call: Call): Described | null {
+  const file = fileOf(call);
+  const { old, next } = editedText(call);
+  if (file === null || old === null || next === null) return null;
+  const [was, is] = firstDifference(old.value, next.value);
+  if (is.length < 4) return null;
+  const sentence = was === '' ? `\`${is}\` was added to ${file}` : `in ${file}, \`${was}\` was replaced by \`${is}\``;
+  return { sentence, support: support(call, 'arguments', next.path, is, next.key), literal: is };
+}
+
+/** The first line that differs, before and after. */
+function firstDifference(old: string, next: string): [string, string] {
+  const before = old.split('\n').map((line) => line.trim());
+  const after = next.split('\n').map((line) => line.trim());
+  const isNew = after.find((line) => line !== '' && !before.includes(line)) ?? '';
+  const gone = before.find((line) => line !== '' && !after.includes(line)) ?? '';
+  return [gone.length <= 120 ? gone : '', isNew.length <= 120 ? isNew : ''];
+}
+
+function describeTool(call: Call): Described | null {
+  const done = passive(call.tool);
+  if (done === null) return null;
+  const args = call.args.filter((leaf) => leaf.value !== '' && leaf.value.length <= 60).slice(0, 2);
+  const outcome = outcomeOf(call);
+  const isSet = splitName(call.tool)[0] === 'set' && args.length === 1;
+  const by = args.map((leaf) => `${spellKey(leaf.key)} ${leaf.value}`).join(', ');
+  const detail = args.length === 0 ? '' : isSet ? ` to ${args[0]!.value}` : ` (${by})`;
+  if (args.length > 0) {
+    const leaf = args[0]!;
+    return {
+      sentence: `${done}${detail}`,
+      support: support(call, 'arguments', leaf.path, leaf.value, leaf.key),
+      literal: leaf.value,
+    };
+  }
+  if (outcome === null) return null;
+  return {
+    sentence: `${done} ("${outcome}")`,
+    support: support(call, 'response', call.text?.path ?? null, outcome),
+    literal: outcome,
+  };
+}
+
+/** The first sentence of what the tool answered, if it is short. */
+export function outcomeOf(call: Call): string | null {
+  const line = call.text?.value.split('\n')[0]?.trim() ?? '';
+  const outcome = firstSentence(line);
+  return outcome.length >= 8 && outcome.length <= 120 ? outcome : null;
+}
+
+/** What an action is called when its place in the session is asked for: its passive, or its command. */
+export function eventName(call: Call): string | null {
+  if (call.command !== null) return null;
+  const done = passive(call.tool);
+  return done === null ? null : shortened(done, 80);
+}

@@ -1,0 +1,29 @@
+/** From all candidates to the few that are asked: the worthiest that hold up, spread over families and subjects. */
+import type { DraftPair, SegmentView } from '../compiler.ts';
+import { type Candidate, draftOf, type Family } from './candidate.ts';
+import { guard } from './guard.ts';
+
+const maxOfFamily = 2;
+const maxOfSubject = 2;
+
+export function choose(candidates: readonly Candidate[], view: SegmentView, maxPairs: number): DraftPair[] {
+  const families = new Map<Family, number>();
+  const subjects = new Map<string, number>();
+  const asked = new Set<string>();
+  const drafts: DraftPair[] = [];
+  const check = guard(view);
+  const ordered = candidates.toSorted((a, b) => b.worth - a.worth);
+  for (const candidate of ordered) {
+    if (drafts.length >= maxPairs) break;
+    const ofFamily = families.get(candidate.family) ?? 0;
+    const ofSubject = subjects.get(candidate.subject) ?? 0;
+    if (ofFamily >= maxOfFamily || ofSubject >= maxOfSubject || asked.has(candidate.question)) continue;
+    const draft = check(candidate) ? draftOf(candidate) : null;
+    if (draft === null) continue;
+    drafts.push(draft);
+    asked.add(candidate.question);
+    families.set(candidate.family, ofFamily + 1);
+    subjects.set(candidate.subject, ofSubject + 1);
+  }
+  return drafts;
+}

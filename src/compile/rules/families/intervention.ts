@@ -1,0 +1,89 @@
+/** Two readings of one check differ: what was done in between. */
+import { describe } from '../action.ts';
+import type { Call } from '../call.ts';
+import { type Candidate, derivation, support } from '../candidate.ts';
+import { type Check, type Difference, differences } from '../check.ts';
+import { capitalise, join } from '../words.ts';
+
+const maxActions = 3;
+
+export function intervention(calls: readonly Call[], checks: readonly Check[]): Candidate[] {
+  return checks.flatMap((check) => {
+    const steps = stepsOf(check);
+    return steps
+      .filter((step) => steps.filter((other) => sameStep(step, other)).length === 1)
+      .flatMap((step) => candidate(calls, check, step));
+  });
+}
+
+interface Step {
+  from: Call;
+  to: Call;
+  change: Difference;
+}
+
+function stepsOf(check: Check): Step[] {
+  const steps: Step[] = [];
+  for (let i = 1; i < check.calls.length; i += 1) {
+    const [from, to] = [check.calls[i - 1]!, check.calls[i]!];
+    const change = best(differences(from, to));
+    if (change !== null) steps.push({ from, to, change });
+  }
+  return steps;
+}
+
+function best(found: readonly Difference[]): Difference | null {
+  const short = found.filter(({ before, after }) => before.value.length <= 140 && after.value.length <= 140);
+  const score = ({ before, after }: Difference) =>
+    (before.quantity !== null && after.quantity !== null ? 20 : 0) +
+    Math.min(before.value.length + after.value.length, 18);
+  return short.toSorted((a, b) => score(b) - score(a))[0] ?? null;
+}
+
+function sameStep(a: Step, b: Step): boolean {
+  return a.change.before.value === b.change.before.value && a.change.after.value === b.change.after.value;
+}
+
+function candidate(calls: readonly Call[], check: Check, { from, to, change }: Step): Candidate[] {
+  const between = calls.slice(from.rank + 1, to.rank).filter((call) => !call.isMessage && call.failure === null);
+  if (between.some((call) => call.effect === 'unclear' || call.tainted)) return [];
+  const actions = between.filter((call) => call.effect === 'changes');
+  if (actions.length === 0 || actions.length > maxActions) return [];
+  const described = actions.map(describe);
+  if (described.some((one) => one === null)) return [];
+  const told = described.map((one) => one!);
+  const supports = [
+    support(from, 'response', change.before.path, change.before.value, change.before.hint),
+    ...told.map((one) => one.support),
+    support(to, 'response', change.after.path, change.after.value, change.after.hint),
+  ];
+  return [
+    {
+      family: 'intervention',
+      qaType: 'reasoning',
+      question: questionOf(check, change, actions.length),
+      answer: `${capitalise(join(told.map((one) => one.sentence)))}.`,
+      support: supports,
+      derivation: derivation('intervention', supports, actions.map((call) => call.tool).join(' → '), {
+        signature: from.signature,
+      }),
+      subject: from.signature,
+      worth: 90 - (actions.length - 1) * 8 + (change.before.quantity === null ? 0 : 6),
+      names: [change.before.value, change.after.value],
+      literals: told.map((one) => one.literal),
+    },
+  ];
+}
+
+function questionOf(check: Check, { before, after }: Difference, actions: number): string {
+  const asked = actions === 1 ? 'what was changed in between' : 'which changes were made in between, in order';
+  const run = check.name.startsWith('`');
+  if (before.label === null) {
+    const verb = run ? 'printed' : 'gave';
+    return `${capitalise(check.name)} ${verb} "${before.value}" and the next time "${after.value}"; ${asked}?`;
+  }
+  if (before.label.toLowerCase().startsWith(check.name.replace(/^the /, ''))) {
+    return `${capitalise(check.name)} showed ${before.value} and the next time ${after.value}; ${asked}?`;
+  }
+  return `In ${check.name}, ${before.label} was ${before.value} at one point and ${after.value} the next time; ${asked}?`;
+}

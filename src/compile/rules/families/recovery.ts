@@ -1,0 +1,99 @@
+/** A call failed, and the same tool on the same target later worked with something changed: why, and with what. */
+import { editedText, fileOf } from '../action.ts';
+import { apart, type Call } from '../call.ts';
+import { type Candidate, derivation, support } from '../candidate.ts';
+import type { Leaf } from '../flatten.ts';
+import { shortened } from '../text.ts';
+import { spell, spellKey, splitName } from '../words.ts';
+
+export function recovery(calls: readonly Call[]): Candidate[] {
+  const seen = new Set<string>();
+  const found: Candidate[] = [];
+  for (const failed of calls) {
+    if (failed.failure === null || failed.tainted || failed.command !== null) continue;
+    const key = `${failed.tool}\u0001${targetOf(failed)?.value ?? ''}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const candidate = recoveryOf(calls, failed);
+    if (candidate !== null) found.push(candidate);
+  }
+  return found;
+}
+
+/** The argument that says what the call is about: a file, an id, else the first. */
+function targetOf(call: Call): Leaf | null {
+  return call.args.find((leaf) => /(^|_)(path|file|filename|id)$|Id$/.test(leaf.key)) ?? null;
+}
+
+function recoveryOf(calls: readonly Call[], failed: Call): Candidate | null {
+  const target = targetOf(failed);
+  const later = calls.slice(failed.rank + 1).filter((call) => call.tool === failed.tool && !call.tainted);
+  const worked = later.find(
+    (call) => call.failure === null && sharesTarget(call, target) && changedArgs(failed, call).length > 0,
+  );
+  if (worked === undefined || !apart(failed, worked) || failed.failure === null) return null;
+  const changed = changedArgs(failed, worked);
+  if (changed.length > 3) return null;
+  const leaf = editedText(worked).old ?? changed[0]!;
+  const shown = shownValue(leaf.value);
+  if (shown === null || !changed.some((one) => one.path === leaf.path)) return null;
+  return candidateOf(failed, worked, leaf, shown, target);
+}
+
+function sharesTarget(call: Call, target: Leaf | null): boolean {
+  return target === null || call.args.some((leaf) => leaf.path === target.path && leaf.value === target.value);
+}
+
+function changedArgs(failed: Call, worked: Call): Leaf[] {
+  return worked.args.filter((leaf) => failed.args.find((one) => one.path === leaf.path)?.value !== leaf.value);
+}
+
+/** The first line of an argument that can be quoted. */
+function shownValue(value: string): string | null {
+  const line =
+    value
+      .split('\n')
+      .find((one) => one.trim().length >= 4)
+      ?.trim() ?? value.trim();
+  if (line.length === 0) return null;
+  return line.length <= 160 ? line : line.slice(0, line.lastIndexOf(' ', 160) > 80 ? line.lastIndexOf(' ', 160) : 160);
+}
+
+function candidateOf(failed: Call, worked: Call, leaf: Leaf, shown: string, target: Leaf | null): Candidate {
+  const supports = [
+    support(failed, 'response', null, failed.failure!),
+    support(worked, 'arguments', leaf.path, shown, leaf.key),
+  ];
+  const reason = shortened(failed.failure!, 200).replace(/^error:? */i, '');
+  const { question, answer } = wordsFor(failed, leaf, shown, target, reason);
+  return {
+    family: 'recovery',
+    qaType: 'reasoning',
+    question,
+    answer,
+    support: supports,
+    derivation: derivation('recovery', supports, `${failed.failure} → ${shown}`),
+    subject: `${failed.tool}:${target?.value ?? ''}`,
+    worth: 88,
+    names: target === null ? [] : [target.value],
+    literals: [failed.failure!, shown],
+  };
+}
+
+function wordsFor(failed: Call, leaf: Leaf, shown: string, target: Leaf | null, reason: string) {
+  const file = fileOf(failed);
+  const { old } = editedText(failed);
+  if (file !== null && old !== null) {
+    return {
+      question: `Why was the first refused edit of ${file} refused, and which text did the edit that then worked replace?`,
+      answer: `It was refused with "${reason}"; the edit that worked replaced the text beginning \`${shown}\`.`,
+    };
+  }
+  const action = spell(splitName(failed.tool));
+  const where = target === null || target.path === leaf.path ? '' : ` for ${target.value}`;
+  const what = spellKey(leaf.key);
+  return {
+    question: `Why was the first attempt to ${action}${where} refused, and which ${what} was accepted later?`,
+    answer: `It was refused with "${reason}"; ${what} ${shown} was accepted.`,
+  };
+}

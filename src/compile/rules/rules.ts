@@ -1,0 +1,44 @@
+/** The compiler without a model: pairs that are true by construction, each with a derivation that code recomputes. */
+import type { CompilerVersion } from '../../records.ts';
+import type { Compiler, Proposal, SegmentView } from '../compiler.ts';
+import { callsOf } from './call.ts';
+import type { Candidate } from './candidate.ts';
+import { checksIn } from './check.ts';
+import { choose } from './choose.ts';
+import { beforeAfter } from './families/before-after.ts';
+import { intervention } from './families/intervention.ts';
+import { recovery } from './families/recovery.ts';
+
+/** Raised when a family, a template or a guard changes what is proposed: segments are then compiled anew. */
+export const rulesVersion = 'rules/1';
+
+export interface RulesOptions {
+  /** Pairs a segment at most, 1 to 5. */
+  maxPairs?: number;
+  /** Name of the redaction policy that the turns went through, a part of the compiler's version. */
+  redaction?: string;
+}
+
+export function createRulesCompiler(options: RulesOptions = {}): Compiler {
+  const { maxPairs = 5, redaction = 'off' } = options;
+  const version: CompilerVersion = {
+    kind: 'rules',
+    tier: 'rules',
+    model: 'rules',
+    promptVersion: rulesVersion,
+    redaction,
+  };
+  return { version, propose: async (view) => propose(view, maxPairs) };
+}
+
+function propose(view: SegmentView, maxPairs: number): Proposal {
+  const drafts = choose(candidatesOf(view), view, maxPairs);
+  return { drafts, calls: [], malformed: [], emptyReason: drafts.length === 0 ? 'no_structure' : null };
+}
+
+/** Every question that the families find, before the choice. */
+export function candidatesOf(view: SegmentView): Candidate[] {
+  const calls = callsOf(view);
+  const checks = checksIn(calls);
+  return [...intervention(calls, checks), ...beforeAfter(checks), ...recovery(calls)];
+}

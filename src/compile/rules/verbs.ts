@@ -1,0 +1,70 @@
+/** What the first word of a tool's name says about what the call does, and how English puts it. */
+
+const reading =
+  'check get fetch read view list find search lookup look query describe show inspect test measure calculate compute ' +
+  'count verify validate can is has open cat grep decompile browse visit scan monitor poll status diagnose preview ' +
+  'compare analyze analyse retrieve summarize watch ping resolve explain detect evaluate score';
+
+const changing =
+  'add append apply approve archive assign attach block book bookmark buy cancel change charge clear close commit confirm ' +
+  'connect copy create decline delete deploy disable disconnect dismiss dispatch drop edit enable end escalate exchange ' +
+  'file grant hide import insert install invite issue kill label link lock log mark merge migrate modify move mute order ' +
+  'patch pause pay post provision publish purchase push put reactivate reboot refuel refund register reject release ' +
+  'remove rename renew reorder replace reply reschedule reseat reserve reset resolve restart restore resume retry return ' +
+  'revoke roll rotate save schedule send set share ship sign snooze start stop submit subscribe suspend swap switch ' +
+  'terminate toggle transfer trigger undo unblock uninstall unlink unlock unmute unsubscribe update upgrade upload upsert ' +
+  'withdraw write str';
+
+const readingVerbs = new Set(reading.split(' '));
+const changingVerbs = new Set(changing.split(' '));
+
+/** Past participles that do not follow the rule. */
+const irregular: Record<string, string> = {
+  buy: 'bought',
+  choose: 'chosen',
+  cut: 'cut',
+  do: 'done',
+  drop: 'dropped',
+  find: 'found',
+  get: 'fetched',
+  hide: 'hidden',
+  label: 'labelled',
+  make: 'made',
+  pay: 'paid',
+  put: 'put',
+  read: 'read',
+  refuel: 'refuelled',
+  reset: 'reset',
+  run: 'run',
+  send: 'sent',
+  set: 'set',
+  ship: 'shipped',
+  shut: 'shut',
+  stop: 'stopped',
+  swap: 'swapped',
+  take: 'taken',
+  undo: 'undone',
+  withdraw: 'withdrawn',
+  write: 'written',
+  commit: 'committed',
+  transfer: 'transferred',
+  submit: 'submitted',
+  cancel: 'cancelled',
+  log: 'logged',
+};
+
+export function isReadingVerb(word: string): boolean {
+  return readingVerbs.has(word);
+}
+
+export function isChangingVerb(word: string): boolean {
+  return changingVerbs.has(word);
+}
+
+export function participle(verb: string): string {
+  const known = irregular[verb];
+  if (known !== undefined) return known;
+  if (verb.endsWith('e')) return `${verb}d`;
+  if (/[^aeiou]y$/.test(verb)) return `${verb.slice(0, -1)}ied`;
+  return `${verb}ed`;
+}

@@ -1,0 +1,115 @@
+/** Names of tools and keys, in English. */
+import { isChangingVerb, isReadingVerb, participle } from './verbs.ts';
+
+const acronyms = new Set(
+  'api apn bcc cc cpu csv cvc dns gb gps gpu html http iban id imei ip json mb mms os pdf pin puk ram sim sku sms sql ssh tls url usb vpn xml zip'.split(
+    ' ',
+  ),
+);
+acronyms.delete('zip');
+
+/** `check_network_status`, `checkNetworkStatus`, `check.network-status` → check, network, status. */
+export function splitName(name: string): string[] {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .split(/[^A-Za-z0-9]+/)
+    .filter((word) => word !== '')
+    .map((word) => word.toLowerCase());
+}
+
+export function spell(words: readonly string[]): string {
+  return words
+    .map((word) => {
+      if (word === 'wifi') return 'Wi-Fi';
+      return acronyms.has(word) ? word.toUpperCase() : word;
+    })
+    .join(' ');
+}
+
+/** A key as a noun: `payment_method_id` → "payment method", `lastFour` → "last four". */
+export function spellKey(key: string): string {
+  const words = splitName(key);
+  if (words.length > 1 && (words.at(-1) === 'id' || words.at(-1) === 'ids')) words.pop();
+  if (/^address\d$/.test(words.at(-1) ?? '')) return 'street address';
+  return spell(words);
+}
+
+/** A plural noun as one of its kind: `orders` → `order`. */
+export function singular(noun: string): string {
+  if (/(ss|us|is)$/.test(noun)) return noun;
+  if (noun.endsWith('ies')) return `${noun.slice(0, -3)}y`;
+  if (/(ses|xes|ches|shes)$/.test(noun)) return noun.slice(0, -2);
+  return noun.endsWith('s') ? noun.slice(0, -1) : noun;
+}
+
+export function plural(noun: string): string {
+  if (/(s|x|ch|sh)$/.test(noun)) return `${noun}es`;
+  if (/[^aeiou]y$/.test(noun)) return `${noun.slice(0, -1)}ies`;
+  return `${noun}s`;
+}
+
+/** The noun that a reading tool goes by: "the network status check", "the speed test", "the order details lookup". */
+export function checkNoun(tool: string): string {
+  const words = splitName(lastPart(tool));
+  const [verb, ...rest] = words;
+  if (verb === undefined) return `the ${tool} call`;
+  if (rest.length === 0) return `the ${spell([verb])} call`;
+  if (verb === 'run' || verb === 'do' || verb === 'perform' || verb === 'start') return `the ${spell(rest)}`;
+  if ((verb === 'can' || verb === 'is') && rest.length > 1) return canNoun(verb, rest);
+  if (verb === 'check' || verb === 'test' || verb === 'verify' || verb === 'search') {
+    return `the ${spell(rest)} ${verb === 'verify' ? 'check' : verb}`;
+  }
+  if (isReadingVerb(verb)) return `the ${spell(rest)} lookup`;
+  return `the ${spell(words)} call`;
+}
+
+function canNoun(verb: string, rest: readonly string[]): string {
+  const [action, ...object] = rest;
+  if (verb === 'can' && action !== undefined)
+    return `the check whether ${spell(object)} could be ${participle(action)}`;
+  return `the check whether it is ${spell(rest)}`;
+}
+
+/** What a changing tool did, in the passive: "the VPN was disconnected"; null where the name does not say. */
+export function passive(tool: string): string | null {
+  const words = splitName(lastPart(tool));
+  const [verb, ...rest] = words;
+  if (verb === undefined || !isChangingVerb(verb) || verb === 'str') return null;
+  const object = trimObject(rest);
+  if (object.length === 0) return null;
+  const many = object.at(-1)!.endsWith('s') && !/(ss|us|is)$/.test(object.at(-1)!);
+  return `the ${spell(object)} ${many ? 'were' : 'was'} ${participle(verb)}${tail(rest, object)}`;
+}
+
+/** `transfer_to_human_agents`: the object stands behind a preposition. */
+function trimObject(rest: readonly string[]): readonly string[] {
+  const preposition = rest.findIndex((word) => prepositions.has(word));
+  if (preposition === 0) return ['session'];
+  return preposition < 0 ? rest : rest.slice(0, preposition);
+}
+
+function tail(rest: readonly string[], object: readonly string[]): string {
+  const from = object[0] === 'session' && prepositions.has(rest[0] ?? '') ? 0 : object.length;
+  return from < rest.length ? ` ${spell(rest.slice(from))}` : '';
+}
+
+const prepositions = new Set(['to', 'from', 'in', 'into', 'for', 'with', 'by', 'on', 'of', 'at']);
+
+/** The part of a dotted name that says what is done: `crm.contacts.update` → `update`, with its object in front. */
+function lastPart(tool: string): string {
+  const parts = tool.split(/[./:]|__/).filter((part) => part !== '');
+  const last = parts.at(-1) ?? tool;
+  const before = parts.at(-2);
+  if (before === undefined || splitName(last).length > 1) return last;
+  return `${last}_${before}`;
+}
+
+/** "a", "a and b", "a, b and c". */
+export function join(items: readonly string[]): string {
+  if (items.length < 2) return items.join('');
+  return `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+}
+
+export function capitalise(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
