@@ -56,5 +56,5 @@ function secondsOf(turns: readonly RenderedTurn[]): number {
     .map(({ turn }) => (turn.createdAt === null ? turn.committedAt : microsOf(turn.createdAt)))
     .filter((at): at is number => at !== null && Number.isFinite(at));
   if (times.length < 2) return 0;
-  return times.reduce((a, b) => Math.max(a, b)) / 1e6 - times.reduce((a, b) => Math.min(a, b)) / 1e6;
+  return (times.reduce((a, b) => Math.max(a, b)) - times.reduce((a, b) => Math.min(a, b))) / 1e6;
 }

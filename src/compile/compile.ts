@@ -1,0 +1,141 @@
+/** Trajectory → Compiled: redact, segment, propose, gates. What a segment gave is on disk before it is handed on. */
+import type { Compiled, CompilerVersion, ModelCall, SegmentOutcome, Trajectory } from '../records.ts';
+import { type Assembly, costShare, pairOf, rejectedOf, versionKey } from './assemble.ts';
+import type { CallStore, SegmentKey, SegmentResult } from './calls.ts';
+import type { Compiler, Proposal, SegmentView } from './compiler.ts';
+import { type Recompute, recomputeShared } from './derivation.ts';
+import { digestOf } from './digest.ts';
+import { type GateResult, runGates } from './gates/run.ts';
+import type { SegmentReason } from './reasons.ts';
+import { rebase } from './rebase.ts';
+import { type Redactor, redactOrPark } from './redact.ts';
+import { defaultWindowTokens, segmentTrajectory } from './segment.ts';
+
+/**
+ * Raised when the gates judge differently: known segments are then judged again, by recorded answers where a model gave
+ * them, which costs nothing.
+ */
+const gatesVersion = 'gates/1';
+
+/** Two supporting turns with a gap between them need a third. */
+const minEvidenceTurns = 3;
+
+export interface CompileStageOptions {
+  compiler: Compiler;
+  calls: CallStore;
+  redactor: Redactor;
+  /** Runs the derivations that this compiler's pairs carry; the shared operations where it is not given. */
+  recompute?: Recompute;
+  /** What a model is sent at once. Rules always see the whole trajectory. */
+  windowTokens?: number;
+  now?: () => Date;
+}
+
+export interface CompileStage {
+  readonly version: CompilerVersion;
+  /**
+   * Compiles a trajectory; segments that are known are taken from the call store, unless `force`.
+   *
+   * @throws OperatorError `retry` where a model may answer later (finished segments are kept), `stop` where only an
+   * operator can help (a refused key, an exhausted quota), `park` where this trajectory alone can't be compiled.
+   */
+  compileTrajectory(trajectory: Trajectory, signal: AbortSignal, options?: { force?: boolean }): Promise<Compiled>;
+  /** Whether every segment of it is known: compiling it would send nothing. */
+  isKnown(trajectory: Trajectory): Promise<boolean>;
+}
+
+export function createCompileStage(options: CompileStageOptions): CompileStage {
+  const { compiler, calls, redactor, recompute = recomputeShared, now = () => new Date() } = options;
+  const { version } = compiler;
+  const windowTokens = version.kind === 'rules' ? null : (options.windowTokens ?? defaultWindowTokens);
+  const stored = digestOf(versionKey(version), gatesVersion);
+  const keyOf = ({ segment }: SegmentView): SegmentKey => ({
+    sessionId: segment.sessionId,
+    fingerprint: segment.fingerprint,
+    version: stored,
+  });
+  const viewsOf = (trajectory: Trajectory) => segmentTrajectory(trajectory, { windowTokens });
+
+  async function compileSegment(view: SegmentView, signal: AbortSignal): Promise<SegmentResult> {
+    const proposal = isTooShort(view) ? tooShort : await compiler.propose(view, signal);
+    const gates = runGates(proposal.drafts, view, { recompute });
+    const made = merge(await calls.unsettled(view.segment.id), proposal.calls);
+    const createdAt = now().toISOString();
+    const sourceModel = proposal.calls.findLast(({ model }) => model !== null)?.model ?? version.model;
+    const result = resultOf(proposal, gates, { view, version, calls: made, sourceModel, createdAt });
+    await calls.settle(keyOf(view), result);
+    return result;
+  }
+
+  return {
+    version,
+    async compileTrajectory(original, signal, { force = false } = {}) {
+      const trajectory = redactOrPark(redactor, original);
+      const results: SegmentResult[] = [];
+      for (const view of viewsOf(trajectory)) {
+        signal.throwIfAborted();
+        const known = force ? null : await calls.segment(keyOf(view));
+        results.push(known === null ? await compileSegment(view, signal) : rebase(known, view));
+      }
+      return compiledOf(trajectory, version, results);
+    },
+    async isKnown(original) {
+      for (const view of viewsOf(redactOrPark(redactor, original))) {
+        if ((await calls.segment(keyOf(view))) === null) return false;
+      }
+      return true;
+    },
+  };
+}
+
+const tooShort: Proposal = { drafts: [], calls: [], malformed: [], emptyReason: 'too_few_turns' };
+
+function isTooShort({ turns }: SegmentView): boolean {
+  return turns.filter(({ bearsEvidence }) => bearsEvidence).length < minEvidenceTurns;
+}
+
+function resultOf(proposal: Proposal, gates: GateResult, assembly: Assembly): SegmentResult {
+  const share = costShare(assembly.calls, gates.passed.length);
+  const pairs = gates.passed.map((passed) => pairOf(passed, share, assembly));
+  return {
+    spec: 'segment_result/1',
+    outcome: outcomeOf(proposal, pairs.length, assembly.view),
+    pairs,
+    rejected: rejectedOf(gates, proposal.malformed, assembly),
+    calls: [...assembly.calls],
+    compiledAt: assembly.createdAt,
+  };
+}
+
+const outcomeByReason: Partial<Record<string, SegmentOutcome['outcome']>> = {
+  no_structure: 'no_structure',
+  all_rejected: 'no_structure',
+  too_few_turns: 'skipped',
+  too_long: 'skipped',
+} satisfies Partial<Record<SegmentReason, SegmentOutcome['outcome']>>;
+
+function outcomeOf(proposal: Proposal, pairs: number, { segment }: SegmentView): SegmentOutcome {
+  if (pairs > 0) return { segment, outcome: 'compiled', reason: null };
+  const proposed = proposal.drafts.length + proposal.malformed.length;
+  const reason = proposal.emptyReason ?? (proposed > 0 ? 'all_rejected' : 'no_structure');
+  return { segment, outcome: outcomeByReason[reason] ?? 'failed', reason };
+}
+
+/** The calls of earlier attempts first; one that is in both lists counts once. */
+function merge(earlier: readonly ModelCall[], latest: readonly ModelCall[]): ModelCall[] {
+  return [...new Map([...earlier, ...latest].map((call) => [call.id, call])).values()];
+}
+
+function compiledOf(trajectory: Trajectory, compiler: CompilerVersion, results: readonly SegmentResult[]): Compiled {
+  return {
+    spec: 'compiled/1',
+    trajectory,
+    compiler,
+    segments: results.map(({ outcome }) => outcome),
+    pairs: results.flatMap(({ pairs }) => pairs),
+    rejected: results.flatMap(({ rejected }) => rejected),
+    calls: results.flatMap(({ calls }) => calls),
+    // Of the segments, not of this moment: a redelivered trajectory gives the same record again.
+    compiledAt: results.map((result) => result.compiledAt).reduce((a, b) => (a > b ? a : b), ''),
+  };
+}
