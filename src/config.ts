@@ -26,13 +26,7 @@ import {
 const columnTest = z.strictObject({ column: z.string().min(1), equals: z.string() });
 export type ColumnTest = z.infer<typeof columnTest>;
 
-const optionalColumn = (fallback: string, what: string) =>
-  setting<string | null>({
-    schema: z.string().min(1).nullable(),
-    fallback,
-    allowed: 'the name of a column, or null',
-    sentence: `Column of ${what}.`,
-  });
+const column = (fallback: string, what: string) => text(fallback, `Column of ${what}.`);
 
 const priceSchema = z.record(
   z.string(),
@@ -54,13 +48,13 @@ export const settings = {
   'postgres.publication': text('trajectory_compiler', 'Publication of the audit log.'),
   'columns.sessionId': text('session_id', "Column of the agent's session."),
   'columns.key': text('id', 'Column that names a row for ever: the primary key, or another unique one.'),
-  'columns.agent': optionalColumn('agent', "the agent's name"),
-  'columns.tool': optionalColumn('tool', "the tool's name"),
-  'columns.arguments': optionalColumn('arguments', "the call's arguments"),
-  'columns.response': optionalColumn('response', "the call's response"),
-  'columns.cost': optionalColumn('cost_usd', "the call's cost in US dollars"),
-  'columns.duration': optionalColumn('duration_ms', "the call's duration in milliseconds"),
-  'columns.time': optionalColumn('created_at', 'the time of the action, which orders the turns of a session'),
+  'columns.agent': column('agent', "the agent's name"),
+  'columns.tool': column('tool', "the tool's name"),
+  'columns.arguments': column('arguments', "the call's arguments"),
+  'columns.response': column('response', "the call's response"),
+  'columns.cost': column('cost_usd', "the call's cost in US dollars"),
+  'columns.duration': column('duration_ms', "the call's duration in milliseconds"),
+  'columns.time': column('created_at', 'the time of the action, which orders the turns of a session'),
   'columns.metadata': structured(
     z.array(z.string().min(1)),
     [],
