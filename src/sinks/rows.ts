@@ -1,0 +1,197 @@
+/** One message as the rows of the dataset, by table and column. Pure: the same message always gives the same rows. */
+import { createHash } from 'node:crypto';
+import { park } from '../errors.ts';
+import {
+  type Compiled,
+  isoOf,
+  type ModelCall,
+  type QaPair,
+  type RejectedPair,
+  type SegmentOutcome,
+  type Trajectory,
+} from '../records.ts';
+import { compilerKey, generationOfMessage, generationOfSegment } from './generation.ts';
+
+type Cell = string | number | null;
+export type Row = Record<string, Cell>;
+
+export interface Rows {
+  /** Without its turns, which are stored compressed. */
+  trajectory: Row;
+  rowKeys: string[];
+  compilation: Row;
+  segments: Row[];
+  pairs: Row[];
+  rejections: Row[];
+  calls: Row[];
+}
+
+interface Context {
+  compiled: Compiled;
+  version: string;
+  /** Of the message, and of each of its segments. */
+  generation: string;
+  generations: Map<string, string>;
+}
+
+/** @throws OperatorError, parking, where the message contradicts itself. */
+export function rowsOf(compiled: Compiled): Rows {
+  const generation = generationOfMessage(compiled);
+  const generations = new Map(compiled.segments.map((it) => [it.segment.id, generationOfSegment(it, generation)]));
+  const context = { compiled, version: compilerKey(compiled.compiler), generation, generations };
+  return {
+    trajectory: trajectoryRow(compiled.trajectory, generation),
+    rowKeys: compiled.trajectory.turns.map(({ rowKey }) => rowKey),
+    compilation: compilationRow(context),
+    segments: compiled.segments.map((outcome) => segmentRow(outcome, context)),
+    pairs: compiled.pairs.map((pair) => pairRow(pair, context)),
+    rejections: compiled.rejected.map((rejected) => rejectionRow(rejected, context)),
+    calls: compiled.calls.map((call) => callRow(call, generation)),
+  };
+}
+
+/** The row's `id`, shaped as a UUID so that it fits where the published table has one. */
+export function idOfPair(pairKey: string): string {
+  const hex = createHash('sha256').update(pairKey).digest('hex');
+  const variant = '89ab'[Number.parseInt(hex[16]!, 16) % 4];
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
+}
+
+function trajectoryRow(trajectory: Trajectory, generation: string): Row {
+  return {
+    id: trajectory.id,
+    source: trajectory.source,
+    session_id: trajectory.sessionId,
+    part: trajectory.part,
+    agents: JSON.stringify(trajectory.agents),
+    turn_count: trajectory.turns.length,
+    started_at: isoOf(trajectory.startedAt),
+    ended_at: isoOf(trajectory.endedAt),
+    closed_by: trajectory.closedBy,
+    content_hash: trajectory.contentHash,
+    generation,
+  };
+}
+
+function compilationRow({ compiled, version, generation }: Context): Row {
+  const complete = compiled.segments.every(({ outcome }) => outcome !== 'failed');
+  return {
+    trajectory_id: compiled.trajectory.id,
+    compiler_version: version,
+    compiled_at: compiled.compiledAt,
+    complete: complete ? 1 : 0,
+    segments: compiled.segments.length,
+    pairs: compiled.pairs.length,
+    rejected: compiled.rejected.length,
+    // A later failure does not undo what was completed.
+    generation: `${complete ? 1 : 0} ${generation}`,
+  };
+}
+
+function segmentRow({ segment, outcome, reason }: SegmentOutcome, { version, generations }: Context): Row {
+  return {
+    id: segment.id,
+    compiler_version: version,
+    trajectory_id: segment.trajectoryId,
+    session_id: segment.sessionId,
+    first_turn: segment.firstTurn,
+    last_turn: segment.lastTurn,
+    fingerprint: segment.fingerprint,
+    topic: segment.topic,
+    metrics: JSON.stringify(segment.metrics),
+    share_seen: segment.shareSeen,
+    outcome,
+    reason,
+    // Set for all compiles of the segment together, once its rows are in.
+    status: 'superseded',
+    generation: generations.get(segment.id)!,
+  };
+}
+
+function pairRow(pair: QaPair, context: Context): Row {
+  const turns = pair.supportingTurns;
+  return {
+    id: idOfPair(pair.pairKey),
+    session_id: pair.sessionId,
+    agent: pair.agent,
+    turn_count: pair.turnCount,
+    question: pair.question,
+    answer: pair.answer,
+    supporting_turns: JSON.stringify(turns),
+    qa_type: pair.qaType,
+    source_model: pair.sourceModel,
+    cost_usd: pair.costUsd,
+    raw_extraction: pair.rawExtraction,
+    created_at: pair.createdAt,
+    pair_key: pair.pairKey,
+    segment_id: pair.segmentId,
+    trajectory_id: pair.trajectoryId,
+    part: pair.part,
+    hops: turns.length,
+    span: turns.length === 0 ? 0 : Math.max(...turns) - Math.min(...turns),
+    evidence: JSON.stringify(pair.evidence),
+    derivation: pair.derivation === null ? null : JSON.stringify(pair.derivation),
+    verification: pair.verification.status,
+    verification_reason: pair.verification.reason,
+    status: 'superseded',
+    portable: pair.portable ? 1 : 0,
+    prompt_version: pair.promptVersion,
+    requested_model: pair.requestedModel,
+    compiler_version: context.version,
+    generation: generationFor(pair.segmentId, context),
+  };
+}
+
+function rejectionRow(rejected: RejectedPair, context: Context): Row {
+  return {
+    key: rejected.key,
+    segment_id: rejected.segmentId,
+    trajectory_id: context.compiled.trajectory.id,
+    session_id: context.compiled.trajectory.sessionId,
+    reason: rejected.reason,
+    detail: rejected.detail,
+    question: rejected.question,
+    answer: rejected.answer,
+    raw_extraction: rejected.rawExtraction,
+    compiler_version: context.version,
+    status: 'superseded',
+    generation: generationFor(rejected.segmentId, context),
+  };
+}
+
+function callRow(call: ModelCall, generation: string): Row {
+  return {
+    id: call.id,
+    segment_id: call.segmentId,
+    stage: call.stage,
+    provider: call.provider,
+    requested_model: call.requestedModel,
+    model: call.model,
+    service_tier: call.serviceTier,
+    prompt_hash: call.promptHash,
+    prompt_tokens: call.promptTokens,
+    cached_tokens: call.cachedTokens,
+    output_tokens: call.outputTokens,
+    thinking_tokens: call.thinkingTokens,
+    cost_usd: call.costUsd,
+    cost_source: call.costSource,
+    started_at: call.startedAt,
+    duration_ms: call.durationMs,
+    outcome: call.outcome,
+    finish_reason: call.finishReason,
+    parse_mode: call.parseMode,
+    generation,
+  };
+}
+
+function generationFor(segmentId: string, { compiled, generations }: Context): string {
+  const generation = generations.get(segmentId);
+  if (generation !== undefined) return generation;
+  throw park('bad_message', `trajectory ${compiled.trajectory.id} has a pair of segment ${segmentId}, which it lacks`);
+}

@@ -1,0 +1,149 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inflateSync } from 'node:zlib';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '../../src/log.ts';
+import { openSqliteSink } from '../../src/sinks/sqlite.ts';
+import { compiledOf } from '../support/records.ts';
+import { type Dump, sinkContract } from './contract.ts';
+
+const log = createLogger('silent');
+const never = new AbortController().signal;
+const tables = ['qa_pairs', 'sessions', 'trajectories', 'segments', 'rejections', 'llm_calls'] as const;
+const json = ['supporting_turns', 'evidence', 'derivation', 'agents', 'metrics'];
+
+function dumpOf(path: string): Dump {
+  const db = new Database(path, { readonly: true });
+  try {
+    const rows = (table: string) =>
+      (db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all() as Record<string, unknown>[]).map((row) =>
+        Object.fromEntries(
+          Object.entries(row).map(([column, value]) => [
+            column,
+            json.includes(column) && typeof value === 'string' ? JSON.parse(value) : value,
+          ]),
+        ),
+      );
+    return Object.fromEntries(tables.map((table) => [table, rows(table)])) as Dump;
+  } finally {
+    db.close();
+  }
+}
+
+sinkContract('the SQLite sink', async () => {
+  let folder = mkdtempSync(join(tmpdir(), 'sink-'));
+  const path = () => join(folder, 'qa_pairs.sqlite');
+  const dispose = async () => rmSync(folder, { recursive: true });
+  return {
+    open: async () => openSqliteSink({ path: path(), log }),
+    dump: async () => dumpOf(path()),
+    clear: async () => {
+      await dispose();
+      folder = mkdtempSync(join(tmpdir(), 'sink-'));
+    },
+    dispose,
+  };
+});
+
+describe('the file of the SQLite sink', () => {
+  let folder: string;
+  let path: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'sink-'));
+    path = join(folder, 'data', 'qa_pairs.sqlite');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  async function write(file = path): Promise<void> {
+    const sink = openSqliteSink({ path: file, log });
+    await sink.write(compiledOf(), never).finally(() => sink.close());
+  }
+
+  it('begins qa_pairs with the published columns', async () => {
+    await write();
+    const db = new Database(path, { readonly: true });
+    const columns = db.prepare("SELECT name FROM pragma_table_info('qa_pairs')").pluck().all() as string[];
+    db.close();
+    expect(columns.slice(0, 12).join(' ')).toBe(
+      'id session_id agent turn_count question answer supporting_turns qa_type source_model cost_usd raw_extraction created_at',
+    );
+  });
+
+  it('keeps the turns, and the key of every row', async () => {
+    await write();
+    const db = new Database(path, { readonly: true });
+    const turns = db.prepare('SELECT turns FROM trajectories').pluck().get() as Buffer;
+    const keys = db.prepare('SELECT count(*) FROM trajectory_rows').pluck().get();
+    db.close();
+    expect(JSON.parse(inflateSync(turns).toString())).toEqual(compiledOf().trajectory.turns);
+    expect(keys).toBe(12);
+  });
+
+  it.each(['id INTEGER PRIMARY KEY', 'id TEXT PRIMARY KEY', 'id TEXT'])(
+    'takes over a file of the published shape (%s), its pairs unverified',
+    async (id) => {
+      const file = join(folder, 'old.sqlite');
+      const db = new Database(file);
+      db.exec(`CREATE TABLE qa_pairs (${id}, session_id TEXT, agent TEXT, turn_count INTEGER, question TEXT, answer TEXT,
+        supporting_turns TEXT, qa_type TEXT, source_model TEXT, cost_usd REAL, raw_extraction TEXT, created_at TEXT);
+        CREATE INDEX old_index ON qa_pairs (session_id);
+        CREATE VIEW questions AS SELECT question FROM qa_pairs;
+        INSERT INTO qa_pairs VALUES (17, 'early', 'caller', 30, 'Who rang back?', 'The clinic', '[3, 9]', 'factoid',
+          'some-model', 0.002, '{}', '2026-01-01T00:00:00Z')`);
+      db.close();
+      await write(file);
+      await write(file);
+      const rows = dumpOf(file).qa_pairs;
+      expect(rows).toHaveLength(2);
+      expect(rows.find(({ session_id }) => session_id === 'early')).toMatchObject({
+        id: '17',
+        question: 'Who rang back?',
+        answer: 'The clinic',
+        supporting_turns: [3, 9],
+        cost_usd: 0.002,
+        created_at: '2026-01-01T00:00:00Z',
+        verification: 'unverified',
+        status: 'active',
+      });
+      const after = new Database(file, { readonly: true });
+      expect(after.prepare('SELECT count(*) FROM questions').pluck().get()).toBe(2);
+      after.close();
+    },
+  );
+
+  it('refuses a table of another shape and leaves it as it was', () => {
+    const file = join(folder, 'other.sqlite');
+    const db = new Database(file);
+    db.exec("CREATE TABLE qa_pairs (id TEXT, question TEXT, mood TEXT); INSERT INTO qa_pairs VALUES ('1', 'q', 'm')");
+    db.close();
+    expect(() => openSqliteSink({ path: file, log })).toThrow(/lacks session_id.* has mood besides/);
+    const after = new Database(file, { readonly: true });
+    expect(after.prepare('SELECT mood FROM qa_pairs').pluck().all()).toEqual(['m']);
+    after.close();
+  });
+
+  it('says what to do about a file that is none of SQLite, or of a newer version', async () => {
+    const broken = join(folder, 'broken.sqlite');
+    writeFileSync(broken, 'this is no database, however long it may be '.repeat(100));
+    expect(() => openSqliteSink({ path: broken, log })).toThrow(
+      expect.objectContaining({ code: 'file_corrupt', kind: 'stop' }),
+    );
+    await write();
+    const db = new Database(path);
+    db.pragma('user_version = 99');
+    db.close();
+    expect(() => openSqliteSink({ path, log })).toThrow(expect.objectContaining({ code: 'file_newer', kind: 'stop' }));
+  });
+
+  it('writes all of a message or nothing', async () => {
+    const sink = openSqliteSink({ path, log });
+    const db = new Database(path);
+    db.exec("CREATE TRIGGER refuse BEFORE INSERT ON qa_pairs BEGIN SELECT RAISE(ABORT, 'refused'); END");
+    db.close();
+    await expect(sink.write(compiledOf(), never)).rejects.toMatchObject({ code: 'file_unusable' });
+    await sink.close();
+    expect(dumpOf(path)).toMatchObject({ qa_pairs: [], trajectories: [], segments: [], sessions: [] });
+  });
+});

@@ -1,0 +1,236 @@
+/** Records for tests, small and invented: whole ones with what matters to a test replaced, and arbitrary ones. */
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import type {
+  Compiled,
+  CompilerVersion,
+  Lsn,
+  ModelCall,
+  QaPair,
+  RejectedPair,
+  SegmentOutcome,
+  Trajectory,
+  Turn,
+} from '../../src/records.ts';
+
+const hash = (...parts: unknown[]) => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+
+/** 2026-03-02 09:00:00 UTC. */
+export const nineOClock = Date.UTC(2026, 2, 2, 9) * 1000;
+
+export function turnOf(sessionId: string, index: number, changes: Partial<Turn> = {}): Turn {
+  const at = nineOClock + index * 1_000_000;
+  return {
+    rowKey: `${sessionId}:${index}`,
+    sessionId,
+    agent: 'inbox-triage',
+    tool: ['list_messages', 'read_message', 'move_message'][index % 3]!,
+    arguments: JSON.stringify({ folder: 'inbox', page: index }),
+    response: JSON.stringify({ ok: true, subject: `Delivery note ${index}`, unread: 40 - index }),
+    costUsd: null,
+    durationMs: '12.5',
+    createdAt: null,
+    committedAt: at,
+    position: { lsn: `00000000/${(index * 256).toString(16).toUpperCase().padStart(8, '0')}` as Lsn, ordinal: 0 },
+    ...changes,
+  };
+}
+
+export function trajectoryOf(changes: Partial<Trajectory> = {}): Trajectory {
+  const sessionId = changes.sessionId ?? 'session-1';
+  const part = changes.part ?? 0;
+  const turns = changes.turns ?? Array.from({ length: 12 }, (_, index) => turnOf(sessionId, part * 100 + index));
+  return {
+    spec: 'trajectory/1',
+    id: hash('trajectory', sessionId, part),
+    source: 'test/db/public.audit_log',
+    sessionId,
+    part,
+    agents: ['inbox-triage'],
+    turns,
+    startedAt: nineOClock + part * 100_000_000,
+    endedAt: nineOClock + part * 100_000_000 + 11_000_000,
+    closedBy: 'idle',
+    contentHash: hash('content', sessionId, part),
+    ...changes,
+  };
+}
+
+export const rulesVersion: CompilerVersion = {
+  kind: 'rules',
+  tier: 'rules',
+  model: 'rules',
+  promptVersion: 'rules/1',
+  redaction: 'off',
+};
+
+export function segmentOf(trajectory: Trajectory, changes: Partial<SegmentOutcome> = {}, window = 0): SegmentOutcome {
+  return {
+    segment: {
+      id: hash('segment', trajectory.id, window),
+      trajectoryId: trajectory.id,
+      sessionId: trajectory.sessionId,
+      firstTurn: window * 6,
+      lastTurn: window * 6 + 5,
+      fingerprint: hash('fingerprint', trajectory.id, window),
+      topic: null,
+      metrics: { turns: 6 },
+      shareSeen: 1,
+    },
+    outcome: 'compiled',
+    reason: null,
+    ...changes,
+  };
+}
+
+export function pairOf(
+  trajectory: Trajectory,
+  { segment }: SegmentOutcome,
+  changes: Partial<QaPair> = {},
+  version: CompilerVersion = rulesVersion,
+): QaPair {
+  const question = changes.question ?? 'How many messages were unread when the second note was read?';
+  return {
+    spec: 'qa_pair/1',
+    pairKey: hash('pair', trajectory.sessionId, segment.fingerprint, version, question),
+    segmentId: segment.id,
+    trajectoryId: trajectory.id,
+    sessionId: trajectory.sessionId,
+    part: trajectory.part,
+    agent: trajectory.agents[0] ?? null,
+    turnCount: trajectory.turns.length,
+    question,
+    answer: '38',
+    supportingTurns: [2, 5],
+    evidence: [{ turn: 2, rowKey: `${trajectory.sessionId}:2`, quote: 'Delivery note 2', offset: 30 }],
+    qaType: 'temporal',
+    derivation: null,
+    verification: { status: 'proved', reason: null },
+    portable: true,
+    sourceModel: version.model,
+    requestedModel: version.model,
+    promptVersion: version.promptVersion,
+    costUsd: 0,
+    rawExtraction: '{}',
+    createdAt: '2026-03-02T10:00:00.000000Z',
+    ...changes,
+  };
+}
+
+export function rejectionOf({ segment }: SegmentOutcome, changes: Partial<RejectedPair> = {}): RejectedPair {
+  return {
+    key: hash('rejected', segment.id, changes),
+    segmentId: segment.id,
+    reason: 'single_turn',
+    detail: 'turn 4 alone answers it',
+    question: 'Which folder was listed?',
+    answer: 'inbox',
+    rawExtraction: '{}',
+    ...changes,
+  };
+}
+
+export function callOf({ segment }: SegmentOutcome, changes: Partial<ModelCall> = {}): ModelCall {
+  return {
+    id: hash('call', segment.id, changes),
+    segmentId: segment.id,
+    stage: 'compile',
+    provider: 'gemini',
+    requestedModel: 'gemini-3.5-flash-lite',
+    model: 'gemini-3.5-flash-lite',
+    serviceTier: 'flex',
+    promptHash: hash('prompt', segment.id),
+    promptTokens: 4_000,
+    cachedTokens: 0,
+    outputTokens: 500,
+    thinkingTokens: 0,
+    costUsd: 0.0012,
+    costSource: 'genai-prices',
+    startedAt: '2026-03-02T09:59:00.000000Z',
+    durationMs: 900,
+    outcome: 'ok',
+    finishReason: 'STOP',
+    parseMode: 'plain',
+    ...changes,
+  };
+}
+
+/** A trajectory with one segment and one pair, unless told otherwise. */
+export function compiledOf(changes: Partial<Compiled> = {}): Compiled {
+  const trajectory = changes.trajectory ?? trajectoryOf();
+  const segments = changes.segments ?? [segmentOf(trajectory)];
+  const compiler = changes.compiler ?? rulesVersion;
+  return {
+    spec: 'compiled/1',
+    trajectory,
+    compiler,
+    segments,
+    pairs: segments.filter(({ outcome }) => outcome === 'compiled').map((it) => pairOf(trajectory, it, {}, compiler)),
+    rejected: [],
+    calls: [],
+    compiledAt: '2026-03-02T10:00:00.000000Z',
+    ...changes,
+  };
+}
+
+const trajectories = [
+  trajectoryOf(),
+  trajectoryOf({ part: 1, agents: ['inbox-triage', 'drafting'] }),
+  trajectoryOf({ sessionId: 'session-2', agents: ['drafting'] }),
+];
+
+const versions: CompilerVersion[] = [
+  rulesVersion,
+  { ...rulesVersion, promptVersion: 'rules/2' },
+  { ...rulesVersion, kind: 'llm', tier: 'cheap', model: 'gemini-3.5-flash-lite', promptVersion: '1' },
+];
+
+const times = ['2026-03-02T10:00:00.000000Z', '2026-03-02T10:00:00.5Z', '2026-03-03T00:00:00Z'];
+
+function partsOf(trajectory: Trajectory, version: CompilerVersion, segment: SegmentOutcome) {
+  const pair = (question: string, answer: string) => pairOf(trajectory, segment, { question, answer }, version);
+  const proposed = segment.outcome === 'compiled' ? ['first?', 'second?', 'third?'] : [];
+  return fc.record({
+    pairs: fc
+      .subarray(proposed)
+      .chain((questions) =>
+        fc.tuple(...questions.map((it) => fc.constantFrom('1', '2').map((answer) => pair(it, answer)))),
+      ),
+    rejected: fc
+      .subarray(['single_turn', 'adjacent_support'])
+      .map((reasons) => reasons.map((reason) => rejectionOf(segment, { reason }))),
+    calls: fc
+      .array(fc.record({ id: fc.constantFrom('call-1', 'call-2', 'call-3'), costUsd: fc.constantFrom(null, 0.001) }), {
+        maxLength: 2,
+      })
+      .map((calls) => calls.map((changes) => callOf(segment, changes))),
+  });
+}
+
+/** Messages of a few trajectories by a few compilers, so that many of them concern the same rows. */
+export const compiledArbitrary: fc.Arbitrary<Compiled> = fc
+  .record({
+    trajectory: fc.constantFrom(...trajectories),
+    compiler: fc.constantFrom(...versions),
+    compiledAt: fc.constantFrom(...times),
+    outcomes: fc.array(fc.constantFrom('compiled', 'compiled', 'no_structure', 'skipped', 'failed'), {
+      minLength: 1,
+      maxLength: 2,
+    }),
+  })
+  .chain(({ trajectory, compiler, compiledAt, outcomes }) => {
+    const segments = outcomes.map((outcome, window) =>
+      segmentOf(trajectory, { outcome: outcome as SegmentOutcome['outcome'] }, window),
+    );
+    return fc.tuple(...segments.map((segment) => partsOf(trajectory, compiler, segment))).map((parts) =>
+      compiledOf({
+        trajectory,
+        compiler,
+        compiledAt,
+        segments,
+        pairs: parts.flatMap(({ pairs }) => pairs),
+        rejected: parts.flatMap(({ rejected }) => rejected),
+        calls: parts.flatMap(({ calls }) => calls),
+      }),
+    );
+  });
