@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { paced } from '../../src/demo/paced.ts';
+import { paced } from '../../src/load/paced.ts';
 
 const rows = [0, 10, 600, 60_000, 60_010, 120_000].map((offsetMs) => ({ offsetMs }));
 
