@@ -19,6 +19,8 @@ export interface OpenOptions {
    */
   synchronous?: 'full' | 'normal';
   readonly?: boolean;
+  /** `incremental`: freed pages can be given back (`PRAGMA incremental_vacuum`). Takes effect in a new file only. */
+  autoVacuum?: 'incremental';
 }
 
 /**
@@ -29,13 +31,15 @@ export interface OpenOptions {
  */
 export function openSqlite(
   path: string,
-  { what, migrations, synchronous = 'full', readonly = false }: OpenOptions,
+  { what, migrations, synchronous = 'full', readonly = false, autoVacuum }: OpenOptions,
 ): SqliteDatabase {
   let db: SqliteDatabase | undefined;
   try {
     if (!readonly) mkdirSync(dirname(path), { recursive: true });
     db = new Database(path, { readonly, timeout: 10_000 });
     if (!readonly) {
+      // Before anything else: it is fixed by the first write to a new file.
+      if (autoVacuum !== undefined) db.pragma(`auto_vacuum = ${autoVacuum}`);
       db.pragma('journal_mode = WAL');
       db.pragma(`synchronous = ${synchronous}`);
     }

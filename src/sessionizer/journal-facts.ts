@@ -1,0 +1,91 @@
+/** What the journal knows about the whole of capture, and what it has counted. */
+import type { CloseReason, Micros, Position, Progress } from '../records.ts';
+import type { SqliteDatabase } from '../sqlite.ts';
+
+export type HistoryState = 'none' | 'reading' | 'done';
+
+/** Positions are comparable only under the same identity. */
+export interface SourceIdentity {
+  systemIdentifier: string;
+  timeline: number;
+  slot: string;
+  publication: string;
+}
+
+/** Where capture stands; written with every commit. */
+export interface CaptureFacts {
+  progress: Progress | null;
+  lastPosition: Position | null;
+  watermark: Micros | null;
+  history: HistoryState;
+}
+
+export const noCapture: CaptureFacts = { progress: null, lastPosition: null, watermark: null, history: 'none' };
+
+/** Totals of the data directory. */
+export interface JournalTotals {
+  /** Taken in. */
+  rows: number;
+  sessions: number;
+  /** Parts that may still grow, held ones not among them. */
+  open: number;
+  /** Closed with too few turns and waiting for more. */
+  held: number;
+  sealed: number;
+  /** Held now, or let go since. */
+  belowMinTurns: number;
+  /** Rows known already when they came again. */
+  replayed: number;
+  /** Rows not carried on, by reason. */
+  skipped: Record<string, number>;
+  /** Sealed parts, by reason. */
+  closes: Partial<Record<CloseReason, number>>;
+  /** Parts let go, by reason, and their rows. */
+  released: Record<string, number>;
+  releasedRows: Record<string, number>;
+}
+
+export type CounterName = 'rows' | 'sessions' | 'replayed' | 'skipped' | 'closes' | 'released' | 'released_rows';
+
+export function readFact<T>(db: SqliteDatabase, name: string): T | null {
+  const value = db.prepare('SELECT value FROM facts WHERE name = ?').pluck().get(name) as string | undefined;
+  return value === undefined ? null : (JSON.parse(value) as T);
+}
+
+export function writeFact(db: SqliteDatabase, name: string, value: unknown): void {
+  const sql = 'INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value';
+  db.prepare(sql).run(name, JSON.stringify(value));
+}
+
+export function readTotals(db: SqliteDatabase): JournalTotals {
+  const rows = db.prepare('SELECT name, label, n FROM counters').all() as {
+    name: CounterName;
+    label: string;
+    n: number;
+  }[];
+  const labelled = (name: CounterName): Record<string, number> =>
+    Object.fromEntries(rows.filter((row) => row.name === name).map((row) => [row.label, row.n]));
+  const plain = (name: CounterName): number => labelled(name)[''] ?? 0;
+  const live = db.prepare('SELECT count(*) AS n, total(held) AS held FROM parts').get() as { n: number; held: number };
+  const closes = labelled('closes');
+  const released = labelled('released');
+  const duplicates = released.duplicate ?? 0;
+  return {
+    rows: plain('rows'),
+    sessions: plain('sessions'),
+    open: live.n - live.held,
+    held: live.held,
+    // A sealed part whose trajectory is there already is let go as `duplicate`.
+    sealed: sum(Object.values(closes)) - duplicates,
+    belowMinTurns: live.held + sum(Object.values(released)) - duplicates,
+    replayed: plain('replayed'),
+    skipped: labelled('skipped'),
+    closes,
+    released,
+    releasedRows: labelled('released_rows'),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}

@@ -1,0 +1,35 @@
+/** The journal's tables. Steps are only ever appended. */
+import type { Migration } from '../sqlite.ts';
+
+export const journalMigrations: readonly Migration[] = [
+  `
+  -- One row a fact about the whole file, as JSON.
+  CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+  CREATE TABLE counters (
+    name TEXT NOT NULL, label TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (name, label)
+  ) WITHOUT ROWID;
+
+  -- Every session that had a part end, so that part numbers are never given twice.
+  CREATE TABLE sessions (session_id TEXT PRIMARY KEY, next_part INTEGER NOT NULL) WITHOUT ROWID;
+
+  -- Open and held parts: all that a restart reads. Ids are never given again: chunks outlive their row here.
+  CREATE TABLE parts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT NOT NULL, part INTEGER NOT NULL, turns INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, first_at INTEGER NOT NULL, opened_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+    end_marker_at INTEGER, held INTEGER NOT NULL
+  );
+
+  -- A log: appended at the end, deleted when its part is let go or forgotten.
+  CREATE TABLE chunks (id INTEGER PRIMARY KEY, part_id INTEGER NOT NULL, heads TEXT NOT NULL, body TEXT NOT NULL);
+  CREATE INDEX chunks_by_part ON chunks (part_id);
+
+  -- The outbox: references to bodies, until they are forgotten.
+  CREATE TABLE sealed (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, trajectory_id TEXT NOT NULL UNIQUE, part_id INTEGER NOT NULL,
+    session_id TEXT NOT NULL, part INTEGER NOT NULL, turns INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, closed_by TEXT NOT NULL, published INTEGER NOT NULL DEFAULT 0
+  );
+  CREATE INDEX sealed_unpublished ON sealed (seq) WHERE published = 0;
+  `,
+];
