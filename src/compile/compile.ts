@@ -136,6 +136,10 @@ function compiledOf(trajectory: Trajectory, compiler: CompilerVersion, results: 
     rejected: results.flatMap(({ rejected }) => rejected),
     calls: results.flatMap(({ calls }) => calls),
     // Of the segments, not of this moment: a redelivered trajectory gives the same record again.
-    compiledAt: results.map((result) => result.compiledAt).reduce((a, b) => (a > b ? a : b), ''),
+    compiledAt:
+      results
+        .map((result) => result.compiledAt)
+        .sort()
+        .at(-1) ?? '',
   };
 }

@@ -8,6 +8,9 @@ import { type Candidate, excerpt, type GateContext, type Refusal, refuse } from 
 /** Operations that say something about what is *not* there, or about how many: they need every turn. */
 const wholeSessionOps: ReadonlySet<Derivation['op']> = new Set(['count', 'exclusion']);
 
+/** Operations whose result is the answer itself; of the others it is its structure, which the answer puts in words. */
+const statedOps: ReadonlySet<Derivation['op']> = new Set(['count', 'difference', 'duration', 'order', 'exclusion']);
+
 /** Runs the derivation again, where there is one. */
 export function checkDerivation({ draft, turns }: Candidate, { view, recompute }: GateContext): Refusal | null {
   const { derivation } = draft;
@@ -20,8 +23,10 @@ export function checkDerivation({ draft, turns }: Candidate, { view, recompute }
       return refuse('operand_not_found', `turn ${operand.turn} ${operand.field}: ${excerpt(operand.value)}`);
   }
   const result = recompute(derivation, view);
-  if (result === null) return refuse('derivation_mismatch', `${derivation.op} can't be run on its operands`);
-  if (!agrees(derivation.op, result, derivation.result) || !says(draft.answer, derivation.result))
+  if (result === null || result === '')
+    return refuse('derivation_mismatch', `${derivation.op} can't be run on its operands`);
+  const said = !statedOps.has(derivation.op) || says(draft.answer, derivation.result);
+  if (!said || !agrees(derivation.op, result, derivation.result))
     return refuse(
       'derivation_mismatch',
       `${derivation.op} gives ${excerpt(result)}, not ${excerpt(derivation.result)}`,

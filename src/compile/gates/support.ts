@@ -2,7 +2,7 @@
 import type { Derivation } from '../../records.ts';
 import type { RenderedTurn, SegmentView } from '../compiler.ts';
 import { contentWords } from '../fold.ts';
-import { factsOf, holdsText, mentionsOf, type TurnFacts, textFacts } from '../mentions.ts';
+import { factsOf, holdsText, mentionsOf, standsIn, type TurnFacts, textFacts } from '../mentions.ts';
 import { type Candidate, type Refusal, refuse } from './gate.ts';
 
 /**
@@ -20,10 +20,15 @@ export function trimSupport({ draft, turns, evidence }: Candidate): RenderedTurn
     if (pinned.has(turn.index)) continue;
     const quoted = (quotes.get(turn.index) ?? '').toLowerCase();
     const others = kept.filter((other) => other !== turn).map((other) => factsOf(other).lower);
-    const adds = items.some((item) => quoted.includes(item) && !others.some((other) => other.includes(item)));
+    const adds = items.some((item) => holdsItem(quoted, item) && !others.some((other) => holdsItem(other, item)));
     if (!adds) kept = kept.filter((other) => other !== turn);
   }
   return kept;
+}
+
+/** Words are stems, so parts of words count; digits only by themselves. */
+function holdsItem(text: string, item: string): boolean {
+  return /\d/.test(item) ? standsIn(text, item) : text.includes(item);
 }
 
 function itemsOf(text: string): string[] {
