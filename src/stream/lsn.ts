@@ -20,7 +20,7 @@ export function lsnOf(value: bigint): Lsn {
   return `${hex.slice(0, 8)}/${hex.slice(8)}` as Lsn;
 }
 
-export function valueOf(lsn: Lsn): bigint {
+export function numberOf(lsn: Lsn): bigint {
   return (BigInt(`0x${lsn.slice(0, 8)}`) << 32n) | BigInt(`0x${lsn.slice(9)}`);
 }
 
@@ -36,12 +36,12 @@ export function resumeAt(lsn: Lsn): ResumeLsn {
 
 /** The byte before: what `acknowledge` of pg-logical-replication must be given, since it adds one. */
 export function byteBefore(lsn: Lsn): Lsn {
-  return lsnOf(valueOf(lsn) - 1n);
+  return lsnOf(numberOf(lsn) - 1n);
 }
 
 /** Bytes from `from` to `to`; negative where `to` lies before. */
 export function bytesBetween(from: Lsn, to: Lsn): number {
-  return Number(valueOf(to) - valueOf(from));
+  return Number(numberOf(to) - numberOf(from));
 }
 
 /** Text order is WAL order, since both halves are padded. */

@@ -1,0 +1,135 @@
+/**
+ * Decodes pgoutput, protocol version 1. https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
+ *
+ * Only what is needed is decoded, and what is kept is copied out: the buffers belong to node-postgres, which overwrites
+ * them. Values stay the text that the server sent.
+ */
+import type { RowText } from '../postgres/audit-table.ts';
+import type { Lsn, Micros } from '../records.ts';
+import { readLsn } from './lsn.ts';
+
+/** Microseconds between the Unix epoch and that of Postgres, 2000-01-01. */
+const postgresEpoch = 946_684_800_000_000;
+
+export interface Relation {
+  oid: number;
+  schema: string;
+  name: string;
+  columns: string[];
+}
+
+export type Message =
+  | { kind: 'begin'; finalLsn: Lsn; committedAt: Micros }
+  | { kind: 'commit'; endLsn: Lsn; committedAt: Micros }
+  /** `row` is null where the relation is not the audit log. `bytes` is the size of the message. */
+  | { kind: 'insert'; row: RowText | null; bytes: number }
+  /** Only a publication that somebody changed sends these. They count as row messages. */
+  | { kind: 'update' | 'delete' }
+  | { kind: 'truncate'; relations: number[] }
+  | { kind: 'relation'; relation: Relation }
+  | { kind: 'other' };
+
+/** Picks, for a relation, the wanted columns by index; null leaves its rows undecoded. May throw. */
+export type PickColumns = (relation: Relation) => number[] | null;
+
+export class PgoutputDecoder {
+  readonly #pick: PickColumns;
+  /** By oid: for each column of the row its place in the result, or -1. */
+  readonly #places = new Map<number, { places: Int32Array; wanted: number } | null>();
+
+  constructor(pick: PickColumns) {
+    this.#pick = pick;
+  }
+
+  /** @throws RangeError where the message ends early, Error where it makes no sense, and what `pick` throws. */
+  decode(buffer: Buffer): Message {
+    switch (buffer[0]) {
+      case 0x49: // I
+        return this.#insert(buffer);
+      case 0x42: // B
+        return { kind: 'begin', finalLsn: readLsn(buffer, 1), committedAt: readMicros(buffer, 9) };
+      case 0x43: // C
+        return { kind: 'commit', endLsn: readLsn(buffer, 10), committedAt: readMicros(buffer, 18) };
+      case 0x52: // R
+        return { kind: 'relation', relation: this.#relation(buffer) };
+      case 0x54: // T
+        return { kind: 'truncate', relations: truncated(buffer) };
+      case 0x55: // U
+        return { kind: 'update' };
+      case 0x44: // D
+        return { kind: 'delete' };
+      case 0x59: // Y: type
+      case 0x4f: // O: origin
+      case 0x4d: // M: logical message
+        return { kind: 'other' };
+      default:
+        throw new Error(`unknown pgoutput message 0x${(buffer[0] ?? 0).toString(16)}`);
+    }
+  }
+
+  #relation(buffer: Buffer): Relation {
+    const oid = buffer.readUInt32BE(1);
+    const [schema, afterSchema] = readString(buffer, 5);
+    const [name, afterName] = readString(buffer, afterSchema);
+    const count = buffer.readUInt16BE(afterName + 1);
+    const columns: string[] = [];
+    let at = afterName + 3;
+    for (let i = 0; i < count; i++) {
+      const [column, next] = readString(buffer, at + 1);
+      columns.push(column);
+      at = next + 8;
+    }
+    // An empty schema is how the protocol writes pg_catalog.
+    const relation = { oid, schema: schema || 'pg_catalog', name, columns };
+    const picked = this.#pick(relation);
+    this.#places.set(oid, picked === null ? null : placesOf(picked, count));
+    return relation;
+  }
+
+  #insert(buffer: Buffer): Message {
+    const oid = buffer.readUInt32BE(1);
+    const plan = this.#places.get(oid);
+    if (plan === undefined) throw new Error(`a row of relation ${oid} came before the relation was described`);
+    if (plan === null) return { kind: 'insert', row: null, bytes: buffer.length };
+    const { places, wanted } = plan;
+    const count = buffer.readUInt16BE(6);
+    const row: RowText = new Array(wanted).fill(null);
+    let at = 8;
+    for (let i = 0; i < count; i++) {
+      const kind = buffer[at];
+      at += 1;
+      if (kind === 0x6e) continue; // n: null
+      if (kind !== 0x74) throw new Error(`unexpected value kind 0x${(kind ?? 0).toString(16)} in an inserted row`);
+      const length = buffer.readUInt32BE(at);
+      at += 4;
+      const place = places[i] ?? -1;
+      if (at + length > buffer.length) throw new RangeError('a row message ends early');
+      if (place >= 0) row[place] = buffer.toString('utf8', at, at + length);
+      at += length;
+    }
+    return { kind: 'insert', row, bytes: buffer.length };
+  }
+}
+
+function placesOf(picked: number[], columns: number): { places: Int32Array; wanted: number } {
+  const places = new Int32Array(columns).fill(-1);
+  picked.forEach((column, place) => {
+    places[column] = place;
+  });
+  return { places, wanted: picked.length };
+}
+
+function truncated(buffer: Buffer): number[] {
+  const count = buffer.readUInt32BE(1);
+  return Array.from({ length: count }, (_, i) => buffer.readUInt32BE(6 + 4 * i));
+}
+
+function readMicros(buffer: Buffer, offset: number): Micros {
+  return Number(buffer.readBigInt64BE(offset)) + postgresEpoch;
+}
+
+function readString(buffer: Buffer, offset: number): [text: string, next: number] {
+  const end = buffer.indexOf(0, offset);
+  if (end < 0) throw new RangeError('a name in a pgoutput message ends early');
+  return [buffer.toString('utf8', offset, end), end + 1];
+}

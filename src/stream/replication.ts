@@ -1,0 +1,263 @@
+/**
+ * One walsender connection through pg-logical-replication, used in its one lossless way: no automatic acknowledgement,
+ * no timer and no flow control of its own, an explicit start position, our own plugin. Nothing else here knows the
+ * library, so that it could be replaced.
+ */
+import type { Duplex } from 'node:stream';
+import type pg from 'pg';
+import { LogicalReplicationService } from 'pg-logical-replication';
+import { messageOf, OperatorError, retry, stop } from '../errors.ts';
+import { pause } from '../lifecycle.ts';
+import { explainPostgres, openClient, replicationConfig, sqlState } from '../postgres/connection.ts';
+import { quoteIdent, quoteLiteral } from '../postgres/quote.ts';
+import type { Lsn, ResumeLsn } from '../records.ts';
+import { byteBefore, parseLsn, shortLsn } from './lsn.ts';
+import type { Message } from './pgoutput.ts';
+
+/** Whose positions these are. They mean nothing under another identity. */
+export interface Identity {
+  system_identifier: string;
+  timeline: string;
+  slot: string;
+  publication: string;
+}
+
+export interface ReplicationOptions {
+  url: string;
+  slot: string;
+  publication: string;
+  /** Where to begin. Never beyond what is in hand: the server skips what lies before, without an error. */
+  start: ResumeLsn;
+  decode(buffer: Buffer): Message;
+  /** Called within the socket's callback, in the order of the stream. */
+  onMessage(message: Message, lsn: Lsn): void;
+  /** A keepalive: the server has sent everything up to `lsn`. */
+  onKeepalive(lsn: Lsn, replyRequested: boolean): void;
+  /** What is durable here, for status updates. */
+  durable(): ResumeLsn;
+}
+
+export interface Replication {
+  identity: Omit<Identity, 'slot' | 'publication'>;
+  /** Tells the server what is durable; with `ping` it answers with its position. */
+  status(ping: boolean): void;
+  pauseReading(): void;
+  resumeReading(): void;
+  /** Settles when the connection is over: rejects with a classified error, resolves after {@link close}. */
+  ended: Promise<void>;
+  /** A last status, then the end. */
+  close(): Promise<void>;
+}
+
+type Parsed = { message: Message } | { error: unknown };
+
+function pluginOf(publication: string, decode: (buffer: Buffer) => Message) {
+  return {
+    name: 'pgoutput',
+    options: null,
+    start: (client: pg.Client, slot: string, lsn: string): Promise<unknown> => {
+      const names = quoteLiteral(quoteIdent(publication));
+      return client.query(
+        `START_REPLICATION SLOT ${quoteIdent(slot)} LOGICAL ${lsn} (proto_version '1', publication_names ${names})`,
+      );
+    },
+    // Runs within a socket callback, where anything thrown would end the process.
+    parse: (buffer: Buffer): Parsed => {
+      try {
+        return { message: decode(buffer) };
+      } catch (error) {
+        return { error };
+      }
+    },
+  };
+}
+
+/**
+ * Connects and starts streaming.
+ *
+ * @throws OperatorError where the connection can't be made; a refusal to start rejects {@link Replication.ended}, with
+ * code `slot_active`, `slot_missing`, `slot_lost` or `publication_missing`.
+ */
+export async function replicate(options: ReplicationOptions): Promise<Replication> {
+  const { client, identity, senderTimeoutMs } = await openWalsender(options.url, 'capture');
+  const connection = (client as unknown as { connection: { stream: Duplex } }).connection;
+  const service = new LogicalReplicationService({}, { acknowledge: { auto: false, timeoutSeconds: 0 } });
+  // The connection is ours, so that its socket can be paused.
+  Object.assign(service, {
+    client: async () => {
+      Object.assign(service, { _client: client, _connection: connection });
+      return [client, connection];
+    },
+  });
+
+  let failure: unknown;
+  let paused = false;
+  let lastByteAt = Date.now();
+  const fail = (error: unknown) => {
+    failure ??= error;
+    connection.stream.destroy();
+  };
+  const status = (ping: boolean) => {
+    // `acknowledge` adds one to an LSN that is "next byte" already; a commit record that begins exactly there would be
+    // skipped for ever.
+    if (failure === undefined) void service.acknowledge(shortLsn(byteBefore(options.durable())), ping);
+  };
+  connection.stream.on('data', () => {
+    lastByteAt = Date.now();
+  });
+  service.on('error', () => {});
+  service.on('data', (text: string, parsed: Parsed) => {
+    if (failure !== undefined) return;
+    const lsn = parseLsn(text);
+    try {
+      if ('error' in parsed) throw parsed.error;
+      options.onMessage(parsed.message, lsn);
+    } catch (error) {
+      fail(explainMessage(error, lsn));
+    }
+  });
+  service.on('heartbeat', (text: string, _sevenDaysEarly: number, replyRequested: boolean) => {
+    if (failure !== undefined) return;
+    options.onKeepalive(parseLsn(text), replyRequested);
+    if (replyRequested) status(false);
+  });
+  client.on('error', (error) => {
+    failure ??= error;
+  });
+
+  const { everyMs, deadMs } = timings(senderTimeoutMs);
+  const timer = setInterval(() => {
+    status(true);
+    if (!paused && isDead(Date.now() - lastByteAt, deadMs)) {
+      fail(retry('source_unreachable', `no byte from the walsender for ${deadMs} ms: connecting again`));
+    }
+  }, everyMs);
+
+  let closing = false;
+  const plugin = pluginOf(options.publication, options.decode);
+  const ended = service
+    .subscribe(plugin, options.slot, shortLsn(options.start))
+    .then(
+      () => {
+        if (!closing) throw failure ?? retry('source_unreachable', 'the server ended the stream: connecting again');
+      },
+      (error: unknown) => {
+        if (!closing) throw explainStream(failure ?? error, options);
+      },
+    )
+    .finally(async () => {
+      clearInterval(timer);
+      await end(service, client, connection.stream);
+    });
+  ended.catch(() => {});
+
+  return {
+    identity,
+    status,
+    ended,
+    pauseReading: () => {
+      if (paused) return;
+      paused = true;
+      connection.stream.pause();
+    },
+    resumeReading: () => {
+      if (!paused) return;
+      paused = false;
+      // What lay in the socket's buffer says nothing of how long the server was silent.
+      lastByteAt = Date.now();
+      connection.stream.resume();
+    },
+    close: async () => {
+      if (!closing) {
+        status(false);
+        closing = true;
+        await end(service, client, connection.stream);
+      }
+      await ended.catch(() => {});
+    },
+  };
+}
+
+/** A status at two thirds of the server's patience; dead after twice it. Zero (no timeout) counts as the default, 60 s. */
+export function timings(senderTimeoutMs: number): { everyMs: number; deadMs: number } {
+  const patienceMs = senderTimeoutMs > 0 ? senderTimeoutMs : 60_000;
+  return { everyMs: Math.round(patienceMs * 0.66), deadMs: patienceMs * 2 };
+}
+
+export function isDead(silentMs: number, deadMs: number): boolean {
+  return silentMs > deadMs;
+}
+
+/** A walsender connection that does not stream yet, with what it says of the server. */
+export async function openWalsender(url: string, purpose: string, settings: Record<string, string> = {}) {
+  const client = await openClient(replicationConfig(url, { purpose, settings }));
+  try {
+    const { rows } = await client.query('IDENTIFY_SYSTEM');
+    const timeout = await client.query("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'");
+    return {
+      client,
+      identity: { system_identifier: String(rows[0].systemid), timeline: String(rows[0].timeline) },
+      senderTimeoutMs: Number(timeout.rows[0].setting),
+    };
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw explainPostgres(error, url);
+  }
+}
+
+/** A paused socket never sees the other side's end: read on, and cut it where the goodbye takes too long. */
+async function end(service: LogicalReplicationService, client: pg.Client, stream: Duplex): Promise<void> {
+  service.removeAllListeners();
+  service.on('error', () => {});
+  stream.resume();
+  const cut = new AbortController();
+  void pause(2_000, cut.signal).then(() => stream.destroy());
+  await client.end().catch(() => {});
+  cut.abort();
+}
+
+function explainMessage(error: unknown, lsn: Lsn): OperatorError {
+  const at = shortLsn(lsn);
+  if (error instanceof OperatorError) {
+    return new OperatorError(`${error.message} (at ${at})`, {
+      kind: error.kind,
+      code: error.code,
+      exitCode: error.exitCode,
+    });
+  }
+  return stop(
+    'source_protocol',
+    `the stream could not be read at ${at}: ${messageOf(error)}: nothing from there on was taken in or confirmed`,
+    { cause: error },
+  );
+}
+
+function explainStream(error: unknown, { url, slot, publication }: ReplicationOptions): OperatorError {
+  if (error instanceof OperatorError) return error;
+  const code = sqlState(error);
+  const said = messageOf(error);
+  if (code === '55006') {
+    const pid = /PID (\d+)/.exec(said)?.[1] ?? 'unknown';
+    return retry(
+      'slot_active',
+      `slot ${slot} is in use by the server process with pid ${pid}: is another capture running?`,
+    );
+  }
+  if (code === '42704' && said.includes('publication')) {
+    return stop(
+      'publication_missing',
+      `publication ${publication} does not exist at the position the stream is at: it must be older than the slot; teardown and init, then run --from beginning`,
+      { cause: error },
+    );
+  }
+  if (code === '42704')
+    return stop('slot_missing', `no replication slot ${slot}: run init (${said})`, { cause: error });
+  if (code === '55000' || /can no longer get changes|invalidated|lost/.test(said)) {
+    return stop(
+      'slot_lost',
+      `slot ${slot} can no longer be read (${said}): the rows since are only in the table; teardown, init, then run --from beginning into a fresh data directory`,
+      { cause: error },
+    );
+  }
+  return explainPostgres(error, url, 'stream');
+}

@@ -1,0 +1,58 @@
+/** Where a stream may begin: pure decisions over what the journal stored and what the server says. */
+import { stop } from '../errors.ts';
+import type { Progress } from '../records.ts';
+import { bytesBetween, resumeAt, shortLsn } from './lsn.ts';
+import type { Identity } from './replication.ts';
+import type { SlotState } from './slot.ts';
+
+/** What the journal stored. */
+export interface StoredStart {
+  /** Null before the first batch was stored. */
+  progress: Progress | null;
+  identity: Identity | null;
+  /** False while a history that was begun has not been read to its end. */
+  historyDone: boolean;
+}
+
+const words: Record<keyof Identity, string> = {
+  system_identifier: 'another database cluster (system identifier',
+  timeline: 'another timeline, as after a failover or a point-in-time restore (timeline',
+  slot: 'another slot (',
+  publication: 'another publication (',
+};
+
+/** Positions of one identity mean nothing under another. @throws OperatorError `source_changed`. */
+export function checkIdentity(stored: Identity | null, now: Identity): void {
+  if (stored === null) return;
+  for (const part of Object.keys(words) as (keyof Identity)[]) {
+    if (stored[part] === now[part]) continue;
+    throw stop(
+      'source_changed',
+      `the data directory belongs to ${words[part]} ${stored[part]}, now ${now[part]}): positions can't be compared; point the settings back, or start a fresh data directory with run --from beginning`,
+    );
+  }
+}
+
+/**
+ * The slot's own position, or the stored one, or null where history comes first.
+ *
+ * @throws OperatorError `slot_ahead` where the server may have forgotten rows that were never stored here.
+ */
+export function startOf(
+  start: StoredStart,
+  slot: SlotState,
+  slotName: string,
+  from: 'now' | 'beginning',
+): Progress | null {
+  if (from === 'beginning' && (start.progress === null || !start.historyDone)) return null;
+  if (start.progress === null) return { resumeLsn: resumeAt(slot.confirmedFlush), partial: null };
+  const { resumeLsn } = start.progress;
+  if (slot.confirmedFlush > resumeLsn) {
+    const missing = bytesBetween(resumeLsn, slot.confirmedFlush);
+    throw stop(
+      'slot_ahead',
+      `slot ${slotName} is at ${shortLsn(slot.confirmedFlush)}, ahead of ${shortLsn(resumeLsn)} that is stored here: rows committed in between (${missing} bytes of WAL) would be skipped; something else moved or recreated the slot; start a fresh data directory with run --from beginning`,
+    );
+  }
+  return start.progress;
+}
