@@ -56,8 +56,8 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
   });
   const viewsOf = (trajectory: Trajectory) => segmentTrajectory(trajectory, { windowTokens });
 
-  async function compileSegment(view: SegmentView, signal: AbortSignal): Promise<SegmentResult> {
-    const proposal = isTooShort(view) ? tooShort : await compiler.propose(view, signal);
+  async function compileSegment(view: SegmentView, signal: AbortSignal, fresh: boolean): Promise<SegmentResult> {
+    const proposal = isTooShort(view) ? tooShort : await compiler.propose(view, signal, { fresh });
     const gates = runGates(proposal.drafts, view, { recompute });
     const made = merge(await calls.unsettled(view.segment.id), proposal.calls);
     const createdAt = now().toISOString();
@@ -75,7 +75,7 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
       for (const view of viewsOf(trajectory)) {
         signal.throwIfAborted();
         const known = force ? null : await calls.segment(keyOf(view));
-        results.push(known === null ? await compileSegment(view, signal) : rebase(known, view));
+        results.push(known === null ? await compileSegment(view, signal, force) : rebase(known, view));
       }
       return compiledOf(trajectory, version, results);
     },

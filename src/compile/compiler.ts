@@ -50,5 +50,6 @@ export interface Proposal {
 
 export interface Compiler {
   readonly version: CompilerVersion;
-  propose(view: SegmentView, signal: AbortSignal): Promise<Proposal>;
+  /** `fresh` asks a model again although its answer is known. */
+  propose(view: SegmentView, signal: AbortSignal, options?: { fresh?: boolean }): Promise<Proposal>;
 }

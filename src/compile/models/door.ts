@@ -1,0 +1,183 @@
+/**
+ * The one door to models: every call passes here, is limited in number and time, tried again where that helps, priced,
+ * and on disk before its answer is used.
+ */
+import { randomUUID } from 'node:crypto';
+import PQueue from 'p-queue';
+import { exitCodes, type OperatorError, park, retry, stop } from '../../errors.ts';
+import { backoffMs, pause } from '../../lifecycle.ts';
+import type { ModelCall } from '../../records.ts';
+import type { CallStore } from '../calls.ts';
+import { digestOf } from '../digest.ts';
+import { type Model, ModelFault, type ModelReply, type ModelRequest, noUsage } from './model.ts';
+import { createPricing, type Priced, type PriceTable } from './prices.ts';
+
+export interface DoorOptions {
+  model: Model;
+  calls: CallStore;
+  prices?: PriceTable;
+  /** Calls in flight at once. */
+  concurrency?: number;
+  /** Of one attempt. */
+  timeoutMs?: number;
+  /** Attempts of one question before the message is given back to the topic. */
+  maxAttempts?: number;
+  /** Longer waits are left to the topic, which holds no worker meanwhile. */
+  maxWaitMs?: number;
+  backoff?: { baseMs: number; maxMs: number };
+  /** Hears of each call that was made now, not of reused ones: for metrics. */
+  onCall?: (call: ModelCall) => void;
+  now?: () => Date;
+  random?: () => number;
+}
+
+export interface Question {
+  request: ModelRequest;
+  segmentId: string;
+  stage: ModelCall['stage'];
+  /** Ask again although the answer is known. */
+  fresh: boolean;
+}
+
+export interface Answer {
+  reply: ModelReply;
+  /** Every attempt, the one that answered last. */
+  calls: ModelCall[];
+}
+
+export interface Door {
+  readonly model: Model;
+  /**
+   * The answer, from the call store where it is known: then its call says `reused`.
+   *
+   * @throws OperatorError `retry` where it may be answered later, `stop` where only an operator can help, `park` where
+   * this question alone is refused; the signal's reason where it fired.
+   */
+  ask(question: Question, signal: AbortSignal): Promise<Answer>;
+  status(): { inFlight: number; waiting: number };
+}
+
+export function createDoor(options: DoorOptions): Door {
+  const { model, calls, concurrency = 4, maxAttempts = 4, maxWaitMs = 60_000, timeoutMs = 120_000 } = options;
+  const { backoff = { baseMs: 1_000, maxMs: 30_000 }, random = Math.random, now = () => new Date() } = options;
+  const price = createPricing(options.prices);
+  const queue = new PQueue({ concurrency });
+
+  async function ask(question: Question, signal: AbortSignal): Promise<Answer> {
+    const key = answerKey(model, question.request);
+    const known = question.fresh ? null : await calls.answer(key);
+    if (known !== null) {
+      return { reply: JSON.parse(known.reply) as ModelReply, calls: [reused(known.call, question.segmentId)] };
+    }
+    const made: ModelCall[] = [];
+    for (let attempt = 1; ; attempt++) {
+      const tried = await queue.add(() => tryOnce(question, key, signal));
+      made.push(tried.call);
+      if ('reply' in tried) return { reply: tried.reply, calls: made };
+      signal.throwIfAborted();
+      const waitMs = Math.max(tried.fault.retryAfterMs ?? 0, backoffMs(attempt, { ...backoff, random }));
+      if (tried.fault.kind !== 'retry' || attempt >= maxAttempts || waitMs > maxWaitMs)
+        throw errorOf(tried.fault, attempt);
+      await pause(waitMs, signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  /** One attempt, recorded whatever comes of it. */
+  async function tryOnce(question: Question, key: string, signal: AbortSignal) {
+    signal.throwIfAborted();
+    const startedAt = now();
+    const from = performance.now();
+    const limit = AbortSignal.timeout(timeoutMs);
+    const result = await attemptOf(model, question.request, AbortSignal.any([signal, limit])).catch((error: unknown) =>
+      faultOf(error, { signal, limit, timeoutMs, model: model.name }),
+    );
+    const call = callOf(question, startedAt, performance.now() - from, result);
+    const answered = !(result instanceof ModelFault);
+    await calls.record(call, answered ? { key, reply: JSON.stringify(result) } : undefined);
+    options.onCall?.(call);
+    return answered ? { call, reply: result } : { call, fault: result };
+  }
+
+  function callOf(question: Question, startedAt: Date, durationMs: number, result: ModelReply | ModelFault): ModelCall {
+    const reply = result instanceof ModelFault ? null : result;
+    const usage = reply?.usage ?? noUsage;
+    const { provider, serviceTier } = model;
+    const priced: Priced = { provider, serviceTier, model: reply?.model ?? null, usage, at: startedAt };
+    const free = result instanceof ModelFault && !result.mayBeBilled;
+    return {
+      id: randomUUID(),
+      segmentId: question.segmentId,
+      stage: question.stage,
+      provider: model.provider,
+      requestedModel: model.name,
+      model: reply?.model ?? null,
+      serviceTier: model.serviceTier,
+      promptHash: promptHash(question.request),
+      ...usage,
+      ...(free ? { costUsd: 0, costSource: 'not_billed' } : price(priced)),
+      startedAt: startedAt.toISOString(),
+      durationMs: Math.round(durationMs),
+      outcome: result instanceof ModelFault ? result.outcome : 'ok',
+      finishReason: reply?.finishReason ?? reply?.blockReason ?? null,
+      parseMode: null,
+    };
+  }
+
+  return { model, ask, status: () => ({ inFlight: queue.pending, waiting: queue.size }) };
+}
+
+/** A model that throws before it returns a promise is caught like any other. */
+async function attemptOf(model: Model, request: ModelRequest, signal: AbortSignal): Promise<ModelReply> {
+  return model.generate(request, signal);
+}
+
+interface Limits {
+  signal: AbortSignal;
+  limit: AbortSignal;
+  timeoutMs: number;
+  model: string;
+}
+
+/** A call that was cut short may be billed all the same. */
+function faultOf(error: unknown, { signal, limit, timeoutMs, model }: Limits): ModelFault {
+  if (signal.aborted) return new ModelFault('aborted', 'given up', { kind: 'retry', mayBeBilled: true });
+  if (limit.aborted) {
+    const message = `${model} did not answer within ${timeoutMs} ms`;
+    return new ModelFault('timeout', message, { kind: 'retry', mayBeBilled: true });
+  }
+  if (error instanceof ModelFault) return error;
+  return new ModelFault('unexpected', `${model} could not be asked`, { kind: 'retry', mayBeBilled: true });
+}
+
+function errorOf(fault: ModelFault, attempts: number): OperatorError {
+  const code = `model_${fault.outcome}`;
+  if (fault.kind === 'stop') {
+    const exitCode = fault.outcome === 'quota_exhausted' ? exitCodes.budget : exitCodes.configuration;
+    return stop(code, fault.message, { exitCode });
+  }
+  if (fault.kind === 'park') return park(code, fault.message);
+  const message = `${fault.message}, tried ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
+  return retry(code, message, fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs });
+}
+
+export function promptHash({ system, prompt, schema }: ModelRequest): string {
+  return digestOf('prompt', system, prompt, JSON.stringify(schema));
+}
+
+/** The service tier is left out: it changes the price, not the answer. */
+function answerKey(model: Model, request: ModelRequest): string {
+  const { provider, name, settings } = model;
+  return digestOf('answer', promptHash(request), provider, name, settings, String(request.maxOutputTokens));
+}
+
+/**
+ * For the segment that paid for it, the call is the one that was recorded: same id, same cost, so that it is in the
+ * dataset once. For any other segment it is a call of its own that cost nothing.
+ */
+function reused(call: ModelCall, segmentId: string): ModelCall {
+  if (call.segmentId === segmentId) return { ...call, outcome: 'reused' };
+  const nothing = { promptTokens: 0, cachedTokens: 0, outputTokens: 0, thinkingTokens: 0, durationMs: 0 };
+  const id = digestOf('reused', call.id, segmentId);
+  return { ...call, ...nothing, id, segmentId, outcome: 'reused', costUsd: 0, costSource: 'reused' };
+}

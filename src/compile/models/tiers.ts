@@ -1,0 +1,39 @@
+/** From a tier's name to a compiler that asks its model. */
+import type { Logger } from '../../log.ts';
+import type { CallStore } from '../calls.ts';
+import type { Compiler } from '../compiler.ts';
+import { createLlmCompiler } from '../llm.ts';
+import { type ModelTier, shutdownWarning, tierModels } from './capabilities.ts';
+import { createDoor, type Door, type DoorOptions } from './door.ts';
+import { createGemini } from './gemini.ts';
+import type { PriceTable } from './prices.ts';
+
+export interface GeminiCompilerOptions {
+  tier: ModelTier;
+  /** In place of the tier's own. */
+  model?: string | null;
+  apiKey: string | null;
+  baseUrl?: string | null;
+  serviceTier?: 'standard' | 'flex';
+  concurrency?: number;
+  /** Of one attempt. */
+  timeoutMs?: number;
+  prices?: PriceTable;
+  redaction: string;
+  onCall?: NonNullable<DoorOptions['onCall']>;
+}
+
+/** @throws OperatorError `model_key_missing` (stop, exit code 3) where there is no key. */
+export function createGeminiCompiler(
+  options: GeminiCompilerOptions,
+  calls: CallStore,
+  log: Logger,
+): Compiler & { readonly door: Door } {
+  const { tier, apiKey, redaction, model: override, baseUrl = null, serviceTier = 'standard', ...limits } = options;
+  const name = override ?? tierModels[tier];
+  const warning = shutdownWarning(name, new Date());
+  if (warning !== null) log.warn(warning);
+  const model = createGemini({ apiKey, model: name, baseUrl, serviceTier });
+  const door = createDoor({ ...limits, model, calls });
+  return { ...createLlmCompiler({ door, tier, redaction }), door };
+}
