@@ -7,13 +7,9 @@
  * segment is the one in force: its pairs are active, those of every other are superseded.
  */
 import { createHash } from 'node:crypto';
+import { compilerKey } from '../dataset-file.ts';
 import { park } from '../errors.ts';
-import { type Compiled, type CompilerVersion, isoOf, microsOf, type SegmentOutcome } from '../records.ts';
-
-/** What makes two compiles of a segment the same work: kind, model, prompt and redaction policy. */
-export function compilerKey({ kind, model, promptVersion, redaction }: CompilerVersion): string {
-  return [kind, model, promptVersion, redaction].join(' ');
-}
+import { type Compiled, isoOf, microsOf, type SegmentOutcome } from '../records.ts';
 
 /** @throws OperatorError, parking, where `compiledAt` is no timestamp. */
 export function generationOfMessage(compiled: Compiled): string {

@@ -1,5 +1,6 @@
 /** One message as the rows of the dataset, by table and column. Pure: the same message always gives the same rows. */
 import { createHash } from 'node:crypto';
+import { compilerKey } from '../dataset-file.ts';
 import { park } from '../errors.ts';
 import {
   type Compiled,
@@ -10,7 +11,7 @@ import {
   type SegmentOutcome,
   type Trajectory,
 } from '../records.ts';
-import { compilerKey, generationOfMessage, generationOfSegment } from './generation.ts';
+import { generationOfMessage, generationOfSegment } from './generation.ts';
 
 type Cell = string | number | null;
 export type Row = Record<string, Cell>;

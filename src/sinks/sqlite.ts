@@ -1,11 +1,11 @@
 /** The dataset as a SQLite file. Readers may have it open at the same time. */
 import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
+import { datasetMigrations } from '../dataset-file.ts';
 import type { Logger } from '../log.ts';
 import type { Compiled } from '../records.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 import { type Row, type Rows, rowsOf } from './rows.ts';
-import { datasetMigrations } from './schema.ts';
 import type { Sink } from './sink.ts';
 
 const compress = promisify(deflate);

@@ -1,11 +1,12 @@
 /**
- * The dataset's file, `qa_pairs.sqlite`. `qa_pairs` begins with its published columns; ours follow. Texts that hold
+ * The dataset's file, `qa_pairs.sqlite`: a leaf, since the sink writes it and the reading side reads it. `qa_pairs` begins with its published columns; ours follow. Texts that hold
  * structure are JSON, times are ISO 8601, money is US dollars with null where it is unknown.
  *
- * `generation` orders compiles of one segment (generation.ts); `status` says which of them is in force.
+ * `generation` orders compiles of one segment (sinks/generation.ts); `status` says which of them is in force.
  */
-import { stop } from '../errors.ts';
-import type { Migration, SqliteDatabase } from '../sqlite.ts';
+import { stop } from './errors.ts';
+import type { CompilerVersion } from './records.ts';
+import type { Migration, SqliteDatabase } from './sqlite.ts';
 
 export const publishedColumns = [
   'id',
@@ -21,6 +22,11 @@ export const publishedColumns = [
   'raw_extraction',
   'created_at',
 ] as const;
+
+/** `compiler_version`: what makes two compiles of a segment the same work. */
+export function compilerKey({ kind, model, promptVersion, redaction }: CompilerVersion): string {
+  return [kind, model, promptVersion, redaction].join(' ');
+}
 
 const tables = `
   CREATE TABLE qa_pairs (

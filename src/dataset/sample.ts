@@ -1,0 +1,124 @@
+/** Pairs drawn from the dataset, each with the turns that support it. */
+import { createHash } from 'node:crypto';
+import { inflateSync } from 'node:zlib';
+import type { Evidence, Turn } from '../records.ts';
+import type { SqliteDatabase } from '../sqlite.ts';
+
+export interface SampleOptions {
+  limit: number;
+  qaType?: string;
+  agent?: string;
+  sessionId?: string;
+  /** `proved`, `pass`, …; without it pairs of any. */
+  verification?: string;
+  /** The same seed draws the same pairs, as long as the dataset does not change. Default 0. */
+  seed?: number;
+}
+
+export interface SupportingTurn {
+  /** Index in the trajectory. */
+  turn: number;
+  rowKey: string | null;
+  agent: string | null;
+  tool: string | null;
+  /** As the row holds it, JSON text mostly; null too where the trajectory is not in the dataset. */
+  arguments: string | null;
+  response: string | null;
+  quotes: string[];
+}
+
+export interface SampledPair {
+  id: string;
+  sessionId: string | null;
+  trajectoryId: string | null;
+  part: number | null;
+  agent: string | null;
+  turnCount: number | null;
+  question: string | null;
+  answer: string | null;
+  qaType: string | null;
+  verification: string;
+  verificationReason: string | null;
+  sourceModel: string | null;
+  costUsd: number | null;
+  createdAt: string | null;
+  supportingTurns: SupportingTurn[];
+}
+
+interface PairRow extends Omit<SampledPair, 'supportingTurns'> {
+  supporting: string | null;
+  evidence: string | null;
+}
+
+/** Active pairs in an order drawn by the seed. */
+export function samplePairs(db: SqliteDatabase, options: SampleOptions): SampledPair[] {
+  const keys = draw(matchingKeys(db, options), options.limit, options.seed ?? 0);
+  const one = db.prepare(
+    `SELECT id, session_id AS sessionId, trajectory_id AS trajectoryId, part, agent, turn_count AS turnCount, question,
+            answer, qa_type AS qaType, verification, verification_reason AS verificationReason,
+            source_model AS sourceModel, cost_usd AS costUsd, created_at AS createdAt, supporting_turns AS supporting,
+            evidence
+     FROM qa_pairs WHERE pair_key = ?`,
+  );
+  return keys.map((key) => {
+    const { supporting, evidence, ...pair } = one.get(key) as PairRow;
+    return { ...pair, supportingTurns: supportOf(db, pair.trajectoryId, supporting, evidence) };
+  });
+}
+
+function matchingKeys(db: SqliteDatabase, { qaType, agent, sessionId, verification }: SampleOptions): string[] {
+  const wanted = Object.entries({ qa_type: qaType, agent, session_id: sessionId, verification }).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  const conditions = wanted.map(([column]) => ` AND ${column} = @${column}`).join('');
+  return db
+    .prepare(`SELECT pair_key FROM qa_pairs WHERE status = 'active' AND duplicate_of IS NULL${conditions}`)
+    .pluck()
+    .all(Object.fromEntries(wanted)) as string[];
+}
+
+/** By hash, not by chance: a pair that is added moves no other. */
+function draw(keys: string[], limit: number, seed: number): string[] {
+  const ranked = keys.map((key) => ({ key, rank: createHash('sha256').update(`${seed} ${key}`).digest('hex') }));
+  ranked.sort((a, b) => (a.rank < b.rank ? -1 : 1));
+  return ranked.slice(0, limit).map(({ key }) => key);
+}
+
+function supportOf(
+  db: SqliteDatabase,
+  trajectoryId: string | null,
+  supporting: string | null,
+  evidence: string | null,
+): SupportingTurn[] {
+  const turns = turnsOf(db, trajectoryId);
+  const quotes = listOf(evidence) as Evidence[];
+  return listOf(supporting)
+    .filter((index): index is number => Number.isInteger(index))
+    .map((index) => {
+      const turn = turns[index];
+      return {
+        turn: index,
+        rowKey: turn?.rowKey ?? null,
+        agent: turn?.agent ?? null,
+        tool: turn?.tool ?? null,
+        arguments: turn?.arguments ?? null,
+        response: turn?.response ?? null,
+        quotes: quotes.filter((it) => it.turn === index).map(({ quote }) => quote),
+      };
+    });
+}
+
+function turnsOf(db: SqliteDatabase, trajectoryId: string | null): Turn[] {
+  const blob = db.prepare('SELECT turns FROM trajectories WHERE id = ?').pluck().get(trajectoryId);
+  return blob instanceof Uint8Array ? (JSON.parse(inflateSync(blob).toString('utf8')) as Turn[]) : [];
+}
+
+/** Pairs from before this program may hold another text here. */
+function listOf(json: string | null): unknown[] {
+  try {
+    const value: unknown = JSON.parse(json ?? '[]');
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}
