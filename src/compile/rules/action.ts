@@ -84,7 +84,9 @@ function firstDifference(old: string, next: string): [string, string] {
 function describeTool(call: Call): Described | null {
   const done = passive(call.tool);
   if (done === null) return null;
-  const args = call.args.filter((leaf) => leaf.value !== '' && leaf.value.length <= 60).slice(0, 2);
+  const switched = describeSwitch(call);
+  if (switched !== null) return switched;
+  const args = tellingArgs(call).slice(0, 2);
   const outcome = outcomeOf(call);
   const isSet = splitName(call.tool)[0] === 'set' && args.length === 1;
   const by = args.map((leaf) => `${spellKey(leaf.key)} ${leaf.value}`).join(', ');
@@ -103,6 +105,28 @@ function describeTool(call: Call): Described | null {
     support: support(call, 'response', call.text?.path ?? null, outcome),
     literal: outcome,
   };
+}
+
+const isNow = /^([A-Z][\w-]*(?: [\w-]+){0,4}) (?:is|are) now (\w+)$/;
+
+/** "Airplane Mode is now OFF." says more than that it was toggled. */
+function describeSwitch(call: Call): Described | null {
+  const outcome = outcomeOf(call);
+  const found = outcome === null ? null : isNow.exec(outcome);
+  if (outcome === null || found === null || splitName(call.tool)[0] !== 'toggle') return null;
+  const [, subject, state] = found;
+  return {
+    sentence: `${subject} was switched ${state}`,
+    support: support(call, 'response', call.text?.path ?? null, outcome),
+    literal: outcome,
+  };
+}
+
+/** Short arguments, those that are no bare ids first: "2.0 GB" says more than "L1002". */
+function tellingArgs(call: Call): Leaf[] {
+  const short = call.args.filter((leaf) => leaf.value !== '' && leaf.value.length <= 60);
+  const isId = (leaf: Leaf) => /(^|_)ids?$|Ids?$/.test(leaf.key) || /^\d+$/.test(leaf.key);
+  return [...short.filter((leaf) => !isId(leaf)), ...short.filter(isId)];
 }
 
 /** The first sentence of what the tool answered, if it is short. */

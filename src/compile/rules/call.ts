@@ -41,8 +41,14 @@ const messageTool = /^(message|chat|say|reply|respond|user|assistant|system|fina
 const instruction =
   /<\/?information>|ignore (all |any )?(previous|prior|above)|disregard (all |any )?(previous|prior)|before you can (solve|complete|do)|important message from|you must (first|now) |new instructions?:|system prompt/i;
 
+const known = new WeakMap<SegmentView, Call[]>();
+
+/** The evidence-bearing turns of a view, in order: `calls[i].rank` is `i`. */
 export function callsOf(view: SegmentView): Call[] {
+  const before = known.get(view);
+  if (before !== undefined) return before;
   const calls: Call[] = [];
+  known.set(view, calls);
   for (const turn of view.turns) {
     if (turn.bearsEvidence) calls.push(callOf(turn, calls.length));
   }
@@ -65,7 +71,7 @@ function callOf(turn: RenderedTurn, rank: number): Call {
     args,
     signature: `${tool}(${args.map((leaf) => `${leaf.path}=${leaf.value}`).join('\u0001')})`,
     command,
-    effect: isMessage ? 'reads' : effectOf(tool, command, text?.value ?? ''),
+    effect: isMessage ? 'reads' : effectOf(tool, args, command, text?.value ?? ''),
     failure: isMessage ? null : failureOf(turn.response),
     text,
     readings: isMessage || text === null || text.value.length > 6000 ? [] : readingsOf(text.value),
@@ -89,11 +95,18 @@ function mainText(response: unknown): Call['text'] {
   return null;
 }
 
+/** Editors that look and change by one name: what they do stands in their arguments. */
+function isEditor(tool: string): boolean {
+  return splitName(tool).includes('editor');
+}
+const editKey = /^(old|new)_?(str|text|string)$|^(file_?text|insert_line|content)$/i;
+
 const saysDone = /\b(is now|are now|successfully|has been|have been|was updated|was created|now (on|off|set))\b/i;
 
 /** By the verb in the tool's name; where that says nothing, by what the response claims to have done. */
-function effectOf(tool: string, command: string | null, text: string): Effect {
+function effectOf(tool: string, args: readonly Leaf[], command: string | null, text: string): Effect {
   if (command !== null) return shellEffect(command);
+  if (isEditor(tool)) return args.some((leaf) => editKey.test(leaf.key)) ? 'changes' : 'reads';
   const words = splitName(tool);
   for (const word of [words[0] ?? '', words.at(-1) ?? '', ...words]) {
     if (isChangingVerb(word) && word !== 'order' && word !== 'file') return 'changes';

@@ -34,10 +34,11 @@ export interface Candidate {
   subject: string;
   /** Higher is asked first. */
   worth: number;
-  /** What the question names: no single turn may hold all of it and the answer's literals. */
-  names: string[];
-  /** What a reader must find in the turns to give the answer. */
-  literals: string[];
+  /**
+   * What a reader must find to give the answer, where the gates do not look (derivations over the whole session): no
+   * turn and no two neighbours may hold all of it. `near` is the label that a value must follow to count.
+   */
+  needs: { value: string; near: string | null }[];
 }
 
 export function support(

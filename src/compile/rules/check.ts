@@ -43,6 +43,7 @@ export function nameOf(call: Call): string {
 }
 
 export function observationsIn(call: Call): Observation[] {
+  if (call.command !== null) return printed(call);
   if (call.readings.length > 0) return call.readings.map((one) => fromReading(one, call));
   return call.leaves
     .slice(0, 80)
@@ -54,6 +55,16 @@ export function observationsIn(call: Call): Observation[] {
       path: leaf.path,
       quantity: quantityIn(leaf.value),
     }));
+}
+
+/** Of a command: why it failed, or its output where that is one line. Lines of a listing are no readings. */
+function printed(call: Call): Observation[] {
+  const lines = (call.text?.value ?? '').split('\n').filter((line) => line.trim() !== '');
+  const value = call.failure ?? (lines.length === 1 && lines[0]!.length <= 140 ? lines[0]!.trim() : null);
+  if (value === null || value === '') return [];
+  return [
+    { label: null, hint: null, value, path: call.failure === null ? (call.text?.path ?? null) : null, quantity: null },
+  ];
 }
 
 function fromReading(one: Reading, call: Call): Observation {
@@ -99,3 +110,16 @@ function single(observations: readonly Observation[]): Map<string, Observation> 
 function isVolatile(label: string | null): boolean {
   return label !== null && /\b(time|timestamp|date|elapsed|duration|uptime|battery|pid|took|request id)\b/i.test(label);
 }
+
+/** A label that only repeats the check's name ("Speed Test Result" of "the speed test") need not be said. */
+export function saysTheSame(label: string, name: string): boolean {
+  const words = (text: string) =>
+    text
+      .toLowerCase()
+      .split(/[^a-z0-9]+/)
+      .filter((word) => !fillers.has(word));
+  const known = words(name);
+  return words(label).every((word) => known.includes(word));
+}
+
+const fillers = new Set(['', 'the', 'result', 'results', 'status', 'check', 'current', 'lookup', 'value', 'output']);

@@ -1,7 +1,9 @@
 /** From all candidates to the few that are asked: the worthiest that hold up, spread over families and subjects. */
 import type { DraftPair, SegmentView } from '../compiler.ts';
+import { runGates } from '../gates/run.ts';
 import { type Candidate, draftOf, type Family } from './candidate.ts';
 import { guard } from './guard.ts';
+import { recompute } from './recompute.ts';
 
 const maxOfFamily = 2;
 const maxOfSubject = 2;
@@ -19,7 +21,8 @@ export function choose(candidates: readonly Candidate[], view: SegmentView, maxP
     const ofSubject = subjects.get(candidate.subject) ?? 0;
     if (ofFamily >= maxOfFamily || ofSubject >= maxOfSubject || asked.has(candidate.question)) continue;
     const draft = check(candidate) ? draftOf(candidate) : null;
-    if (draft === null) continue;
+    // The gates judge again; asking them here lets the next best question take the place of one they would refuse.
+    if (draft === null || runGates([...drafts, draft], view, { recompute }).passed.at(-1)?.draft !== draft) continue;
     drafts.push(draft);
     asked.add(candidate.question);
     families.set(candidate.family, ofFamily + 1);

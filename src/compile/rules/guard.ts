@@ -3,16 +3,23 @@ import type { SegmentView } from '../compiler.ts';
 import type { Candidate } from './candidate.ts';
 import { fold, indexOfWord } from './text.ts';
 
-/** Tells whether a candidate needs turns that lie apart, and says nothing that a reader must not see. */
+/** How far behind its label a value may stand. */
+const labelReachChars = 60;
+
+/** Tells whether a candidate needs turns that lie apart. */
 export function guard(view: SegmentView): (candidate: Candidate) => boolean {
   const texts = view.turns.filter((turn) => turn.bearsEvidence).map((turn) => fold(turn.text).toLowerCase());
-  return (candidate) => {
-    const wanted = [...new Set([...candidate.names, ...candidate.literals].map((value) => fold(value).toLowerCase()))];
-    if (wanted.length === 0) return true;
-    const held = texts.map((text) => wanted.map((value) => indexOfWord(text, value) >= 0));
-    return !held.some((here, i) => {
-      const next = held[i + 1];
-      return wanted.every((_, w) => here[w] === true || next?.[w] === true);
-    });
+  return ({ needs }) => {
+    if (needs.length === 0) return true;
+    const wanted = needs.map(({ value, near }) => [fold(value).toLowerCase(), near?.toLowerCase() ?? null] as const);
+    const held = texts.map((text) => wanted.map(([value, near]) => says(text, value, near)));
+    return !held.some((here, i) => wanted.every((_, w) => here[w] === true || held[i + 1]?.[w] === true));
   };
+}
+
+function says(text: string, value: string, near: string | null): boolean {
+  for (let at = indexOfWord(text, value); at >= 0; at = indexOfWord(text, value, at + 1)) {
+    if (near === null || text.slice(Math.max(0, at - labelReachChars - near.length), at).includes(near)) return true;
+  }
+  return false;
 }

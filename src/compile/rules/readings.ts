@@ -67,5 +67,5 @@ export function quantityIn(value: string): Quantity | null {
 /** The parts of a status line, or null where the value is none. */
 export function segmentsOf(value: string): string[] | null {
   const parts = value.split(' | ').map((part) => part.trim());
-  return parts.length >= 3 ? parts : null;
+  return parts.length >= 2 ? parts : null;
 }

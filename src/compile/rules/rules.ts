@@ -6,8 +6,16 @@ import type { Candidate } from './candidate.ts';
 import { checksIn } from './check.ts';
 import { choose } from './choose.ts';
 import { beforeAfter } from './families/before-after.ts';
+import { bridge } from './families/bridge.ts';
+import { count } from './families/count.ts';
+import { difference } from './families/difference.ts';
+import { duration } from './families/duration.ts';
+import { exclusion } from './families/exclusion.ts';
+import { handoff } from './families/handoff.ts';
 import { intervention } from './families/intervention.ts';
+import { order } from './families/order.ts';
 import { recovery } from './families/recovery.ts';
+import { thingsIn } from './things.ts';
 
 /** Raised when a family, a template or a guard changes what is proposed: segments are then compiled anew. */
 export const rulesVersion = 'rules/1';
@@ -40,5 +48,17 @@ function propose(view: SegmentView, maxPairs: number): Proposal {
 export function candidatesOf(view: SegmentView): Candidate[] {
   const calls = callsOf(view);
   const checks = checksIn(calls);
-  return [...intervention(calls, checks), ...beforeAfter(checks), ...recovery(calls)];
+  const things = thingsIn(calls);
+  return [
+    ...intervention(calls, checks),
+    ...recovery(calls),
+    ...difference(checks),
+    ...bridge(calls, things),
+    ...exclusion(calls, view),
+    ...beforeAfter(checks),
+    ...handoff(calls, view),
+    ...count(calls, view),
+    ...order(calls),
+    ...duration(checks),
+  ];
 }

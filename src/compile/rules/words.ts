@@ -81,6 +81,13 @@ export function passive(tool: string): string | null {
   return `the ${spell(object)} ${many ? 'were' : 'was'} ${participle(verb)}${tail(rest, object)}`;
 }
 
+/** The same as a question: "was the VPN disconnected". */
+export function inverted(tool: string): string | null {
+  const told = passive(tool);
+  const found = told === null ? null : /^(the .*?) (was|were) (.*)$/.exec(told);
+  return found === null ? null : `${found[2]} ${found[1]} ${found[3]}`;
+}
+
 /** `transfer_to_human_agents`: the object stands behind a preposition. */
 function trimObject(rest: readonly string[]): readonly string[] {
   const preposition = rest.findIndex((word) => prepositions.has(word));

@@ -1,8 +1,8 @@
 /** Two readings of one check differ: what was done in between. */
-import { describe } from '../action.ts';
+import { type Described, describe } from '../action.ts';
 import type { Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import { type Check, type Difference, differences } from '../check.ts';
+import { type Check, type Difference, differences, saysTheSame } from '../check.ts';
 import { capitalise, join } from '../words.ts';
 
 const maxActions = 3;
@@ -62,28 +62,36 @@ function candidate(calls: readonly Call[], check: Check, { from, to, change }: S
       family: 'intervention',
       qaType: 'reasoning',
       question: questionOf(check, change, actions.length),
-      answer: `${capitalise(join(told.map((one) => one.sentence)))}.`,
+      answer: `${toldAs(told)}.`,
       support: supports,
-      derivation: derivation('intervention', supports, actions.map((call) => call.tool).join(' → '), {
+      derivation: derivation('intervention', supports, toldAs(told), {
         signature: from.signature,
       }),
       subject: from.signature,
       worth: 90 - (actions.length - 1) * 8 + (change.before.quantity === null ? 0 : 6),
-      names: [change.before.value, change.after.value],
-      literals: told.map((one) => one.literal),
+      needs: [],
     },
   ];
 }
 
+/** The actions as one sentence without its full stop: what the answer says, and what is derived again. */
+export function toldAs(described: readonly Described[]): string {
+  return capitalise(join(described.map((one) => one.sentence)));
+}
+
 function questionOf(check: Check, { before, after }: Difference, actions: number): string {
   const asked = actions === 1 ? 'what was changed in between' : 'which changes were made in between, in order';
-  const run = check.name.startsWith('`');
+  const [from, to] = [shown(before.value), shown(after.value)];
   if (before.label === null) {
-    const verb = run ? 'printed' : 'gave';
+    const verb = check.name.startsWith('`') ? 'printed' : 'gave';
     return `${capitalise(check.name)} ${verb} "${before.value}" and the next time "${after.value}"; ${asked}?`;
   }
-  if (before.label.toLowerCase().startsWith(check.name.replace(/^the /, ''))) {
-    return `${capitalise(check.name)} showed ${before.value} and the next time ${after.value}; ${asked}?`;
+  if (saysTheSame(before.label, check.name)) {
+    return `${capitalise(check.name)} showed ${from} and the next time ${to}; ${asked}?`;
   }
-  return `In ${check.name}, ${before.label} was ${before.value} at one point and ${after.value} the next time; ${asked}?`;
+  return `In ${check.name}, ${before.label} was ${from} at one point and ${to} the next time; ${asked}?`;
+}
+
+function shown(value: string): string {
+  return value.includes(' | ') ? `"${value}"` : value;
 }

@@ -72,11 +72,10 @@ function candidateOf(failed: Call, worked: Call, leaf: Leaf, shown: string, targ
     question,
     answer,
     support: supports,
-    derivation: derivation('recovery', supports, `${failed.failure} → ${shown}`),
+    derivation: derivation('recovery', supports, shown),
     subject: `${failed.tool}:${target?.value ?? ''}`,
     worth: 88,
-    names: target === null ? [] : [target.value],
-    literals: [failed.failure!, shown],
+    needs: [],
   };
 }
 

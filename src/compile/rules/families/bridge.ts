@@ -1,0 +1,155 @@
+/** Two turns joined by an id that the question does not say: one turn names the thing, the other tells about it. */
+import { apart, type Call } from '../call.ts';
+import { type Candidate, derivation, type Support, support } from '../candidate.ts';
+import type { Leaf } from '../flatten.ts';
+import { flows, isIdKey, kindOf, nameFor, type Sighting, type Things, tellable } from '../things.ts';
+import { passive, spellKey } from '../words.ts';
+
+export function bridge(calls: readonly Call[], things: Things): Candidate[] {
+  return [...acted(calls, things), ...linked(things)];
+}
+
+/** "Which GB amount was given when the data was refuelled for the line with the phone number …?" */
+function acted(calls: readonly Call[], things: Things): Candidate[] {
+  const done = calls.filter(
+    (call) => call.effect === 'changes' && call.failure === null && !call.tainted && !call.isMessage,
+  );
+  return done.flatMap((call) => {
+    if (passive(call.tool) === null) return [];
+    return call.args.flatMap((target) => {
+      const twin = done.find((other) => other !== call && other.tool === call.tool && hasValue(other, target.value));
+      if (!flows(target.value) || twin !== undefined) return [];
+      const seen = things.byId.get(target.value)?.find((one) => one.call.rank < call.rank && apart(one.call, call));
+      return seen === undefined ? [] : aboutAction(call, target, seen, things);
+    });
+  });
+}
+
+function hasValue(call: Call, value: string): boolean {
+  return call.args.some((leaf) => leaf.value === value);
+}
+
+function aboutAction(call: Call, target: Leaf, seen: Sighting, things: Things): Candidate[] {
+  const asked = call.args.find((leaf) => leaf.path !== target.path && isAskable(leaf) && !isShared(leaf, call));
+  const found: Candidate[] = [];
+  const name = nameFor(
+    seen,
+    things,
+    call.args.map((leaf) => leaf.value),
+  );
+  if (asked !== undefined && name.leaf !== null) {
+    const question = `Which ${spellKey(asked.key)} was given when ${passive(call.tool)} for ${name.text}?`;
+    found.push(
+      build(
+        question,
+        asked.value,
+        [
+          leafOf(seen, name.leaf),
+          idOf(seen),
+          support(call, 'arguments', target.path, target.value, target.key),
+          support(call, 'arguments', asked.path, asked.value, asked.key),
+        ],
+        call.tool,
+        72,
+      ),
+    );
+  }
+  const attribute = tellable(seen.record).find(
+    (leaf) => !call.turn.text.includes(leaf.value) && /[a-z]/i.test(leaf.value),
+  );
+  const by = asked ?? null;
+  if (attribute !== undefined && by !== null) {
+    const question = `What is the ${spellKey(attribute.key)} of the ${kindOf(seen)} for which ${passive(call.tool)} with the ${spellKey(by.key)} ${by.value}?`;
+    found.push(
+      build(
+        question,
+        attribute.value,
+        [
+          support(call, 'arguments', by.path, by.value, by.key),
+          support(call, 'arguments', target.path, target.value, target.key),
+          idOf(seen),
+          leafOf(seen, attribute),
+        ],
+        call.tool,
+        66,
+      ),
+    );
+  }
+  return found;
+}
+
+function isAskable(leaf: Leaf): boolean {
+  return leaf.value.length >= 1 && leaf.value.length <= 80 && !/^\d+$/.test(leaf.key) && leaf.value.trim() !== '';
+}
+
+function isShared(leaf: Leaf, call: Call): boolean {
+  return call.args.some((other) => other !== leaf && other.key === leaf.key);
+}
+
+/** "What is the name of the plan of the line with the phone number …?": one record refers to another. */
+function linked({ all, byId }: Things): Candidate[] {
+  const things = { all, byId };
+  const found: Candidate[] = [];
+  const asked = new Set<string>();
+  for (const from of all) {
+    for (const ref of from.record.attributes) {
+      if (!isIdKey(ref.key) || ref.value === from.record.id || !flows(ref.value)) continue;
+      const key = `${from.record.id}\u0001${ref.value}`;
+      const to = byId
+        .get(ref.value)
+        ?.find((one) => one.call !== from.call && apart(one.call, from.call) && kindOf(one) !== kindOf(from));
+      if (to === undefined || asked.has(key)) continue;
+      asked.add(key);
+      found.push(...aboutLink(from, ref, to, things));
+    }
+  }
+  return found;
+}
+
+function aboutLink(from: Sighting, ref: Leaf, to: Sighting, things: Things): Candidate[] {
+  const name = nameFor(
+    from,
+    things,
+    to.record.attributes.map((leaf) => leaf.value),
+  );
+  const seen = things.byId.get(to.record.id) ?? [];
+  return tellable(to.record)
+    .filter((leaf) => !from.call.turn.text.includes(leaf.value) && isSettled(leaf, seen))
+    .slice(0, 2)
+    .map((leaf) => {
+      const question = `What is the ${spellKey(leaf.key)} of the ${kindOf(to)} that belongs to ${name.text}?`;
+      const named = name.leaf === null ? idOf(from) : leafOf(from, name.leaf);
+      return build(question, leaf.value, [named, refOf(from, ref), idOf(to), leafOf(to, leaf)], from.record.id, 64);
+    });
+}
+
+/** The attribute had the same value whenever the thing was seen. */
+function isSettled(leaf: Leaf, seen: readonly Sighting[]): boolean {
+  return seen.every(({ record }) => record.attributes.every((one) => one.key !== leaf.key || one.value === leaf.value));
+}
+
+function leafOf({ call, hasPaths }: Sighting, leaf: Leaf): Support {
+  return support(call, 'response', hasPaths ? leaf.path : null, leaf.value, leaf.key);
+}
+
+const refOf = leafOf;
+
+function idOf(sighting: Sighting): Support {
+  const { record } = sighting;
+  const path = record.path === '' ? record.idKey : `${record.path}.${record.idKey}`;
+  return leafOf(sighting, { path, key: record.idKey, value: record.id });
+}
+
+function build(question: string, answer: string, supports: Support[], subject: string, worth: number): Candidate {
+  return {
+    family: 'bridge',
+    qaType: 'factoid',
+    question,
+    answer: `${answer}.`.replace(/\.\.$/, '.'),
+    support: supports,
+    derivation: derivation('bridge', supports, answer),
+    subject,
+    worth,
+    needs: [],
+  };
+}

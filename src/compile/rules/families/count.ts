@@ -1,0 +1,141 @@
+/** How often something was done over the whole session. */
+import type { SegmentView } from '../../compiler.ts';
+import { fileOf } from '../action.ts';
+import type { Call } from '../call.ts';
+import { type Candidate, derivation, support } from '../candidate.ts';
+import { looksLikeId } from '../flatten.ts';
+import { inverted, plural, spellKey } from '../words.ts';
+
+const minCount = 3;
+const maxCount = 20;
+
+export function count(calls: readonly Call[], view: SegmentView): Candidate[] {
+  // A count over a window of the session is no count of the session.
+  if (view.turns.length !== view.trajectory.turns.length) return [];
+  return selections(calls).flatMap((selection) => candidate(selection, calls));
+}
+
+/** What is counted: kept in the derivation, so that the same calls can be chosen again. */
+export type Selection = Record<string, string> & { tool: string };
+
+interface Asked {
+  selection: Selection;
+  question: string;
+  worth: number;
+}
+
+export function selected(calls: readonly Call[], { tool, outcome, path, value, starts }: Selection): Call[] {
+  return calls.filter(
+    (call) =>
+      call.tool === tool &&
+      (outcome === undefined || (outcome === 'failed') === (call.failure !== null)) &&
+      (value === undefined || call.args.some((leaf) => leaf.path === path && leaf.value === value)) &&
+      (starts === undefined || (call.text?.value ?? '').startsWith(starts)),
+  );
+}
+
+/** Distinct values of one argument, where `distinct` names it; else the number of calls. */
+export function countOf(chosen: readonly Call[], { distinct }: Selection): number {
+  if (distinct === undefined) return chosen.length;
+  return new Set(chosen.flatMap((call) => call.args.filter((leaf) => leaf.path === distinct).map((leaf) => leaf.value)))
+    .size;
+}
+
+function selections(calls: readonly Call[]): Asked[] {
+  const tools = new Map<string, Call[]>();
+  for (const call of calls) {
+    if (!call.isMessage && call.tool !== '') tools.set(call.tool, [...(tools.get(call.tool) ?? []), call]);
+  }
+  return [...tools.values()].flatMap((group) => [
+    ...done(group),
+    ...looked(group),
+    ...edited(group),
+    ...refused(group),
+  ]);
+}
+
+function done(group: readonly Call[]): Asked[] {
+  const { tool, command } = group[0]!;
+  const asked = inverted(tool);
+  if (command !== null || asked === null || group[0]!.effect !== 'changes' || fileOf(group[0]!) !== null) return [];
+  return [
+    { selection: { tool, outcome: 'ok' }, question: `How many times ${asked} over the whole session?`, worth: 56 },
+  ];
+}
+
+/** One argument with ids as values: so many things were looked up. */
+function looked(group: readonly Call[]): Asked[] {
+  const { tool, args, effect } = group[0]!;
+  const leaf = args[0];
+  if (
+    effect !== 'reads' ||
+    args.length !== 1 ||
+    leaf === undefined ||
+    !group.every((call) => looksLikeId(call.args[0]?.value ?? ''))
+  )
+    return [];
+  const kind = spellKey(leaf.key);
+  if (kind.toLowerCase() === 'id') return [];
+  return [
+    {
+      selection: { tool, outcome: 'ok', distinct: leaf.path },
+      question: `How many different ${plural(kind)} were looked up over the whole session?`,
+      worth: 50,
+    },
+  ];
+}
+
+function edited(group: readonly Call[]): Asked[] {
+  const files = new Map<string, Call[]>();
+  for (const call of group) {
+    const file = call.effect === 'changes' && call.command === null ? fileOf(call) : null;
+    if (file !== null) files.set(file, [...(files.get(file) ?? []), call]);
+  }
+  return [...files].flatMap(([file, [first]]) => {
+    const leaf = first?.args.find((one) => one.value.endsWith(file));
+    if (first === undefined || leaf === undefined) return [];
+    const selection = { tool: first.tool, outcome: 'ok', path: leaf.path, value: leaf.value };
+    return [
+      {
+        selection,
+        question: `How many times was ${file} changed with ${first.tool} over the whole session?`,
+        worth: 54,
+      },
+    ];
+  });
+}
+
+function refused(group: readonly Call[]): Asked[] {
+  const { tool, command } = group[0]!;
+  if (group.filter((call) => call.failure !== null).length < 2) return [];
+  const what = command === null ? `${tool} calls` : 'shell commands';
+  return [
+    {
+      selection: { tool, outcome: 'failed' },
+      question: `How many of the session's ${what} ended in an error?`,
+      worth: 46,
+    },
+  ];
+}
+
+function candidate({ selection, question, worth }: Asked, calls: readonly Call[]): Candidate[] {
+  const chosen = selected(calls, selection).filter((call) => !call.tainted);
+  const number = countOf(chosen, selection);
+  const least = selection.outcome === 'failed' ? 2 : minCount;
+  if (number < least || number > maxCount || chosen.length !== selected(calls, selection).length) return [];
+  const supports = chosen.slice(0, 50).map((call) => support(call, 'tool', null, call.tool));
+  const times = selection.distinct === undefined && selection.outcome !== 'failed' ? ' times' : '';
+  return [
+    {
+      family: 'count',
+      qaType: 'composition',
+      question,
+      answer: `${number}${times}.`,
+      support: supports,
+      derivation: derivation('count', supports, String(number), selection, 'session'),
+      subject: selection.tool,
+      worth: worth - Math.max(0, number - 6),
+      needs: [],
+    },
+  ];
+}

@@ -1,0 +1,86 @@
+/** Work that agents hand to each other: what one was asked first and what last, and how often. */
+import type { SegmentView } from '../../compiler.ts';
+import { apart, type Call } from '../call.ts';
+import { type Candidate, derivation, support } from '../candidate.ts';
+import type { Leaf } from '../flatten.ts';
+
+const handoffTool = /hand_?off|delegate|assign_task|dispatch_task|transfer_to_agent/i;
+const maxTaskChars = 230;
+
+export interface Handoff {
+  call: Call;
+  to: Leaf;
+  task: Leaf;
+}
+
+export function handoffsIn(calls: readonly Call[]): Handoff[] {
+  return calls.flatMap((call) => {
+    if (!handoffTool.test(call.tool) || call.tainted) return [];
+    const to = call.args.find((leaf) => /^(to|agent|recipient|target|assignee)$/i.test(leaf.key));
+    const task = call.args.find((leaf) => /^(content|task|message|instruction|prompt|request)$/i.test(leaf.key));
+    return to === undefined || task === undefined ? [] : [{ call, to, task }];
+  });
+}
+
+export function handoff(calls: readonly Call[], view: SegmentView): Candidate[] {
+  const byAgent = new Map<string, Handoff[]>();
+  for (const one of handoffsIn(calls)) byAgent.set(one.to.value, [...(byAgent.get(one.to.value) ?? []), one]);
+  const isWhole = view.turns.length === view.trajectory.turns.length;
+  return [...byAgent.values()].flatMap((group) => [...firstAndLast(group), ...(isWhole ? howOften(group) : [])]);
+}
+
+function firstAndLast(group: readonly Handoff[]): Candidate[] {
+  const [first, last] = [group[0]!, group.at(-1)!];
+  const [asked, lastAsked] = [taskOf(first), taskOf(last)];
+  if (!apart(first.call, last.call) || asked === lastAsked || asked === null || lastAsked === null) return [];
+  const supports = [
+    support(first.call, 'arguments', first.task.path, asked, null),
+    support(last.call, 'arguments', last.task.path, lastAsked, null),
+  ];
+  const told = toldTasks(asked, lastAsked);
+  return [
+    {
+      family: 'before_after',
+      qaType: 'temporal',
+      question: `What was the first task that ${first.call.agent} handed to ${first.to.value}, and what was the last one in the session?`,
+      answer: `${told}.`,
+      support: supports,
+      derivation: derivation('change', supports, told, { handedTo: first.to.value }, 'session'),
+      subject: `handoff:${first.to.value}`,
+      worth: 58,
+      needs: [asked, lastAsked].map((value) => ({ value, near: null })),
+    },
+  ];
+}
+
+/** The task's first sentences, as much as can be quoted. */
+export function taskOf({ task }: Handoff): string | null {
+  const line = task.value.trim().split('\n')[0]!.trim();
+  if (line.length <= maxTaskChars) return line.length >= 8 ? line : null;
+  const end = line.lastIndexOf('. ', maxTaskChars);
+  return end >= 20 ? line.slice(0, end + 1) : null;
+}
+
+export function toldTasks(first: string, last: string): string {
+  return `The first was "${first}", the last was "${last}"`;
+}
+
+function howOften(group: readonly Handoff[]): Candidate[] {
+  const { call, to } = group[0]!;
+  if (group.length < 3 || group.length > 30 || group.some((one) => one.call.tool !== call.tool)) return [];
+  const selection = { tool: call.tool, path: to.path, value: to.value };
+  const supports = group.map((one) => support(one.call, 'arguments', one.to.path, one.to.value, one.to.key));
+  return [
+    {
+      family: 'count',
+      qaType: 'composition',
+      question: `How many times was a task handed to ${to.value} over the whole session?`,
+      answer: `${group.length} times.`,
+      support: supports,
+      derivation: derivation('count', supports, String(group.length), selection, 'session'),
+      subject: `handoff:${to.value}`,
+      worth: 44,
+      needs: [],
+    },
+  ];
+}

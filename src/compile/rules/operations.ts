@@ -1,0 +1,119 @@
+/** The operations that only rules declare, run on the turns again. */
+import type { Derivation, Operand } from '../../records.ts';
+import type { SegmentView } from '../compiler.ts';
+import { describe, eventName } from './action.ts';
+import type { Call } from './call.ts';
+import { observationsIn } from './check.ts';
+import { toldChange } from './families/before-after.ts';
+import { countOf, type Selection, selected } from './families/count.ts';
+import { actionsOn, lookupsIn } from './families/exclusion.ts';
+import { handoffsIn, taskOf, toldTasks } from './families/handoff.ts';
+import { toldAs } from './families/intervention.ts';
+import { doneOnce, toldInOrder } from './families/order.ts';
+
+/** An operand with the call that it was taken from. */
+export type Resolved = Operand & { call: Call };
+
+export interface Run {
+  operands: Resolved[];
+  params: Record<string, string>;
+  calls: Call[];
+  view: SegmentView;
+}
+
+type Operation = (run: Run) => string | null;
+
+/** Operations that are not here are the shared ones. */
+export const operations: Partial<Record<Derivation['op'], Operation>> = {
+  change,
+  intervention,
+  recovery,
+  bridge,
+  count,
+  exclusion,
+  order,
+};
+
+function change(run: Run): string | null {
+  const { operands, params, calls } = run;
+  if (params.handedTo !== undefined) return tasks(run);
+  const same = calls.filter((call) => call.signature === params.signature);
+  const [first, last] = [same[0], same.at(-1)];
+  const labels = (params.labels ?? '').split('\n');
+  const changes = [];
+  for (let i = 0; i + 1 < operands.length; i += 2) {
+    const [before, after] = [operands[i]!, operands[i + 1]!];
+    if (before.call !== first || after.call !== last || before.value === after.value) return null;
+    const label = labels[i / 2] === '' || labels[i / 2] === undefined ? null : labels[i / 2]!;
+    if (!isObserved(before, label) || !isObserved(after, label)) return null;
+    changes.push({ label, before: before.value, after: after.value });
+  }
+  return toldChange(changes, same.length === 2 ? 'the second time' : 'the last time');
+}
+
+function isObserved(operand: Resolved, label?: string | null): boolean {
+  return observationsIn(operand.call).some(
+    (one) => one.value === operand.value && one.path === operand.path && (label === undefined || one.label === label),
+  );
+}
+
+function tasks({ operands, params, calls }: Run): string | null {
+  const handed = handoffsIn(calls).filter((one) => one.to.value === params.handedTo);
+  const [first, last] = [handed[0], handed.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const [asked, lastAsked] = [taskOf(first), taskOf(last)];
+  if (asked === null || lastAsked === null || asked !== operands[0]?.value || lastAsked !== operands[1]?.value)
+    return null;
+  return toldTasks(asked, lastAsked);
+}
+
+function intervention({ operands, params, calls }: Run): string | null {
+  const [before, after] = [operands[0]!, operands.at(-1)!];
+  const [from, to] = [before.call, after.call];
+  if (from.signature !== params.signature || to.signature !== params.signature) return null;
+  if (!isObserved(before) || !isObserved(after)) return null;
+  const between = calls.slice(from.rank + 1, to.rank);
+  if (between.some((call) => call.signature === params.signature)) return null;
+  const done = between.filter((call) => !call.isMessage && call.effect === 'changes' && call.failure === null);
+  const described = done.map(describe);
+  return described.every((one) => one !== null) ? toldAs(described) : null;
+}
+
+function recovery({ operands, calls }: Run): string | null {
+  const [failed, worked] = operands;
+  if (failed === undefined || worked === undefined) return null;
+  const isFirst = calls.find((call) => call.tool === failed.call.tool && call.failure === failed.call.failure);
+  if (failed.call.failure !== failed.value || worked.call.failure !== null || isFirst === undefined) return null;
+  if (worked.call.tool !== failed.call.tool || worked.call.rank <= failed.call.rank) return null;
+  const before = failed.call.args.find((leaf) => leaf.path === worked.path)?.value;
+  const after = worked.call.args.find((leaf) => leaf.path === worked.path)?.value;
+  return before === after ? null : worked.value;
+}
+
+/** name · id | id · answer, or the other way round: the two in the middle are one value in two turns. */
+function bridge({ operands }: Run): string | null {
+  const [, left, right, answer] = operands;
+  if (left === undefined || right === undefined || answer === undefined) return null;
+  return left.value === right.value && left.turn !== right.turn ? answer.value : null;
+}
+
+function count({ params, calls, view }: Run): string | null {
+  if (view.turns.length !== view.trajectory.turns.length || params.tool === undefined) return null;
+  const selection: Selection = { ...params, tool: params.tool };
+  return String(countOf(selected(calls, selection), selection));
+}
+
+function exclusion({ params, calls }: Run): string | null {
+  const lookup = lookupsIn(calls).find((one) => one.tool === params.tool);
+  if (lookup === undefined) return null;
+  const wanted = params.mode === 'only';
+  const left = lookup.ids.filter((id) => actionsOn(calls, id).length > 0 === wanted);
+  return left.length === 1 ? left[0]! : null;
+}
+
+function order({ operands, calls }: Run): string | null {
+  const once = doneOnce(calls);
+  const events = operands.map((operand) => operand.call).toSorted((a, b) => a.rank - b.rank);
+  if (!events.every((call) => once.includes(call))) return null;
+  return toldInOrder(events.map((call) => eventName(call) ?? call.tool));
+}
