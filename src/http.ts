@@ -10,6 +10,8 @@ export interface HttpOptions {
   /** 0 lets the system choose. */
   port: number;
   registry: Registry;
+  /** Brings up to date what is read, not counted. */
+  beforeScrape: () => Promise<void>;
   /** Null when everything that is needed works; else what does not, in a sentence. */
   notReady: () => string | null;
 }
@@ -20,9 +22,12 @@ export interface HttpServer {
 }
 
 /** @throws OperatorError `port_unusable` where the address is taken or not ours. */
-export async function serveHttp({ host, port, registry, notReady }: HttpOptions): Promise<HttpServer> {
+export async function serveHttp({ host, port, registry, beforeScrape, notReady }: HttpOptions): Promise<HttpServer> {
   const app = new Hono();
-  app.get('/metrics', async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }));
+  app.get('/metrics', async (c) => {
+    await beforeScrape();
+    return c.text(await registry.metrics(), 200, { 'content-type': registry.contentType });
+  });
   app.get('/healthz', (c) => c.text('ok\n'));
   app.get('/readyz', (c) => {
     const reason = notReady();

@@ -4,7 +4,10 @@
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Compiled, ModelCall } from './records.ts';
+import type { Step } from './sessionizer/sessionize.ts';
 import type { Sink } from './sinks/sink.ts';
+import type { SourceStatus } from './stream/source.ts';
+import type { Lag } from './topic/topic.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -82,6 +85,42 @@ export function createMetrics(version: string) {
   };
   metrics.buildInfo.set({ version }, 1);
   return metrics;
+}
+
+/** What can be asked of a running pipe at any time. */
+export interface Gauged {
+  source: { status(): Pick<SourceStatus, 'connected' | 'watermark' | 'lagBytes' | 'retainedBytes' | 'reconnects'> };
+  journal: { totals(): { open: number }; outbox: { depth(): number } };
+  /** Topic, group, and how it stands. */
+  lags(): Promise<{ topic: string; group: string; lag: Lag; deadLetters: number }[]>;
+}
+
+/** Reads every gauge; called before a scrape, so that nothing is read while nobody looks. */
+export async function refreshGauges(metrics: Metrics, { source, journal, lags }: Gauged): Promise<void> {
+  const { connected, watermark, lagBytes, retainedBytes, reconnects } = source.status();
+  metrics.connected.set(connected ? 1 : 0);
+  metrics.reconnects.set(reconnects);
+  if (watermark !== null) metrics.watermarkDelay.set(Math.max(0, Date.now() - watermark / 1000) / 1000);
+  if (lagBytes !== null) metrics.slotLag.set(Math.max(0, lagBytes));
+  metrics.slotRetained.set(retainedBytes);
+  metrics.openParts.set(journal.totals().open);
+  metrics.outboxDepth.set(journal.outbox.depth());
+  for (const { topic, group, lag, deadLetters } of await lags()) {
+    metrics.topicDepth.set({ topic, group }, lag.messages);
+    metrics.topicAge.set({ topic, group }, (lag.oldestAgeMs ?? 0) / 1000);
+    metrics.deadLetters.set({ topic, group }, deadLetters);
+  }
+}
+
+/** Counts what one batch did to the journal, once it is durable. */
+export function observeStep({ counts }: Step, metrics: Metrics, commit: () => void): void {
+  const stopTimer = metrics.journalCommit.startTimer();
+  commit();
+  stopTimer();
+  metrics.rows.inc(counts.rows);
+  for (const [reason, n] of Object.entries(counts.skipped)) metrics.rowsSkipped.inc({ reason }, n);
+  for (const [reason, n] of Object.entries(counts.closes)) metrics.closes.inc({ reason }, n);
+  for (const [reason, { parts }] of Object.entries(counts.released)) metrics.released.inc({ reason }, parts);
 }
 
 type CompileTrajectory<T> = (trajectory: T, signal: AbortSignal) => Promise<Compiled>;

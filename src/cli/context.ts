@@ -7,6 +7,8 @@ export interface CommandContext {
   config: Config;
   loaded: LoadedConfig;
   log: Logger;
+  /** Of this program. */
+  version: string;
   /** Data as JSON on stdout. */
   json: boolean;
   /** A line of data on stdout. */

@@ -5,7 +5,13 @@ import { type ExitCode, exitCodes, messageOf, OperatorError } from '../errors.ts
 import { createLogger } from '../log.ts';
 import { defineConfig } from './config-print.ts';
 import type { Act, Action, CommandContext } from './context.ts';
+import { defineInit } from './init.ts';
+import { defineRun } from './run.ts';
+import { defineSample } from './sample.ts';
 import { listenForStop } from './signals.ts';
+import { defineStats } from './stats.ts';
+
+const commands = [defineInit, defineRun, defineStats, defineSample, defineConfig];
 
 export interface Terminal {
   env: Record<string, string | undefined>;
@@ -48,7 +54,7 @@ function createProgram(terminal: Terminal, state: { exitCode: ExitCode }): Comma
     .addHelpText('after', '\nSettings are flags of every command: `trajectory-compiler config print` lists them.');
   for (const name of settingNames) program.addOption(settingOption(name));
   const act = actWith(program, terminal, state);
-  for (const define of [defineConfig]) define(program, act);
+  for (const define of commands) define(program, act);
   return program;
 }
 
@@ -77,7 +83,7 @@ function actWith(program: Command, terminal: Terminal, state: { exitCode: ExitCo
 
 function createContext(
   program: Command,
-  { env, out, err }: Terminal,
+  { env, out, err, version }: Terminal,
 ): { context: CommandContext; release: () => void } {
   const given = program.opts<Record<string, unknown>>();
   const loaded = loadConfig({
@@ -92,6 +98,7 @@ function createContext(
     config: loaded.config,
     loaded,
     log: createLogger(loaded.config['log.level']),
+    version,
     json: given.json === true,
     print: (line) => out(`${line}\n`),
     note,

@@ -6,8 +6,8 @@ export type HistoryState = 'none' | 'reading' | 'done';
 
 /** Positions are comparable only under the same identity. */
 export interface SourceIdentity {
-  systemIdentifier: string;
-  timeline: number;
+  system_identifier: string;
+  timeline: string;
   slot: string;
   publication: string;
 }

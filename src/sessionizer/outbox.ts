@@ -42,6 +42,11 @@ export class OutboxReader {
     return this.#db.prepare(sql).all(limit) as TrajectoryRef[];
   }
 
+  /** Published, and not yet forgotten. */
+  publishedIds(): string[] {
+    return this.#db.prepare('SELECT trajectory_id FROM sealed WHERE published = 1').pluck().all() as string[];
+  }
+
   /** Sealed and not yet published. */
   depth(): number {
     return this.#db.prepare('SELECT count(*) FROM sealed WHERE published = 0').pluck().get() as number;
@@ -105,7 +110,7 @@ export class Outbox extends OutboxReader {
       })
       .immediate();
     this.#space.add(-bytes);
-    this.#space.giveBack();
+    this.#space.tidy();
     return count;
   }
 }

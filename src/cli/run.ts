@@ -1,0 +1,115 @@
+import { type Command, Option } from 'commander';
+import { count, usd } from '../dataset/figures.ts';
+import { openDataset } from '../dataset/open.ts';
+import { exitCodes, OperatorError } from '../errors.ts';
+import { type HttpServer, serveHttp } from '../http.ts';
+import { createMetrics, refreshGauges } from '../metrics.ts';
+import { openPipeline, type Pipeline, type PipelineOptions } from '../pipeline.ts';
+import { filesOf } from '../stages.ts';
+import { type Totals, totalsOf } from '../totals.ts';
+import type { Act, CommandContext } from './context.ts';
+import { bytes, counted } from './figures.ts';
+import { followStatus } from './run-status.ts';
+import { showStatus } from './status-line.ts';
+
+interface RunOptions {
+  once?: boolean;
+  untilIdle?: boolean;
+  from: PipelineOptions['from'];
+}
+
+export function defineRun(program: Command, act: Act): void {
+  program
+    .command('run')
+    .description('tail the audit log and compile its sessions, until stopped')
+    .addOption(new Option('--once', 'work through what is committed now, close what is idle, and exit'))
+    .addOption(new Option('--until-idle', 'exit when no part is open and nothing is in work').conflicts('once'))
+    .addOption(
+      new Option('--from <where>', 'where a first start begins; beginning reads the rows that are there already')
+        .choices(['now', 'beginning'])
+        .default('now'),
+    )
+    .action(
+      act(async (context, { once, untilIdle, from }: RunOptions) => {
+        const until = once === true ? 'once' : untilIdle === true ? 'idle' : 'stopped';
+        const totals = await runPipeline(context, { from, until });
+        if (context.json) context.print(JSON.stringify(totals));
+        return exitCodes.ok;
+      }),
+    );
+}
+
+/** Runs the pipe with its metrics and its status line; resolves with what the data directory then holds. */
+export async function runPipeline(
+  context: CommandContext,
+  { from, until }: Pick<PipelineOptions, 'from' | 'until'>,
+): Promise<Totals> {
+  const { config, log, note, drain, abort } = context;
+  mentionUnusedKey(context);
+  const metrics = createMetrics(context.version);
+  const pipeline = await openPipeline({ config, from, until, log, metrics, drain, abort });
+  const dataset = openDataset(filesOf(config).dataset);
+  try {
+    const server = until === 'stopped' ? await serveMetrics(context, metrics, pipeline) : null;
+    const status = await followStatus(pipeline, dataset);
+    const line = showStatus(status.text);
+    try {
+      await pipeline.run();
+    } finally {
+      status.stop();
+      line.stop();
+      await server?.close();
+    }
+    const totals = await totalsOf(pipeline, dataset);
+    for (const sentence of summary(totals, pipeline)) note(sentence);
+    return totals;
+  } finally {
+    dataset.close();
+    await pipeline.close();
+  }
+}
+
+/** A key in the environment is no wish to spend money: the tier is. */
+function mentionUnusedKey({ config, note }: CommandContext): void {
+  if (config['gemini.apiKey'] === null || config['compile.tier'] !== 'rules') return;
+  note(
+    'a Gemini key is set and not used: `run --tier cheap --redact-mode off` would send the text of sessions to the model',
+  );
+}
+
+async function serveMetrics(
+  { config, loaded, log, note }: CommandContext,
+  metrics: ReturnType<typeof createMetrics>,
+  pipeline: Pipeline,
+): Promise<HttpServer | null> {
+  const { 'metrics.port': port, 'metrics.host': host } = config;
+  if (port === 0) return null;
+  try {
+    const server = await serveHttp({
+      host,
+      port,
+      registry: metrics.registry,
+      beforeScrape: () => refreshGauges(metrics, pipeline),
+      notReady: () => (pipeline.source.status().connected ? null : 'not connected to Postgres'),
+    });
+    note(`metrics at ${server.url}/metrics`);
+    return server;
+  } catch (error) {
+    // A port that somebody chose must work; the default one is a convenience, and a second run may well want it too.
+    if (loaded.origins['metrics.port'] !== 'default' || !(error instanceof OperatorError)) throw error;
+    log.warn(`no metrics: ${error.message}`);
+    return null;
+  }
+}
+
+function summary(
+  { rows, sessions, open, trajectories, belowMinTurns, pairs, rejected, parked, costUsd }: Totals,
+  { source }: Pipeline,
+): string[] {
+  const { retainedBytes, walStatus } = source.status();
+  return [
+    `${counted(rows, 'row')} of ${counted(sessions, 'session')}: ${count(trajectories)} trajectories, ${count(open)} open, ${count(belowMinTurns)} below the minimum of turns`,
+    `${counted(pairs, 'pair')}, ${count(rejected)} rejected${parked > 0 ? `, ${count(parked)} parked` : ''}, cost ${usd(costUsd)}`,
+    `the slot retains ${bytes(retainedBytes)} of WAL (${walStatus})`,
+  ];
+}

@@ -1,0 +1,135 @@
+/** From settings to the plain options that each stage takes. */
+import { join } from 'node:path';
+import { type CallStore, openCallStore } from './compile/calls.ts';
+import { type CompileStage, createCompileStage } from './compile/compile.ts';
+import { createGeminiCompiler } from './compile/models/tiers.ts';
+import { createRedactor } from './compile/redact.ts';
+import { recompute } from './compile/rules/recompute.ts';
+import { createRulesCompiler } from './compile/rules/rules.ts';
+import type { ColumnTest, Config } from './config.ts';
+import { exitCodes, stop } from './errors.ts';
+import type { Logger } from './log.ts';
+import type { ColumnSettings, TableSettings } from './postgres/audit-table.ts';
+import type { Turn } from './records.ts';
+import type { SessionRules } from './sessionizer/part.ts';
+
+/** Everything that lies in a data directory. */
+export function filesOf(config: Config) {
+  const at = (name: string) => join(config.dataDir, name);
+  return {
+    journal: at('journal.sqlite'),
+    topics: at('topics.sqlite'),
+    calls: at('calls.sqlite'),
+    dataset: at('qa_pairs.sqlite'),
+  };
+}
+
+/** @throws OperatorError `no_url` where `postgres.url` is not set. */
+export function urlOf(config: Config): string {
+  const url = config['postgres.url'];
+  if (url !== null) return url;
+  throw stop(
+    'no_url',
+    'postgres.url is not set: give the connection string of the database that holds the audit log, as TC_POSTGRES_URL, --postgres-url or in trajectory-compiler.yaml',
+    { exitCode: exitCodes.configuration },
+  );
+}
+
+export function tableSettings(config: Config): TableSettings {
+  return { table: config['postgres.table'], columns: columnsOf(config), exclude: config['capture.exclude'] };
+}
+
+function columnsOf(config: Config): ColumnSettings {
+  return {
+    sessionId: config['columns.sessionId'],
+    agent: config['columns.agent'],
+    tool: config['columns.tool'],
+    arguments: config['columns.arguments'],
+    response: config['columns.response'],
+    cost: config['columns.cost'],
+    duration: config['columns.duration'],
+    time: config['columns.time'],
+    key: config['columns.key'],
+    metadata: config['columns.metadata'],
+  };
+}
+
+export function captureSettings(config: Config) {
+  return {
+    url: urlOf(config),
+    ...tableSettings(config),
+    slot: config['postgres.slot'],
+    publication: config['postgres.publication'],
+  };
+}
+
+export function sessionRules(config: Config): SessionRules {
+  const micros = (ms: number) => ms * 1000;
+  const marker = config['session.endMarker'];
+  return {
+    idleTimeout: micros(config['session.idleTimeout']),
+    endMarker: marker === null ? null : endMarkerOf(marker, config),
+    endGrace: micros(config['session.endGrace']),
+    maxTurns: config['session.maxTurns'],
+    maxBytes: config['session.maxBytes'],
+    maxAge: micros(config['session.maxAge']),
+    minTurns: config['session.minTurns'],
+    retain: micros(config['session.retain']),
+  };
+}
+
+/** A turn knows its columns by role, further ones by name. */
+function endMarkerOf({ column, equals }: ColumnTest, config: Config): (turn: Turn) => boolean {
+  const roles: [name: string, read: (turn: Turn) => string | null][] = [
+    [config['columns.tool'], (turn) => turn.tool],
+    [config['columns.agent'], (turn) => turn.agent],
+    [config['columns.arguments'], (turn) => turn.arguments],
+    [config['columns.response'], (turn) => turn.response],
+  ];
+  const role = roles.find(([name]) => name === column);
+  if (role !== undefined) return (turn) => role[1](turn) === equals;
+  if (config['columns.metadata'].includes(column)) return (turn) => turn.metadata?.[column] === equals;
+  throw stop(
+    'bad_settings',
+    `session.endMarker.column ${column} is not among the columns that are read: use ${roles.map(([name]) => name).join(', ')}, or add it to columns.metadata`,
+    { exitCode: exitCodes.configuration },
+  );
+}
+
+export interface OpenCompileStage {
+  stage: CompileStage;
+  calls: CallStore;
+}
+
+/** @throws OperatorError where the tier asks for what the settings do not give: a key, the word about redaction. */
+export function openCompileStage(config: Config, log: Logger): OpenCompileStage {
+  const tier = config['compile.tier'];
+  const redactor = createRedactor({ mode: config['redact.mode'] }, tier);
+  const calls = openCallStore(filesOf(config).calls);
+  const compiler =
+    tier === 'rules'
+      ? createRulesCompiler({ redaction: redactor.name })
+      : createGeminiCompiler(
+          {
+            tier,
+            model: config['compile.model'],
+            apiKey: config['gemini.apiKey'],
+            baseUrl: config['gemini.baseUrl'],
+            concurrency: config['compile.concurrency'],
+            timeoutMs: config['compile.timeout'],
+            serviceTier: config['compile.serviceTier'],
+            prices: config.prices,
+            redaction: redactor.name,
+          },
+          calls,
+          log,
+        );
+  const stage = createCompileStage({
+    compiler,
+    calls,
+    redactor,
+    ...(tier === 'rules' ? { recompute } : {}),
+    windowTokens: config['compile.windowTokens'],
+  });
+  return { stage, calls };
+}
