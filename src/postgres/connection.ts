@@ -1,6 +1,7 @@
 /** Opening connections to Postgres: pinned text settings, and errors in an operator's words. A leaf. */
 import pg from 'pg';
 import { exitCodes, messageOf, OperatorError, retry, stop } from '../errors.ts';
+import { quoteLiteral } from './quote.ts';
 
 /**
  * Text depends on settings, and a role or database can set them: every connection, the walsender's too, pins them, so
@@ -60,7 +61,8 @@ export function clientConfig(url: string, { purpose, settings = {}, connectTimeo
     keepAlive: true,
     connectionTimeoutMillis: connectTimeoutMs,
     types: rawText,
-    options: optionsText({ ...pinnedSettings, ...settings }),
+    // A pooler speaks for many clients and refuses these; there the pool sets them on each connection.
+    ...(isPooler(url) ? {} : { options: optionsText({ ...pinnedSettings, ...settings }) }),
   } as pg.ClientConfig;
 }
 
@@ -76,9 +78,13 @@ function optionsText(settings: Record<string, string>): string {
     .join(' ');
 }
 
+function isPooler(url: string): boolean {
+  return targetOf(url).host.endsWith('pooler.supabase.com');
+}
+
 function refusePooler(url: string): void {
+  if (!isPooler(url)) return;
   const { host } = targetOf(url);
-  if (!host.endsWith('pooler.supabase.com')) return;
   throw stop(
     'source_pooler',
     `${host} is a connection pooler, which cannot carry the replication protocol: set postgres.url to the direct connection db.<project>.supabase.co:5432 (IPv6, or IPv4 with the add-on)`,
@@ -104,6 +110,11 @@ export async function openClient(config: pg.ClientConfig): Promise<pg.Client> {
 export function openPool(url: string, options: ConnectOptions, max = 2): pg.Pool {
   const pool = new pg.Pool({ ...clientConfig(url, options), max, allowExitOnIdle: true });
   pool.on('error', () => {});
+  if (isPooler(url)) {
+    const all = Object.entries({ ...pinnedSettings, ...options.settings });
+    const sql = all.map(([name, value]) => `SET ${name} = ${quoteLiteral(value)}`).join('; ');
+    pool.on('connect', (client) => void client.query(sql).catch(() => {}));
+  }
   return pool;
 }
 

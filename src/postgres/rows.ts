@@ -58,7 +58,7 @@ export async function openAuditReader({ url, ...settings }: AuditReaderOptions):
   // Row level security would hide rows without a word; switched off, it is an error instead.
   const pool = openPool(url, {
     purpose: 'reader',
-    settings: { row_security: 'off', default_transaction_read_only: 'on' },
+    settings: { row_security: 'off', default_transaction_read_only: 'on', statement_timeout: '0' },
   });
   const explained = async <T>(doing: string, work: () => Promise<T>): Promise<T> => {
     try {

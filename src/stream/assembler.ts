@@ -55,6 +55,9 @@ export class Assembler {
   #yielded: Progress;
   #pending: Cut;
   #pendingSince = 0;
+  /** Rows of the pending batch, those that are not carried on included. */
+  #pendingRows = 0;
+  #bufferedBytes = 0;
   #yieldedMark: Micros | null = null;
   #streamLsn: Lsn;
   #advancedAt = Date.now();
@@ -86,7 +89,7 @@ export class Assembler {
   }
 
   get bufferedBytes(): number {
-    return this.#queue.reduce((sum, { bytes }) => sum + bytes, this.#pending.bytes);
+    return this.#bufferedBytes;
   }
 
   /** True while the server's position is still awaited: a ping brings it. */
@@ -147,7 +150,10 @@ export class Assembler {
     for (;;) {
       if (signal.aborted) return null;
       const cut = this.#queue.shift();
-      if (cut !== undefined) return cut.batch;
+      if (cut !== undefined) {
+        this.#bufferedBytes -= cut.bytes;
+        return cut.batch;
+      }
       if (this.#finished) return null;
       const waitMs = this.#waitMs();
       if (waitMs <= 0 || (this.#failure !== undefined && this.#hasContent())) this.#cut();
@@ -186,7 +192,8 @@ export class Assembler {
     this.#received = { resumeLsn: this.#received.resumeLsn, partial: position };
     const turn = row === null ? 'other_table' : turnOf(row, this.#options.mapping, position, open.committedAt);
     const { batch } = this.#pending;
-    if (!this.#hasRows()) this.#pendingSince = Date.now();
+    if (this.#pendingRows === 0) this.#pendingSince = Date.now();
+    this.#pendingRows += 1;
     if (typeof turn === 'string') {
       batch.skipped[turn] = (batch.skipped[turn] ?? 0) + 1;
       this.#options.onSkip?.(turn, open.finalLsn);
@@ -196,11 +203,12 @@ export class Assembler {
       this.counters.rows += 1;
     }
     this.#pending.bytes += bytes;
+    this.#bufferedBytes += bytes;
     const full =
-      batch.changes.length >= this.#options.batchRows || this.#pending.bytes >= this.#options.maxBufferBytes / 4;
+      this.#pendingRows >= this.#options.batchRows || this.#pending.bytes >= this.#options.maxBufferBytes / 4;
     if (full) this.#cut();
     // A waiting consumer learns of the first row, to start its timer.
-    if (full || batch.changes.length === 1) this.#wake();
+    if (full || this.#pendingRows === 1) this.#wake();
   }
 
   #commit(endLsn: Lsn): void {
@@ -232,15 +240,10 @@ export class Assembler {
   /** Milliseconds until the pending batch is due; 0 or less where it is; infinite where there is nothing to say. */
   #waitMs(): number {
     const waited = Date.now() - this.#pendingSince;
-    if (this.#hasRows()) return this.#options.batchMs - waited;
+    if (this.#pendingRows > 0) return this.#options.batchMs - waited;
     if (this.#mark.at !== this.#yieldedMark || this.#advanceDue()) return 0;
     if (this.#moved()) return this.#advancedAt + this.#options.idleAdvanceMs - Date.now();
     return Number.POSITIVE_INFINITY;
-  }
-
-  #hasRows(): boolean {
-    const { changes, skipped } = this.#pending.batch;
-    return changes.length > 0 || Object.keys(skipped).length > 0;
   }
 
   #hasContent(): boolean {
@@ -259,7 +262,7 @@ export class Assembler {
   #cut(): void {
     const { batch, bytes } = this.#pending;
     // An idle position is not worth a write of the journal each second: rows carry it, or its turn comes.
-    if (this.#hasRows() || this.#advanceDue() || this.#failure !== undefined) {
+    if (this.#pendingRows > 0 || this.#advanceDue() || this.#failure !== undefined) {
       this.#yielded = this.#received;
       this.#advancedAt = Date.now();
       this.#advanceNow = false;
@@ -271,6 +274,7 @@ export class Assembler {
     }
     this.#queue.push({ batch, bytes });
     this.#pending = this.#emptyCut();
+    this.#pendingRows = 0;
   }
 
   #emptyCut(): Cut {

@@ -30,7 +30,7 @@ export interface ReplicationOptions {
   start: ResumeLsn;
   decode(buffer: Buffer): Message;
   /** Called within the socket's callback, in the order of the stream. */
-  onMessage(message: Message, lsn: Lsn): void;
+  onMessage(message: Message): void;
   /** A keepalive: the server has sent everything up to `lsn`. */
   onKeepalive(lsn: Lsn, replyRequested: boolean): void;
   /** What is durable here, for status updates. */
@@ -108,12 +108,11 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
   service.on('error', () => {});
   service.on('data', (text: string, parsed: Parsed) => {
     if (failure !== undefined) return;
-    const lsn = parseLsn(text);
     try {
       if ('error' in parsed) throw parsed.error;
-      options.onMessage(parsed.message, lsn);
+      options.onMessage(parsed.message);
     } catch (error) {
-      fail(explainMessage(error, lsn));
+      fail(explainMessage(error, parseLsn(text)));
     }
   });
   service.on('heartbeat', (text: string, _sevenDaysEarly: number, replyRequested: boolean) => {

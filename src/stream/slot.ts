@@ -267,27 +267,26 @@ export async function readSlot(client: Queryable, name: string, database: string
       `no replication slot ${name}: run init; where there was one, the rows since it was dropped are only in the table (run --from beginning into a fresh data directory)`,
     );
   }
-  if (slot['plugin'] !== 'pgoutput' || slot['database'] !== database) {
-    const what =
-      slot['plugin'] === null ? 'a physical slot' : `of plugin ${slot['plugin']} in database ${slot['database']}`;
+  if (slot.plugin !== 'pgoutput' || slot.database !== database) {
+    const what = slot.plugin === null ? 'a physical slot' : `of plugin ${slot.plugin} in database ${slot.database}`;
     throw configuration(
       'slot_foreign',
       `slot ${name} is ${what}, not of pgoutput in ${database}: set postgres.slot to another name`,
     );
   }
-  if (slot['wal_status'] === 'lost' || slot['confirmed_flush_lsn'] === null || slot['restart_lsn'] === null) {
+  if (slot.wal_status === 'lost' || slot.confirmed_flush_lsn === null || slot.restart_lsn === null) {
     throw stop(
       'slot_lost',
-      `slot ${name} was invalidated: the server removed WAL that it still needed (max_slot_wal_keep_size), and rows since ${slot['confirmed_flush_lsn'] ?? 'then'} are only in the table; run teardown, init, then run --from beginning into a fresh data directory`,
+      `slot ${name} was invalidated: the server removed WAL that it still needed (max_slot_wal_keep_size), and rows since ${slot.confirmed_flush_lsn ?? 'then'} are only in the table; run teardown, init, then run --from beginning into a fresh data directory`,
     );
   }
   return {
-    confirmedFlush: parseLsn(slot['confirmed_flush_lsn'] as string),
-    restartLsn: parseLsn(slot['restart_lsn'] as string),
-    active: slot['active'] === 'true',
-    activePid: slot['active_pid'] == null ? null : Number(slot['active_pid']),
-    walStatus: slot['wal_status'] ?? 'reserved',
-    retainedBytes: Number(slot['retained'] ?? 0),
+    confirmedFlush: parseLsn(slot.confirmed_flush_lsn as string),
+    restartLsn: parseLsn(slot.restart_lsn as string),
+    active: slot.active === 'true',
+    activePid: slot.active_pid == null ? null : Number(slot.active_pid),
+    walStatus: slot.wal_status ?? 'reserved',
+    retainedBytes: Number(slot.retained ?? 0),
   };
 }
 

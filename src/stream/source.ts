@@ -193,6 +193,8 @@ class PostgresSource implements Source {
   #slot: SlotState;
   #start: Progress | null;
   #assembler: Assembler | null = null;
+  /** Of the last batch handed out. */
+  #progress: Progress | null = null;
   #replication: Replication | null = null;
   #durable: ResumeLsn | null = null;
   #confirmTimer: NodeJS.Timeout | undefined;
@@ -234,6 +236,7 @@ class PostgresSource implements Source {
       const batch = await assembler.take(signal);
       if (batch === null) return;
       this.#regulate();
+      await this.#trustIdle(batch);
       yield batch;
     }
   }
@@ -290,6 +293,21 @@ class PostgresSource implements Source {
     return last.progress;
   }
 
+  /**
+   * A publication that lost its table streams nothing, and looks idle: before an idle position lets the server forget,
+   * the publication is looked at. A server that can't be asked, as at its shutdown, is no reason to hold it back.
+   */
+  async #trustIdle(batch: Batch): Promise<void> {
+    const idle = batch.sessionIds.size === 0 && batch.progress.resumeLsn !== this.#progress?.resumeLsn;
+    this.#progress = batch.progress;
+    if (!idle) return;
+    try {
+      await verifyPublication(this.#pool, this.#capture.table, this.#options.publication);
+    } catch (error) {
+      if (error instanceof OperatorError && error.kind === 'stop') throw error;
+    }
+  }
+
   #startStream(start: Progress): Assembler {
     const { batchRows, batchMs, maxBufferBytes, until } = this.#options;
     const assembler = new Assembler({
@@ -304,6 +322,7 @@ class PostgresSource implements Source {
       onSkip: (reason, lsn) => this.#sayOnce(reason, lsn),
     });
     this.#assembler = assembler;
+    this.#progress = start;
     this.#durable ??= start.resumeLsn;
     this.#loops = Promise.all([
       this.#stream(assembler),
@@ -349,7 +368,7 @@ class PostgresSource implements Source {
         publication,
         start: assembler.received.resumeLsn,
         decode: (buffer) => decoder.decode(buffer),
-        onMessage: (message, lsn) => this.#take(assembler, message, lsn),
+        onMessage: (message) => this.#take(assembler, message),
         onKeepalive: (lsn, replyRequested) => {
           this.#connected = true;
           assembler.keepalive(lsn, replyRequested);
@@ -371,9 +390,9 @@ class PostgresSource implements Source {
     }
   }
 
-  #take(assembler: Assembler, message: Message, lsn: Lsn): void {
+  #take(assembler: Assembler, message: Message): void {
     this.#connected = true;
-    if (message.kind === 'truncate') this.#truncated(lsn);
+    if (message.kind === 'truncate') this.#truncated(assembler.streamLsn);
     else assembler.message(message);
     this.#regulate();
   }
@@ -424,7 +443,7 @@ class PostgresSource implements Source {
 
   #truncated(lsn: Lsn): void {
     this.#truncates += 1;
-    this.#brokenPromise(`truncated at ${shortLsn(lsn)}`);
+    this.#brokenPromise(`truncated at about ${shortLsn(lsn)}`);
   }
 
   #brokenPromise(what: string): void {

@@ -10,12 +10,13 @@ export interface Tampering {
   deleted: number;
 }
 
-/** The statistics count on the leaves of a partitioned table. */
+/** The statistics count on the leaves of a partitioned table; of any other, pg_partition_tree knows nothing. */
 export async function readTampering(client: pg.Pool, { oid }: Pick<AuditTable, 'oid'>): Promise<Tampering> {
   const { rows } = await client.query(
     `SELECT coalesce(sum(pg_stat_get_tuples_updated(relid)), 0) AS updated,
             coalesce(sum(pg_stat_get_tuples_deleted(relid)), 0) AS deleted
-       FROM pg_partition_tree($1::oid::regclass) WHERE isleaf`,
+       FROM (SELECT relid FROM pg_partition_tree($1::oid::regclass) WHERE isleaf
+             UNION SELECT $1::oid::regclass) AS leaves`,
     [String(oid)],
   );
   return { updated: Number(rows[0].updated), deleted: Number(rows[0].deleted) };

@@ -17,14 +17,14 @@ export interface TestPostgres {
 
 /** `settings` and `restart` need a server of our own, so either of them, asked for, starts the embedded one. */
 export async function startPostgres(options: EmbeddedOptions & { own?: boolean } = {}): Promise<TestPostgres> {
-  const given = process.env['TC_TEST_POSTGRES_URL'];
+  const given = process.env.TC_TEST_POSTGRES_URL;
   const own = given === undefined || options.own === true || options.settings !== undefined;
   const server = own ? await startEmbeddedPostgres(options) : undefined;
   const adminUrl = server?.url ?? given ?? '';
   const created: string[] = [];
   return {
     adminUrl,
-    version: server?.version ?? (await queryOn(adminUrl, 'SHOW server_version'))[0]?.['server_version'] ?? '',
+    version: server?.version ?? (await queryOn(adminUrl, 'SHOW server_version'))[0]?.server_version ?? '',
     own,
     createDatabase: async () => {
       const name = `tc_${randomBytes(5).toString('hex')}`;
