@@ -30,7 +30,7 @@ const literalPattern = new RegExp(
   ].join('|'),
   'g',
 );
-const measurePattern = /^\d[\d.,]*[a-z%]{1,4}$|^\d+(st|nd|rd|th)$|^\d+-[a-z]+$|^[a-z]+-\d{1,2}$/i;
+const measurePattern = /^\d[\d.,]*[a-z%]{1,4}$|^\d+(st|nd|rd|th)$|^\d+-[a-z]+$/i;
 
 /** The mentions of a question, an answer or a turn. */
 export function mentionsOf(text: string): Mentions {
@@ -50,6 +50,17 @@ export function mentionsOf(text: string): Mentions {
 /** Whether it names nothing at all. */
 export function isEmpty(mentions: Mentions): boolean {
   return Object.values(mentions).every((list) => list.length === 0);
+}
+
+/** Each mention by itself. */
+export function singly({ literals, numbers, dates, names }: Mentions): Mentions[] {
+  const none = { literals: [], numbers: [], dates: [], names: [] };
+  return [
+    ...literals.map((literal) => ({ ...none, literals: [literal] })),
+    ...numbers.map((number) => ({ ...none, numbers: [number] })),
+    ...dates.map((date) => ({ ...none, dates: [date] })),
+    ...names.map((name) => ({ ...none, names: [name] })),
+  ];
 }
 
 const numberPattern = /(?<![\p{L}\d_.#])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])|\d+(?:\.\d+)?)/gu;

@@ -2,39 +2,51 @@
 import type { Derivation } from '../../records.ts';
 import type { RenderedTurn, SegmentView } from '../compiler.ts';
 import { contentWords } from '../fold.ts';
-import { factsOf, holdsText, mentionsOf, standsIn, type TurnFacts, textFacts } from '../mentions.ts';
+import { factsOf, holdsAll, holdsText, mentionsOf, singly, type TurnFacts } from '../mentions.ts';
 import { type Candidate, type Refusal, refuse } from './gate.ts';
 
 /**
- * The cited turns without those that add nothing: a turn is needed if a derivation starts from it, or if its quotes say
- * something of question or answer that no other cited turn says.
+ * The cited turns without those that add nothing: a turn is needed if a derivation starts from it, if it says something
+ * of question or answer that no other cited turn says, or if it leads from one needed turn to another by a value that
+ * both hold.
  */
 export function trimSupport({ draft, turns, evidence }: Candidate): RenderedTurn[] {
   const pinned = new Set(draft.derivation?.operands.map(({ turn }) => turn));
   const quotes = new Map<number, string>();
-  for (const { turn, quote } of evidence) quotes.set(turn, `${quotes.get(turn) ?? ''} ${quote}`);
+  for (const { turn, quote } of evidence) quotes.set(turn, `${quotes.get(turn) ?? ''} ${quote}`.toLowerCase());
+  const pair = `${draft.question} ${draft.answer}`;
+  const [mentions, words] = [singly(mentionsOf(pair)), contentWords(pair)];
+  // Common words stand in any long response: they count only where they are quoted.
+  const saysMore = (turn: RenderedTurn, others: readonly TurnFacts[]) =>
+    mentions.some((one) => holdsAll(factsOf(turn), one) && !others.some((other) => holdsAll(other, one))) ||
+    words.some((word) => quotes.get(turn.index)?.includes(word) && !others.some(({ lower }) => lower.includes(word)));
   let kept = turns.filter(({ index }) => pinned.has(index) || quotes.has(index));
-  const items = itemsOf(`${draft.question} ${draft.answer}`);
   // The last first: of two turns that say the same, the earlier is where it was learnt.
   for (const turn of kept.toReversed()) {
-    if (pinned.has(turn.index)) continue;
-    const quoted = (quotes.get(turn.index) ?? '').toLowerCase();
-    const others = kept.filter((other) => other !== turn).map((other) => factsOf(other).lower);
-    const adds = items.some((item) => holdsItem(quoted, item) && !others.some((other) => holdsItem(other, item)));
-    if (!adds) kept = kept.filter((other) => other !== turn);
+    const others = kept.filter((other) => other !== turn);
+    const bridge = groupsOf(others) > groupsOf(kept);
+    if (!pinned.has(turn.index) && !bridge && !saysMore(turn, others.map(factsOf))) kept = others;
   }
   return kept;
 }
 
-/** Words are stems, so parts of words count; digits only by themselves. */
-function holdsItem(text: string, item: string): boolean {
-  return /\d/.test(item) ? standsIn(text, item) : text.includes(item);
+/** Into how many groups the turns fall, where turns that hold a common value are in one group. */
+function groupsOf(turns: readonly RenderedTurn[]): number {
+  const groups: Set<string>[] = [];
+  for (const turn of turns) {
+    const values = valuesOf(turn);
+    const joined = groups.filter((group) => values.some((value) => group.has(value)));
+    const merged = new Set([...values, ...joined.flatMap((group) => [...group])]);
+    for (const group of joined) groups.splice(groups.indexOf(group), 1);
+    groups.push(merged);
+  }
+  return groups.length;
 }
 
-function itemsOf(text: string): string[] {
-  const { literals, names } = mentionsOf(text);
-  const digits = text.match(/\d[\d.,:]*\d|\d/g) ?? [];
-  return [...new Set([...literals, ...names, ...digits, ...contentWords(text)].map((item) => item.toLowerCase()))];
+function valuesOf({ text, turn }: RenderedTurn): string[] {
+  return mentionsOf(text)
+    .literals.filter((value) => value !== turn.tool && value !== turn.agent)
+    .map((value) => value.toLowerCase());
 }
 
 /** Counted over turns that bear evidence: a thought between two turns makes no gap. */
@@ -87,9 +99,4 @@ function bothFacts(a: RenderedTurn, b: RenderedTurn): TurnFacts {
     numbers: new Set([...left.numbers, ...right.numbers]),
     dates: new Set([...left.dates, ...right.dates]),
   };
-}
-
-/** For tests and callers that hold plain text. */
-export function textTells(text: string, pair: { question: string; answer: string }): boolean {
-  return tells(textFacts(text), pair);
 }
