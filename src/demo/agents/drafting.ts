@@ -30,7 +30,9 @@ export const drafting: Agent = {
     yield* reprice(dice, draft, first);
     yield* asides(dice, 0.3);
     if (dice.chance(0.6)) yield* reprice(dice, draft, second);
+    yield statusOf(draft);
     yield* calm(dice, draft);
+    yield read(draft);
     yield statusOf(draft);
     yield* review(dice, draft);
     yield read(draft);
@@ -41,7 +43,7 @@ export const drafting: Agent = {
 function leaflet(dice: Dice, firm: string, ...wares: Product[]): Draft {
   const path = `leaflets/${dice.pick(['winter', 'market-day', 'opening', 'anniversary'])}-${dice.int(1, 9)}.md`;
   const offers = wares.map(({ name, price }) => `Our ${name} costs £${price} until the end of the month.`);
-  const opening = dice.pick(['We are open again', 'Come in and look around', 'The new pieces are here']);
+  const opening = dice.pick(['Open again from today', 'Come in and look around', 'New pieces have arrived']);
   return { path, lines: [`# ${firm}`, `${opening}!`, ...offers, 'Ask for Saturday deliveries!'], status: 'draft' };
 }
 

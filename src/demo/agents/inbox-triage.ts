@@ -38,10 +38,10 @@ export const inboxTriage: Agent = {
       3,
     );
     const mailboxName = dice.pick(['support', 'orders', 'hello']);
-    let unread = messages.length + dice.int(0, 3);
-    const status = () => call('get_mailbox', { mailbox: mailboxName }, { mailbox: mailboxName, unread });
+    let unsorted = messages.length + dice.int(0, 3);
+    const status = () => call('get_mailbox', { mailbox: mailboxName }, { mailbox: mailboxName, unsorted });
     yield status();
-    yield call('list_messages', { mailbox: mailboxName, unread_only: true }, { messages: messages.map(summary) });
+    yield call('list_messages', { mailbox: mailboxName, unsorted_only: true }, { messages: messages.map(summary) });
     const tickets: Ticket[] = [];
     for (const message of messages) {
       yield call(
@@ -49,9 +49,12 @@ export const inboxTriage: Agent = {
         { message_id: message.id },
         { ...summary(message), body: bodies[message.kind](message) },
       );
-      unread--;
-      yield* handle(dice, message, helpers, tickets);
+      for (const step of handle(dice, message, helpers, tickets)) {
+        if (sorts(step)) unsorted--;
+        yield step;
+      }
       yield* asides(dice, 0.3);
+      if (dice.chance(0.3)) yield status();
     }
     yield status();
     yield* followUp(dice, tickets);
@@ -76,7 +79,7 @@ function mailbox(dice: Dice): Message[] {
 }
 
 function summary(message: Message) {
-  return { message_id: message.id, from: message.from.email, subject: subjects[message.kind](message) };
+  return { message_id: message.id, sender: message.from.email, subject: subjects[message.kind](message) };
 }
 
 interface Ticket {
@@ -106,6 +109,13 @@ function* handle(dice: Dice, message: Message, helpers: Person[], tickets: Ticke
   }
 }
 
+/** Labelled or archived, a message is out of the way. */
+function sorts({ tool, response }: Call): boolean {
+  return (
+    (tool === 'label_message' || tool === 'archive_message') && !(typeof response === 'object' && 'error' in response)
+  );
+}
+
 function label(message: Message, name: string): Call {
   return call('label_message', { message_id: message.id, label: name }, { message_id: message.id, labels: [name] });
 }
@@ -130,7 +140,11 @@ function* makeGood(dice: Dice, message: Message, helpers: Person[], tickets: Tic
   const total = pounds(pence(product.price) * items);
   const card = { order_id: order, item: product.name, quantity: items, total, customer: from.email };
   yield call('get_order', { order_id: order }, { ...card, status: 'delivered' });
-  yield* asides(dice, 0.25);
+  yield call(
+    'get_refund_policy',
+    { item: product.name },
+    `Broken on arrival: paid back in full within ${dice.pick([14, 30])} days.`,
+  );
   if (dice.chance(0.5)) {
     yield call(
       'refund_order',
@@ -149,7 +163,7 @@ function* makeGood(dice: Dice, message: Message, helpers: Person[], tickets: Tic
   };
   tickets.push(ticket);
   const wish = { order_id: order, priority: ticket.priority, reason: `broken ${product.name}` };
-  yield call('open_ticket', wish, ticketCard(ticket, 'open'));
+  yield call('create_ticket', wish, ticketCard(ticket, 'open'));
   yield label(message, 'complaints');
 }
 

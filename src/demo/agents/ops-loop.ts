@@ -1,126 +1,109 @@
-/** Ticks round the clock: looks at queues and services, mends what broke, and mostly finds nothing to do. */
+/** Ticks round the clock, over a queue or over services: mends what broke, and mostly finds nothing to do. */
 import { type Agent, asides, type Call, call } from '../agent.ts';
 import type { Dice } from '../dice.ts';
 import { people } from '../world.ts';
 
-interface Site {
-  queues: Queue[];
-  services: Service[];
-}
+export const opsLoop: Agent = {
+  name: 'ops-loop',
+  weight: 10,
+  gapMs: [1_500, 5_000],
+  stepUsd: null,
+  *session(dice) {
+    if (dice.chance(0.5)) yield* queueLoop(dice, dice.pick([8, 12, 20, 30]));
+    else yield* serviceLoop(dice, dice.pick([6, 8, 12, 16]));
+  },
+};
 
 interface Queue {
   name: string;
   depth: number;
   workers: number;
-  /** Jobs that arrive between two ticks, and that one worker does. */
-  arriving: number;
-  perWorker: number;
+}
+
+/** Jobs that one worker does between two ticks. */
+const jobsPerWorker = 30;
+const tooDeep = 200;
+
+/** The queue grows faster than its workers can drain it, until more are set; once empty, they are given back. */
+function* queueLoop(dice: Dice, ticks: number): Generator<Call> {
+  const queue: Queue = {
+    name: dice.pick(['thumbnails', 'receipts', 'exports', 'reminders']),
+    depth: dice.int(60, 150),
+    workers: 2,
+  };
+  const volume = `/srv/${queue.name}`;
+  for (let tick = 0; tick < ticks; tick++) {
+    yield call('check_queue', { queue: queue.name }, { ...queue });
+    yield call('check_disk', { volume }, { volume, used_percent: 41 });
+    if (queue.depth > tooDeep) yield* setWorkers(dice, queue, queue.workers + 2);
+    else if (queue.depth === 0 && queue.workers > 2) yield* setWorkers(dice, queue, 2);
+    yield* asides(dice, 0.1);
+    queue.depth = Math.max(0, queue.depth + dice.int(75, 110) - queue.workers * jobsPerWorker);
+  }
+}
+
+/** More workers than the plan allows are refused until the plan was looked up. */
+function* setWorkers(dice: Dice, queue: Queue, wanted: number): Generator<Call> {
+  if (wanted > 2 && dice.chance(0.4)) {
+    const refusal = { error: `The plan allows ${wanted} workers, 8 were asked for.` };
+    yield call('set_workers', { queue: queue.name, worker_count: 8 }, refusal);
+    yield call('get_plan', { queue: queue.name }, { plan: 'small', most_worker_count: wanted });
+  }
+  yield call('set_workers', { queue: queue.name, worker_count: wanted }, { queue: queue.name, accepted: true });
+  queue.workers = wanted;
 }
 
 interface Service {
   name: string;
+  version: string;
   status: 'healthy' | 'degraded' | 'down';
   p95: number;
-  usual: number;
 }
 
-export const opsLoop: Agent = {
-  name: 'ops-loop',
-  weight: 8,
-  gapMs: [1_500, 5_000],
-  stepUsd: null,
-  *session(dice) {
-    const site = siteOf(dice);
-    const ticks = dice.pick([8, 12, 16, 30]);
-    for (let tick = 0; tick < ticks; tick++) {
-      drift(dice, site);
-      for (const queue of site.queues) yield look(queue);
-      for (const service of site.services) yield* tend(dice, service);
-      for (const queue of site.queues) yield* drain(dice, queue);
-      yield* asides(dice, 0.1);
-    }
-  },
-};
-
-function siteOf(dice: Dice): Site {
-  const queues = dice.some(['thumbnails', 'receipts', 'exports', 'reminders'], dice.int(1, 2)).map((name) => ({
-    name,
-    depth: dice.int(20, 90),
-    workers: dice.int(2, 3),
-    arriving: dice.int(60, 110),
-    perWorker: 30,
-  }));
-  const services = dice.some(['ledger', 'atlas', 'postbox', 'lookout'], dice.int(1, 2)).map((name): Service => {
-    const usual = dice.int(40, 120);
-    return { name, status: 'healthy', p95: usual, usual };
+/** Releases arrive now and then; some of them break the service that they were made for. */
+function* serviceLoop(dice: Dice, ticks: number): Generator<Call> {
+  const services = dice.some(['ledger', 'atlas', 'postbox', 'lookout'], 2).map((name): Service => {
+    return { name, version: `${dice.int(1, 4)}.${dice.int(0, 9)}.0`, status: 'healthy', p95: dice.int(40, 120) };
   });
-  return { queues, services };
-}
-
-function drift(dice: Dice, { queues, services }: Site): void {
-  for (const queue of queues) {
-    const done = queue.workers * queue.perWorker;
-    queue.depth = Math.max(0, queue.depth + queue.arriving - done + dice.int(-12, 12));
-  }
-  for (const service of services) {
-    if (service.status === 'healthy') service.p95 = service.usual + dice.int(-6, 9);
-    if (service.status === 'healthy' && dice.chance(0.07)) {
-      service.status = dice.pick(['degraded', 'down']);
-      service.p95 = service.usual * dice.int(6, 14);
-    }
+  for (let tick = 0; tick < ticks; tick++) {
+    for (const service of services) yield probe(service);
+    yield* asides(dice, 0.15);
+    if (dice.chance(0.25)) yield* release(dice, dice.pick(services));
   }
 }
 
-function look({ name, depth, workers }: Queue): Call {
-  return call('check_queue', { queue: name }, { queue: name, depth, workers });
+function probe({ name, version, status, p95 }: Service): Call {
+  return call('check_service', { service: name }, { service: name, version, status, p95_ms: p95 });
 }
 
-function probe({ name, status, p95 }: Service): Call {
-  return call('check_service', { service: name }, { service: name, status, p95_ms: p95 });
-}
-
-/** A service that is down wants the right incident number before it may be restarted. */
-function* tend(dice: Dice, service: Service): Generator<Call> {
+function* release(dice: Dice, service: Service): Generator<Call> {
+  const before = { ...service };
+  const [major, minor] = service.version.split('.') as [string, string];
+  const version = `${major}.${Number(minor) + 1}.0`;
+  const wish = { service: service.name, version };
+  yield call('list_releases', { service: service.name }, { waiting: [version] });
+  yield call('deploy_release', wish, { deployment_id: dice.code('D-'), ...wish });
+  service.version = version;
+  yield call('read_log', { service: service.name }, `${service.name} ${version}: listening`);
+  if (dice.chance(0.4)) return;
+  service.status = dice.pick(['degraded', 'down']);
+  service.p95 *= dice.int(6, 14);
   yield probe(service);
-  if (service.status === 'healthy') return;
+  yield* recover(dice, service, before);
+}
+
+/** Going back needs the number of an incident. */
+function* recover(dice: Dice, service: Service, before: Service): Generator<Call> {
   const incident = dice.code('INC-');
-  const onCall = dice.pick(people);
-  yield call(
-    'open_incident',
-    { service: service.name },
-    { incident_id: incident, service: service.name, on_call: onCall.name },
-  );
-  yield call(
-    'read_log',
-    { service: service.name, lines: 2 },
-    `${service.name}: pool exhausted\n${service.name}: waiting for a connection`,
-  );
-  if (dice.chance(0.4)) {
-    yield call('restart_service', { service: service.name }, { error: 'A restart needs incident_id.' });
-    yield* asides(dice, 0.5);
-  }
-  yield call(
-    'restart_service',
-    { service: service.name, incident_id: incident },
-    { service: service.name, restarted: true },
-  );
-  service.status = 'healthy';
-  service.p95 = service.usual + dice.int(-6, 9);
-  yield* asides(dice, 0.8);
+  const onCall = dice.pick(people).name;
+  const wish = { service: service.name, version: before.version };
+  if (dice.chance(0.5)) yield call('restore_release', wish, { error: 'Going back to a release needs incident_id.' });
+  const card = { incident_id: incident, service: service.name, on_call: onCall };
+  yield call('create_incident', { service: service.name, status: service.status }, card);
+  yield call('read_log', { service: service.name }, `${service.name}: pool exhausted\n${service.name}: waiting`);
+  yield call('restore_release', { ...wish, incident_id: incident }, { service: service.name, accepted: true });
+  Object.assign(service, before);
+  yield call('check_alerts', { service: service.name }, { service: service.name, firing: 0 });
   yield probe(service);
   yield call('close_incident', { incident_id: incident }, { incident_id: incident, state: 'closed' });
-}
-
-/** A queue that fills up gets another worker, one that is empty gives one back. */
-function* drain(dice: Dice, queue: Queue): Generator<Call> {
-  const wanted =
-    queue.depth > 260
-      ? queue.workers + dice.int(1, 2)
-      : queue.depth === 0
-        ? Math.max(2, queue.workers - 1)
-        : queue.workers;
-  if (wanted === queue.workers) return;
-  const from = queue.workers;
-  queue.workers = wanted;
-  yield call('scale_workers', { queue: queue.name, workers: wanted }, { queue: queue.name, from, to: wanted });
 }

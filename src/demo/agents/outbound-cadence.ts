@@ -23,16 +23,23 @@ export const outboundCadence: Agent = {
     const quota = () => call('get_send_quota', { cadence }, { cadence, daily_limit: limit, sends_left: left });
     yield call('list_leads', { cadence }, { leads: leads.map(({ id, firm }) => ({ lead_id: id, company: firm })) });
     yield quota();
-    for (const lead of leads) yield show(lead);
-    yield* asides(dice, 0.4);
     const day = dice.pick(weekdays);
     const chosen = dice.some(leads, leads.length - 1);
-    for (const lead of chosen) {
+    for (const lead of leads) {
+      yield show(lead);
+      yield* asides(dice, 0.3);
+      if (!chosen.includes(lead)) continue;
       yield* schedule(dice, cadence, lead, day);
       left--;
-      yield* asides(dice, 0.3);
+      yield call(
+        'get_calendar',
+        { day },
+        { day, notes: dice.pick(['no holidays', 'market day', 'office closed after four']) },
+      );
+      if (dice.chance(0.5)) yield show(lead);
     }
     yield quota();
+    for (const lead of dice.some(chosen, 2)) yield show(lead);
     yield* replies(dice, cadence, chosen);
     for (const lead of dice.some(chosen, 2)) yield show(lead);
   },
@@ -56,7 +63,7 @@ function show({ id, person, firm, stage }: Lead): Call {
 function* schedule(dice: Dice, cadence: string, lead: Lead, day: string): Generator<Call> {
   const local = dice.pick([9 * 60 + 30, 10 * 60, 10 * 60 + 45, 11 * 60 + 15]);
   const utc = local - lead.person.utcOffset * 60;
-  const args = (minutes: number) => ({ lead_id: lead.id, cadence, day, send_at_utc: clock(minutes) });
+  const args = (minutes: number) => ({ slot: `${clock(minutes)} UTC`, day, lead_id: lead.id, cadence });
   const naive = 9 * 60;
   const nightThere = naive + lead.person.utcOffset * 60;
   if ((nightThere < 7 * 60 || nightThere > 19 * 60 - 60) && dice.chance(0.8)) {
@@ -64,7 +71,7 @@ function* schedule(dice: Dice, cadence: string, lead: Lead, day: string): Genera
       error: `09:00 UTC is ${clock(nightThere)} in ${lead.person.zone}: outside 08:00-18:00 of the recipient.`,
     });
   }
-  yield call('convert_time', { local: clock(local), time_zone: lead.person.zone }, { utc: clock(utc) });
+  yield call('lookup_time', { local_time: clock(local), time_zone: lead.person.zone }, { slot: `${clock(utc)} UTC` });
   lead.stage = 'scheduled';
   yield call('schedule_email', args(utc), { lead_id: lead.id, email_id: dice.code('EM-', 5), status: 'scheduled' });
 }

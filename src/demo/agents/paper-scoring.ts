@@ -40,7 +40,7 @@ export const paperScoring: Agent = {
       yield call('fetch_paper', { paper_id: paper.id }, abstractOf(paper));
       yield* asides(dice, 0.25);
     }
-    yield* scoreAll(dice, papers);
+    yield* scoreAll(dice, topic, papers);
     yield standing(topic, papers);
     yield* asides(dice, 0.4);
     yield* correct(dice, dice.some(papers, dice.int(1, 2)));
@@ -63,7 +63,7 @@ function shelf(dice: Dice): Paper[] {
 }
 
 function abstractOf({ id, title, author, participants, citations }: Paper) {
-  return { paper_id: id, title, author, participants, citations };
+  return { paper_id: id, title, author, participant_count: participants, citations };
 }
 
 function standing(circle: string, papers: Paper[]): Call {
@@ -73,41 +73,39 @@ function standing(circle: string, papers: Paper[]): Call {
 }
 
 /** All at once is refused; the limit named in the refusal is kept from then on. */
-function* scoreAll(dice: Dice, papers: Paper[]): Generator<Call> {
+function* scoreAll(dice: Dice, circle: string, papers: Paper[]): Generator<Call> {
   const limit = dice.int(2, 3);
-  const ids = papers.map(({ id }) => id);
-  yield call(
-    'score_papers',
-    { paper_ids: ids },
-    {
-      error: `Quota: at most ${limit} papers a request, ${ids.length} were sent.`,
-      retry_after_s: dice.pick([5, 10, 20]),
-    },
-  );
-  yield* asides(dice, 0.5);
+  const request = (from: number, size: number) => ({ circle, from, batch_size: size });
+  yield call('score_papers', request(1, papers.length), {
+    error: `Quota: at most ${limit} papers a request, ${papers.length} were asked for.`,
+  });
+  yield call('get_quota', { circle }, { circle, requests_left: dice.int(20, 60), resets: 'at midnight' });
+  yield* asides(dice, 0.3);
   for (let i = 0; i < papers.length; i += limit) {
-    const batch = papers.slice(i, i + limit);
-    const scores = batch.map(({ id, score }) => ({ paper_id: id, score }));
-    yield call('score_papers', { paper_ids: batch.map(({ id }) => id) }, { scores });
+    const scores = papers.slice(i, i + limit).map(({ id, score }) => ({ paper_id: id, score }));
+    yield call('score_papers', request(i + 1, limit), { scores });
   }
 }
 
-/** An erratum lowers or lifts a score; the paper is read again before it is scored anew. */
+/** An erratum corrects the record, and lowers or lifts the score. */
 function* correct(dice: Dice, papers: Paper[]): Generator<Call> {
   for (const paper of papers) {
-    yield call('get_score', { paper_id: paper.id }, { paper_id: paper.id, title: paper.title, score: paper.score });
+    const score = () => call('get_score', { paper_id: paper.id }, { paper_id: paper.id, score: paper.score });
+    yield call('fetch_paper', { paper_id: paper.id }, abstractOf(paper));
+    yield score();
     const before = paper.participants;
     paper.participants = Math.max(6, before - dice.int(5, 60));
-    yield call(
-      'get_erratum',
-      { paper_id: paper.id },
-      { paper_id: paper.id, erratum: `The number of participants was ${paper.participants}, not ${before}.` },
-    );
+    const erratum = `There were ${paper.participants} participants, not ${before}.`;
+    yield call('get_erratum', { paper_id: paper.id }, { paper_id: paper.id, erratum });
+    const record = { participant_count: paper.participants, paper_id: paper.id };
+    yield call('update_record', record, { paper_id: paper.id, accepted: true });
+    yield* asides(dice, 0.5);
     yield call('fetch_paper', { paper_id: paper.id }, abstractOf(paper));
     paper.score = Math.max(10, Math.min(99, paper.score + dice.pick([-21, -14, -9, 6])));
-    yield call('rescore_paper', { paper_id: paper.id, reason: 'erratum' }, { paper_id: paper.id, accepted: true });
-    yield* asides(dice, 0.7);
-    yield call('get_score', { paper_id: paper.id }, { paper_id: paper.id, title: paper.title, score: paper.score });
+    const change = { score: paper.score, reason: 'erratum', paper_id: paper.id };
+    yield call('update_score', change, { paper_id: paper.id, accepted: true });
+    yield call('get_quota', { paper_id: paper.id }, { corrections_left: dice.int(1, 5) });
+    yield score();
   }
 }
 

@@ -35,7 +35,7 @@ const extras = [
 
 export const phone: Agent = {
   name: 'phone',
-  weight: 16,
+  weight: 14,
   gapMs: [2_500, 13_000],
   stepUsd: [0.0008, 0.0035],
   *session(dice) {
@@ -49,8 +49,9 @@ export const phone: Agent = {
     };
     yield* identify(dice, caller, customer, line);
     yield* asides(dice, 0.3);
-    yield* mend(dice, line);
-    if (dice.chance(0.75)) yield* sell(dice, customer);
+    if (dice.chance(0.35)) yield* dispute(dice, customer);
+    else yield* mend(dice, line);
+    if (dice.chance(0.7)) yield* sell(dice, customer);
     if (dice.chance(0.5)) yield* visit(dice, customer, caller);
     yield call(
       'close_call',
@@ -62,14 +63,14 @@ export const phone: Agent = {
 
 /** A number taken down wrongly finds nobody. */
 function* identify(dice: Dice, caller: Person, customer: string, line: Line): Generator<Call> {
-  yield call('answer_call', { queue: 'broadband' }, { greeting: 'My internet has been slow since last week.' });
+  yield call('answer_call', { queue: 'broadband' }, { greeting: 'Good day. It is about my broadband.' });
   if (dice.chance(0.5)) {
-    const misheard = `${caller.phone.slice(0, -1)}${(Number(caller.phone.at(-1)) + 5) % 10}`;
-    yield call('find_customer', { phone: misheard }, { error: `No customer has the number ${misheard}.` });
-    yield call('ask_caller', { question: 'Could you repeat your number?' }, { answer: `Sure: ${caller.phone}.` });
+    const misheard = `${caller.phone.slice(0, -1)}${(Number(caller.phone.at(-1)) + dice.int(1, 9)) % 10}`;
+    yield call('find_customer', { phone_number: misheard }, { error: `No customer has the number ${misheard}.` });
+    yield call('say', { text: 'Could you repeat your number?' }, `Sure: ${caller.phone}.`);
   }
   const found = { customer_id: customer, name: caller.name, city: caller.city, line_id: line.id };
-  yield call('find_customer', { phone: caller.phone }, found);
+  yield call('find_customer', { phone_number: caller.phone }, found);
   yield call('get_line', { line_id: line.id }, { line_id: line.id, router_id: line.router, plan: 'Copper 300' });
 }
 
@@ -82,40 +83,69 @@ function routerCall(line: Line, state: string): Call {
 }
 
 function speedTest({ id, mbps }: Line): Call {
-  return call('run_speed_test', { line_id: id }, { line_id: id, download_mbps: mbps.toFixed(2) });
+  return call(
+    'run_speed_test',
+    { line_id: id },
+    `Download: ${mbps.toFixed(2)} Mbps\nUpload: ${(mbps / 8).toFixed(2)} Mbps`,
+  );
 }
 
 /** A restart changes nothing or little; the true cause makes the line fast. */
 function* mend(dice: Dice, line: Line): Generator<Call> {
   yield speedTest(line);
-  yield routerCall(line, line.fault.bad);
   yield* asides(dice, 0.3);
   if (dice.chance(0.5)) {
     yield call('restart_router', { router_id: line.router }, { router_id: line.router, uptime_s: dice.int(20, 50) });
     yield speedTest(line);
   }
-  const { tool, argument, setting, good } = line.fault;
+  const { tool, argument, setting, bad, good } = line.fault;
+  yield routerCall(line, bad);
   if (setting === 'firmware' && dice.chance(0.7)) {
     const refusal = { error: 'Version 4.2.0 is not released for model Heron 2; the newest is 4.1.0.' };
     yield call(tool, { router_id: line.router, version: '4.2.0' }, refusal);
     yield* asides(dice, 0.4);
   }
   yield call(tool, { router_id: line.router, ...argument }, { router_id: line.router, done: true });
-  yield call('ask_caller', { question: 'Please wait a moment. Is the light steady?' }, { answer: 'Now it is.' });
+  yield call('say', { text: 'Please wait a moment. Is the light steady?' }, 'Now it is.');
   line.mbps = Math.round(line.mbps * dice.int(25, 80)) / 10;
   yield speedTest(line);
   yield routerCall(line, good);
 }
 
+/** A bill that is too high, because of an item that nobody ordered: struck off, and the bill is read again. */
+function* dispute(dice: Dice, customer: string): Generator<Call> {
+  const bill = dice.code('BL-', 5);
+  const wrong = dice.pick(extras);
+  const rent = dice.int(2_400, 4_800);
+  const items = [
+    ...dice.some(
+      extras.filter((one) => one !== wrong),
+      1,
+    ),
+    wrong,
+  ];
+  const billCall = (total: number) =>
+    call('get_bill', { bill_id: bill }, { bill_id: bill, customer_id: customer, total: pounds(total) });
+  const sum = rent + items.reduce((total, { price }) => total + pence(price), 0);
+  yield call('list_bills', { customer_id: customer }, { bills: [bill, dice.code('BL-', 5)] });
+  yield billCall(sum);
+  yield call('list_bill_items', { bill_id: bill }, { rent: pounds(rent), extras: items.map((one) => ({ ...one })) });
+  yield call('say', { text: 'Did you order all of these extras?' }, `I never asked for the ${wrong.item}.`);
+  yield call('remove_item', { item: wrong.item, bill_id: bill }, { bill_id: bill, removed: true });
+  yield* asides(dice, 0.3);
+  yield call('say', { text: 'I have struck it off.' }, 'Thank you. What do I owe you now?');
+  yield billCall(sum - pence(wrong.price));
+}
+
 /** The price that was read is the price that is charged, and the balance shows it. */
 function* sell(dice: Dice, customer: string): Generator<Call> {
-  let balance = dice.int(2_000, 9_000);
+  let balance = dice.int(6_000, 12_000);
   const account = () =>
     call('get_account', { customer_id: customer }, { customer_id: customer, balance: pounds(balance) });
   yield account();
   for (const { item, price } of dice.some(extras, 2)) yield call('get_price', { item }, { item, price });
   const bought = dice.pick(extras);
-  yield call('ask_caller', { question: 'Which of the two would you like?' }, { answer: `The ${bought.item}, please.` });
+  yield call('say', { text: 'Which of the two would you like?' }, `The ${bought.item}, please.`);
   yield call('get_price', { item: bought.item }, { item: bought.item, price: bought.price });
   yield* asides(dice, 0.6);
   balance -= pence(bought.price);

@@ -30,14 +30,18 @@ export const safetyScan: Agent = {
     const images = dice.some(imageNames, dice.int(4, 5)).map((name) => imageOf(dice, name));
     yield call('list_images', { registry: 'harbour' }, { images: images.map(({ name }) => name) });
     yield* queueScans(dice, images);
-    for (const image of images) yield scan(image);
-    yield* asides(dice, 0.4);
-    const treated = dice.some(images, images.length - 1);
-    for (const image of treated) {
+    const left = dice.pick(images);
+    for (const image of images) {
+      yield scan(image);
+      if (image === left) {
+        yield* leave(image);
+        continue;
+      }
       yield* treat(dice, image);
-      yield* asides(dice, 0.4);
+      yield call('get_build_log', { image: image.name }, `${image.name}: pushed to harbour`);
+      yield scan(image);
+      yield* asides(dice, 0.3);
     }
-    for (const image of treated) yield scan(image);
     yield report(dice, images);
   },
 };
@@ -62,36 +66,46 @@ function scan({ name, risk, findings }: Image): Call {
   const open = findings.filter(({ state }) => state === 'open');
   const score = open.reduce((sum, { weight }) => sum + weight, risk);
   return call(
-    'scan_image',
+    'run_risk_scan',
     { image: name },
     { image: name, risk_score: score, open_findings: open.map(({ id }) => id) },
   );
 }
 
-/** More images than the scanner takes at once are refused. */
+/** More scans at once than the scanner has slots are refused. */
 function* queueScans(dice: Dice, images: Image[]): Generator<Call> {
-  const names = images.map(({ name }) => name);
-  const most = names.length - dice.int(1, 2);
+  const slots = images.length - dice.int(1, 2);
+  const queue = (size: number) => ({ registry: 'harbour', batch_size: size });
   if (dice.chance(0.6)) {
-    yield call(
-      'queue_scans',
-      { images: names },
-      { error: `Scanner is busy: ${most} images at most, got ${names.length}.` },
-    );
-    yield* asides(dice, 0.4);
+    const refusal = { error: `The scanner has ${slots} free slots, ${images.length} were asked for.` };
+    yield call('submit_scans', queue(images.length), refusal);
+    yield call('list_scanner_slots', { registry: 'harbour' }, { free: slots, busy: dice.int(1, 6) });
   }
-  yield call('queue_scans', { images: names.slice(0, most) }, { queued: most });
-  yield call('queue_scans', { images: names.slice(most) }, { queued: names.length - most });
+  yield call('submit_scans', queue(slots), { queued: images.length, batch_size: slots });
+}
+
+/** One image is in use: its findings are read and left for another day. */
+function* leave(image: Image): Generator<Call> {
+  for (const finding of image.findings) yield show(image, finding);
+  yield call(
+    'get_image_usage',
+    { image: image.name },
+    { image: image.name, in_use_by: 'night ferry', free_from: 'Sunday' },
+  );
+}
+
+function show(image: Image, { id, library, installed, fixedIn }: Finding): Call {
+  return call(
+    'get_finding',
+    { finding_id: id },
+    { finding_id: id, image: image.name, library, installed, fixed_in: fixedIn },
+  );
 }
 
 function* treat(dice: Dice, image: Image): Generator<Call> {
   for (const finding of image.findings) {
-    const { id, library, installed, fixedIn } = finding;
-    yield call(
-      'get_finding',
-      { finding_id: id },
-      { finding_id: id, image: image.name, library, installed, fixed_in: fixedIn },
-    );
+    const { id, library, fixedIn } = finding;
+    yield show(image, finding);
     yield* asides(dice, 0.3);
     if (dice.chance(0.2)) {
       yield* waive(dice, image, finding);
@@ -101,14 +115,14 @@ function* treat(dice: Dice, image: Image): Generator<Call> {
       const wrong = fixedIn.replace(/\d+$/, (patch) => String(Number(patch) + 1));
       yield call(
         'upgrade_library',
-        { image: image.name, library, version: wrong },
+        { library, version: wrong, image: image.name, finding_id: id },
         { error: `${library} ${wrong} does not exist; the newest release is ${fixedIn}.` },
       );
     }
     finding.state = 'fixed';
     yield call(
       'upgrade_library',
-      { image: image.name, library, version: fixedIn },
+      { library, version: fixedIn, image: image.name, finding_id: id },
       { image: image.name, build_id: dice.code('B-'), status: 'built' },
     );
   }
@@ -117,13 +131,13 @@ function* treat(dice: Dice, image: Image): Generator<Call> {
 function* waive(dice: Dice, image: Image, finding: Finding): Generator<Call> {
   const approver = dice.pick(people);
   yield call(
-    'ask_approval',
+    'get_approval',
     { finding_id: finding.id },
     { finding_id: finding.id, approver: approver.name, approved: true },
   );
   finding.state = 'waived';
   yield call(
-    'waive_finding',
+    'dismiss_finding',
     { finding_id: finding.id, approver: approver.name },
     { finding_id: finding.id, image: image.name, state: 'waived' },
   );

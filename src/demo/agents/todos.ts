@@ -48,6 +48,7 @@ export const todos: Agent = {
     yield call('list_todos', { list }, { todos: items.map(({ id, title }) => ({ todo_id: id, title })) });
     for (const item of items) yield show(item);
     yield* asides(dice, 0.5);
+    yield* tickOff(dice, dice.pick(items), summary);
     yield* plan(dice, items, owners);
     yield summary();
     yield* asides(dice, 0.3);
@@ -59,24 +60,34 @@ export const todos: Agent = {
 };
 
 function card({ id, title, due, owner, status }: Todo) {
-  return { todo_id: id, title, due, owner, status };
+  return { todo_id: id, title, due_day: due, owner, status };
 }
 
 function show(item: Todo): Call {
   return call('get_todo', { todo_id: item.id }, card(item));
 }
 
+/** One is done at once, and the list is looked at before anything else is touched. */
+function* tickOff(dice: Dice, item: Todo, summary: () => Call): Generator<Call> {
+  yield* close(dice, item);
+  yield call('list_reminders', { scope: 'mine' }, { reminders: [], note: 'nothing due' });
+  yield summary();
+}
+
 /** Each of some items is changed in its own way; the others are left as they are. */
 function* plan(dice: Dice, items: Todo[], owners: string[]): Generator<Call> {
-  const touched = dice.some(items, items.length - dice.int(1, 2));
+  const touched = dice.some(
+    items.filter(({ status }) => status === 'open'),
+    items.length - dice.int(2, 3),
+  );
   for (const item of touched) {
     switch (dice.int(0, 3)) {
       case 0:
-        yield* complete(dice, item);
+        yield* close(dice, item);
         break;
       case 1:
         item.due = dice.pick(weekdays.filter((day) => day !== item.due));
-        yield call('update_todo', { todo_id: item.id, due: item.due }, card(item));
+        yield call('update_todo', { todo_id: item.id, due_day: item.due }, card(item));
         break;
       case 2:
         item.owner = dice.pick(owners.filter((owner) => owner !== item.owner));
@@ -86,7 +97,7 @@ function* plan(dice: Dice, items: Todo[], owners: string[]): Generator<Call> {
         item.status = 'blocked';
         yield call('update_todo', { todo_id: item.id, status: 'blocked' }, card(item));
         yield* asides(dice, 0.5);
-        if (dice.chance(0.4)) yield* complete(dice, item);
+        if (dice.chance(0.4)) yield* close(dice, item);
     }
     yield* asides(dice, 0.3);
   }
@@ -94,14 +105,14 @@ function* plan(dice: Dice, items: Todo[], owners: string[]): Generator<Call> {
 }
 
 /** Two digits of an id are easily swapped. */
-function* complete(dice: Dice, item: Todo): Generator<Call> {
+function* close(dice: Dice, item: Todo): Generator<Call> {
   const wrong = `${item.id.slice(0, -2)}${item.id.at(-1)}${item.id.at(-2)}`;
   if (wrong !== item.id && dice.chance(0.4)) {
-    yield call('complete_todo', { todo_id: wrong }, { error: `No to-do ${wrong} on this list.` });
+    yield call('close_todo', { todo_id: wrong }, { error: `No to-do ${wrong} on this list.` });
     yield call('search_todos', { text: item.title }, { todos: [{ todo_id: item.id, title: item.title }] });
   }
   item.status = 'done';
-  yield call('complete_todo', { todo_id: item.id }, card(item));
+  yield call('close_todo', { todo_id: item.id }, card(item));
 }
 
 /** A new item takes over the owner of one that was read long before. */
@@ -109,6 +120,6 @@ function* addLike(dice: Dice, items: Todo[]): Generator<Call, Todo> {
   const model = dice.pick(items);
   const due = dice.pick(weekdays);
   const added: Todo = { id: dice.code('T-'), title: `check: ${model.title}`, due, owner: model.owner, status: 'open' };
-  yield call('add_todo', { title: added.title, due, owner: model.owner, after: model.id }, card(added));
+  yield call('add_todo', { title: added.title, due_day: due, owner: model.owner, after: model.id }, card(added));
   return added;
 }
