@@ -1,16 +1,17 @@
 /** A readable piece of a row's text, round what was quoted from it. */
 
 /**
- * JSON text with its strings unquoted and unescaped, otherwise untouched: big numbers and `1.10` read as they were
+ * JSON text with its strings unquoted and unescaped, else only spaced: big numbers and `1.10` read as they were
  * written. Text that is no JSON comes back as it is.
  */
 export function readable(text: string): string {
   if (!/^\s*["[{]/.test(text)) return text;
-  return text.replace(/"(?:[^"\\]|\\.)*"/g, (literal) => {
+  return text.replace(/"(?:[^"\\]|\\.)*"|[:,](?=\S)/g, (token) => {
+    if (token.length === 1) return `${token} `;
     try {
-      return JSON.parse(literal) as string;
+      return JSON.parse(token) as string;
     } catch {
-      return literal;
+      return token;
     }
   });
 }

@@ -5,7 +5,6 @@ import { usd } from './figures.ts';
 import type { SampledPair, SupportingTurn } from './sample.ts';
 import { printable, styled, type Terminal, wrap } from './terminal.ts';
 
-const labelWidth = 24;
 /** Borders and padding of two columns. */
 const frame = 7;
 const argumentsLength = 160;
@@ -17,6 +16,7 @@ export function renderSample(pairs: SampledPair[], terminal: Terminal): string {
 }
 
 function renderPair(pair: SampledPair, place: string, terminal: Terminal): string {
+  const labelWidth = terminal.width < 90 ? 16 : 24;
   const textWidth = terminal.width - labelWidth - frame;
   const table = new Table({
     colWidths: [labelWidth + 2, textWidth + 2],
@@ -24,7 +24,7 @@ function renderPair(pair: SampledPair, place: string, terminal: Terminal): strin
   });
   const cell = (text: string, width = textWidth) => wrap(printable(text), width).join('\n');
   table.push(
-    [{ colSpan: 2, content: styled(cell(titleOf(pair, place), textWidth + labelWidth), 'dim', terminal) }],
+    [{ colSpan: 2, content: styledLines(cell(titleOf(pair, place), textWidth + labelWidth), 'dim', terminal) }],
     [styled('Question', 'bold', terminal), styledLines(cell(pair.question ?? ''), 'bold', terminal)],
     [styled('Answer', 'bold', terminal), styledLines(cell(pair.answer ?? ''), 'green', terminal)],
     ...pair.supportingTurns.map((turn) => [

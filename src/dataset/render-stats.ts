@@ -1,6 +1,6 @@
 /** The numbers of the dataset as tables. */
 import Table from 'cli-table3';
-import { count, percent, usd, usdAtLeast } from './figures.ts';
+import { count, percent, usdAtLeast } from './figures.ts';
 import type { Counts, DatasetStats } from './stats.ts';
 import { printable, styled, type Terminal } from './terminal.ts';
 
@@ -83,7 +83,7 @@ function days({ days: all }: DatasetStats, terminal: Terminal): string {
     it.day ?? 'undated',
     count(it.pairs),
     count(it.calls),
-    it.costUsd === null ? usd(null) : usdAtLeast(it.costUsd, it.unknownCostCalls),
+    usdAtLeast(it.costUsd, it.unknownCosts),
   ]);
   const title = all.length > shown.length ? `By day (the last ${shownDays} of ${count(all.length)})` : 'By day';
   return section(title, ['', 'pairs', 'calls', 'cost'], rows, terminal, [1, 2, 3]);

@@ -20,12 +20,12 @@ export interface ModelUse {
 }
 
 export interface DayOfWork {
-  /** UTC, `2026-03-02`. */
-  day: string;
+  /** UTC, `2026-03-02`; null for pairs from before this program that have no date. */
+  day: string | null;
   pairs: number;
   calls: number;
   costUsd: number | null;
-  unknownCostCalls: number;
+  unknownCosts: number;
 }
 
 export interface DatasetStats {
@@ -154,7 +154,7 @@ function daysOfWork(db: SqliteDatabase): DayOfWork[] {
   return db
     .prepare(
       `SELECT day, sum(pairs) AS pairs, sum(calls) AS calls,
-              CASE WHEN sum(items) = 0 THEN 0 ELSE sum(usd) END AS costUsd, sum(unknown) AS unknownCostCalls
+              CASE WHEN sum(items) = 0 THEN 0 ELSE sum(usd) END AS costUsd, sum(unknown) AS unknownCosts
        FROM (SELECT day, 0 AS pairs, sum(calls) AS calls, count(*) AS items, sum(cost_usd) AS usd,
                     count(*) - count(cost_usd) AS unknown FROM (${expenses}) GROUP BY day
              UNION ALL
