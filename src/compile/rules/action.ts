@@ -101,7 +101,7 @@ function describeTool(call: Call): Described | null {
   }
   if (outcome === null) return null;
   return {
-    sentence: `${done} ("${outcome}")`,
+    sentence: `${done} (${call.tool})`,
     support: support(call, 'response', call.text?.path ?? null, outcome),
     literal: outcome,
   };
@@ -116,7 +116,7 @@ function describeSwitch(call: Call): Described | null {
   if (outcome === null || found === null || splitName(call.tool)[0] !== 'toggle') return null;
   const [, subject, state] = found;
   return {
-    sentence: `${subject} was switched ${state}`,
+    sentence: `${subject} was switched ${state} (${call.tool})`,
     support: support(call, 'response', call.text?.path ?? null, outcome),
     literal: outcome,
   };
@@ -139,6 +139,8 @@ export function outcomeOf(call: Call): string | null {
 /** What an action is called when its place in the session is asked for: its passive, or its command. */
 export function eventName(call: Call): string | null {
   if (call.command !== null) return null;
+  const switched = describeSwitch(call);
+  if (switched !== null) return switched.sentence.replace(/ \([^)]*\)$/, '');
   const done = passive(call.tool);
   return done === null ? null : shortened(done, 80);
 }

@@ -1,7 +1,7 @@
 /** Checks: the same question put to the world several times, and what each time was observed. */
 import type { Call } from './call.ts';
 import { type Quantity, quantityIn, type Reading } from './readings.ts';
-import { shortened } from './text.ts';
+import { sameValue, shortened } from './text.ts';
 import { checkNoun, spellKey } from './words.ts';
 
 export interface Observation {
@@ -49,7 +49,7 @@ export function observationsIn(call: Call): Observation[] {
     .slice(0, 80)
     .filter((leaf) => leaf.value.length > 0 && leaf.value.length <= 80 && leaf.path !== '')
     .map((leaf) => ({
-      label: spellKey(leaf.key),
+      label: leaf.key,
       hint: leaf.key,
       value: leaf.value,
       path: leaf.path,
@@ -88,7 +88,7 @@ export function differences(a: Call, b: Call): Difference[] {
   const found: Difference[] = [];
   for (const [key, one] of before) {
     const other = after.get(key);
-    if (other !== undefined && other.value !== one.value && !isVolatile(one.label))
+    if (other !== undefined && !sameValue(other.value, one.value) && !isVolatile(one.label))
       found.push({ before: one, after: other });
   }
   return found;
@@ -123,3 +123,12 @@ export function saysTheSame(label: string, name: string): boolean {
 }
 
 const fillers = new Set(['', 'the', 'result', 'results', 'status', 'check', 'current', 'lookup', 'value', 'output']);
+
+/** The difference that says most: numbers first, then the longer values (`poor` says more than `ON`). */
+export function best(found: readonly Difference[]): Difference | null {
+  const short = found.filter(({ before, after }) => before.value.length <= 140 && after.value.length <= 140);
+  const score = ({ before, after }: Difference) =>
+    (before.quantity !== null && after.quantity !== null ? 20 : 0) +
+    Math.min(before.value.length + after.value.length, 18);
+  return short.toSorted((a, b) => score(b) - score(a))[0] ?? null;
+}

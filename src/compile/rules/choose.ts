@@ -1,4 +1,5 @@
 /** From all candidates to the few that are asked: the worthiest that hold up, spread over families and subjects. */
+import type { QaType } from '../../records.ts';
 import type { DraftPair, SegmentView } from '../compiler.ts';
 import { runGates } from '../gates/run.ts';
 import { type Candidate, draftOf, type Family } from './candidate.ts';
@@ -7,10 +8,12 @@ import { recompute } from './recompute.ts';
 
 const maxOfFamily = 2;
 const maxOfSubject = 2;
+const maxOfType = 2;
 
 export function choose(candidates: readonly Candidate[], view: SegmentView, maxPairs: number): DraftPair[] {
   const families = new Map<Family, number>();
   const subjects = new Map<string, number>();
+  const types = new Map<QaType, number>();
   const asked = new Set<string>();
   const drafts: DraftPair[] = [];
   const check = guard(view);
@@ -18,6 +21,7 @@ export function choose(candidates: readonly Candidate[], view: SegmentView, maxP
   for (const candidate of ordered) {
     if (drafts.length >= maxPairs) break;
     const ofFamily = families.get(candidate.family) ?? 0;
+    if ((types.get(candidate.qaType) ?? 0) >= maxOfType) continue;
     const ofSubject = subjects.get(candidate.subject) ?? 0;
     if (ofFamily >= maxOfFamily || ofSubject >= maxOfSubject || asked.has(candidate.question)) continue;
     const draft = check(candidate) ? draftOf(candidate) : null;
@@ -25,6 +29,7 @@ export function choose(candidates: readonly Candidate[], view: SegmentView, maxP
     if (draft === null || runGates([...drafts, draft], view, { recompute }).passed.at(-1)?.draft !== draft) continue;
     drafts.push(draft);
     asked.add(candidate.question);
+    types.set(candidate.qaType, (types.get(candidate.qaType) ?? 0) + 1);
     families.set(candidate.family, ofFamily + 1);
     subjects.set(candidate.subject, ofSubject + 1);
   }

@@ -17,6 +17,12 @@ export interface Record_ {
   path: string;
   /** Scalars of the object and of the plain objects in it, ids included. */
   attributes: Leaf[];
+  /** Scalars of the named objects in the object's lists (`items.0.price` of an item with a name). */
+  parts: Part[];
+}
+
+export interface Part extends Leaf {
+  name: string;
 }
 
 const maxLeaves = 600;
@@ -73,18 +79,42 @@ function walk(value: unknown, path: string, depth: number, into: Record_[]): voi
   if (typeof value !== 'object' || value === null || depth > maxDepth || into.length >= 200) return;
   if (isObject(value)) {
     const own = Object.keys(value).find((key) => idKey.test(key) && looksLikeId(String(value[key] ?? '')));
-    if (own !== undefined)
-      into.push({ idKey: own, id: String(value[own]), path, attributes: attributesOf(value, path) });
+    if (own !== undefined) into.push(recordOf(value, own, path));
   }
   for (const [name, child] of Object.entries(value))
     walk(child, path === '' ? name : `${path}.${name}`, depth + 1, into);
+}
+
+function recordOf(value: Record<string, unknown>, own: string, path: string): Record_ {
+  return {
+    idKey: own,
+    id: String(value[own]),
+    path,
+    attributes: attributesOf(value, path),
+    parts: partsOf(value, path),
+  };
+}
+
+function partsOf(value: Record<string, unknown>, path: string): Part[] {
+  return Object.entries(value).flatMap(([key, list]) => {
+    if (!Array.isArray(list)) return [];
+    const names = list.map((item) => (isObject(item) ? String(item.name ?? item.title ?? '') : ''));
+    return list.flatMap((item, i) => {
+      const name = names[i]!;
+      if (!isObject(item) || name === '' || names.indexOf(name) !== names.lastIndexOf(name)) return [];
+      return attributesOf(item, path === '' ? `${key}.${i}` : `${path}.${key}.${i}`).map((leaf) => ({ ...leaf, name }));
+    });
+  });
 }
 
 function attributesOf(value: Record<string, unknown>, path: string): Leaf[] {
   const leaves: Leaf[] = [];
   for (const [name, child] of Object.entries(value)) {
     const at = path === '' ? name : `${path}.${name}`;
-    if (child === null || child === undefined || Array.isArray(child)) continue;
+    if (child === null || child === undefined) continue;
+    const only = Array.isArray(child) && child.length === 1 && isObject(child[0]);
+    if (only) for (const [inner, leaf] of Object.entries(child[0])) pushScalar(leaf, `${at}.0.${inner}`, inner, leaves);
+    if (Array.isArray(child)) continue;
     if (typeof child !== 'object') leaves.push({ path: at, key: name, value: String(child) });
     else for (const [inner, leaf] of Object.entries(child)) pushScalar(leaf, `${at}.${inner}`, inner, leaves);
   }

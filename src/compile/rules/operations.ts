@@ -9,7 +9,11 @@ import { countOf, type Selection, selected } from './families/count.ts';
 import { actionsOn, lookupsIn } from './families/exclusion.ts';
 import { handoffsIn, taskOf, toldTasks } from './families/handoff.ts';
 import { toldAs } from './families/intervention.ts';
+import { deedsIn, toldDeeds } from './families/narrated.ts';
 import { doneOnce, toldInOrder } from './families/order.ts';
+import { changedIn, toldStates } from './families/record-change.ts';
+import { mended } from './families/shell-recovery.ts';
+import { thingsIn, within } from './things.ts';
 
 /** An operand with the call that it was taken from. */
 export type Resolved = Operand & { call: Call };
@@ -37,6 +41,8 @@ export const operations: Partial<Record<Derivation['op'], Operation>> = {
 function change(run: Run): string | null {
   const { operands, params, calls } = run;
   if (params.handedTo !== undefined) return tasks(run);
+  if (params.deeds !== undefined) return deeds(run);
+  if (params.record !== undefined) return states(run);
   const same = calls.filter((call) => call.signature === params.signature);
   const [first, last] = [same[0], same.at(-1)];
   const labels = (params.labels ?? '').split('\n');
@@ -67,6 +73,22 @@ function tasks({ operands, params, calls }: Run): string | null {
   return toldTasks(asked, lastAsked);
 }
 
+function deeds({ operands, params, calls }: Run): string | null {
+  const done = deedsIn(calls).filter((deed) => deed.verb === params.deeds && deed.call.agent === params.agent);
+  const [first, last] = [done[0], done.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  if (first.object !== operands[0]?.value || last.object !== operands[1]?.value) return null;
+  return toldDeeds(first.object, last.object);
+}
+
+function states({ params, calls }: Run): string | null {
+  const seen = thingsIn(calls).byId.get(params.record ?? '');
+  const [first, last] = [seen?.[0], seen?.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const changed = changedIn(first, last).find(({ before }) => within(first.record, before) === params.attribute);
+  return changed === undefined ? null : toldStates(changed.before.value, changed.after.value);
+}
+
 function intervention({ operands, params, calls }: Run): string | null {
   const [before, after] = [operands[0]!, operands.at(-1)!];
   const [from, to] = [before.call, after.call];
@@ -79,9 +101,14 @@ function intervention({ operands, params, calls }: Run): string | null {
   return described.every((one) => one !== null) ? toldAs(described) : null;
 }
 
-function recovery({ operands, calls }: Run): string | null {
+function recovery({ operands, params, calls }: Run): string | null {
   const [failed, worked] = operands;
   if (failed === undefined || worked === undefined) return null;
+  if (params.shell !== undefined) {
+    const later = calls.slice(failed.call.rank + 1).filter((call) => call.command !== null && !call.tainted);
+    const asked = failed.call.failure === failed.value && failed.call.command?.trim() === params.shell;
+    return asked && mended(failed.call, later) === worked.call ? (worked.call.command?.trim() ?? null) : null;
+  }
   const isFirst = calls.find((call) => call.tool === failed.call.tool && call.failure === failed.call.failure);
   if (failed.call.failure !== failed.value || worked.call.failure !== null || isFirst === undefined) return null;
   if (worked.call.tool !== failed.call.tool || worked.call.rank <= failed.call.rank) return null;

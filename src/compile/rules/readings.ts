@@ -22,7 +22,7 @@ const quantity = /(?<![\w.])([$€£]?)(-?\d+(?:\.\d+)?)(?: ?(%|[A-Za-z][A-Za-z/
 
 /** Units that a number can carry in a sentence; other words behind a number are just words. */
 const units = new Set(
-  '% ms s sec secs seconds min mins minutes h hours d days kb mb gb tb kib mib gib kbps mbps gbps bps kg g km m cm mm usd eur gbp points dbm fps rpm hz khz mhz ghz'.split(
+  '% ms s sec secs seconds min mins minutes h hours d days kb mb gb tb kib mib gib kbps mbps gbps bps kg km m cm mm usd eur gbp points dbm fps rpm hz khz mhz ghz'.split(
     ' ',
   ),
 );
@@ -61,6 +61,7 @@ export function quantityIn(value: string): Quantity | null {
   const [, currency, number, word] = found;
   if (currency !== '' && currency !== undefined) return { text: number!, unit: currency };
   if (word !== undefined && units.has(word.toLowerCase())) return { text: number!, unit: word };
+
   return null;
 }
 

@@ -13,8 +13,11 @@ import { duration } from './families/duration.ts';
 import { exclusion } from './families/exclusion.ts';
 import { handoff } from './families/handoff.ts';
 import { intervention } from './families/intervention.ts';
+import { narrated } from './families/narrated.ts';
 import { order } from './families/order.ts';
+import { recordChange } from './families/record-change.ts';
 import { recovery } from './families/recovery.ts';
+import { shellRecovery } from './families/shell-recovery.ts';
 import { thingsIn } from './things.ts';
 
 /** Raised when a family, a template or a guard changes what is proposed: segments are then compiled anew. */
@@ -52,11 +55,14 @@ export function candidatesOf(view: SegmentView): Candidate[] {
   return [
     ...intervention(calls, checks),
     ...recovery(calls),
+    ...shellRecovery(calls),
+    ...recordChange(things),
     ...difference(checks),
     ...bridge(calls, things),
     ...exclusion(calls, view),
     ...beforeAfter(checks),
     ...handoff(calls, view),
+    ...narrated(calls, view),
     ...count(calls, view),
     ...order(calls),
     ...duration(checks),

@@ -3,6 +3,12 @@
 const minQuoteChars = 8;
 const maxQuoteChars = 240;
 
+/** Whether two values say the same: `0` and `0.0` do. */
+export function sameValue(a: string, b: string): boolean {
+  const number = /^-?\d+(\.\d+)?$/;
+  return a === b || (number.test(a) && number.test(b) && Number(a) === Number(b));
+}
+
 export function fold(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }

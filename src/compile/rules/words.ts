@@ -88,16 +88,15 @@ export function inverted(tool: string): string | null {
   return found === null ? null : `${found[2]} ${found[1]} ${found[3]}`;
 }
 
-/** `transfer_to_human_agents`: the object stands behind a preposition. */
+/** What stands before a preposition: the file in `copy_file_to_folder`, nothing in `transfer_to_human_agents`. */
 function trimObject(rest: readonly string[]): readonly string[] {
   const preposition = rest.findIndex((word) => prepositions.has(word));
-  if (preposition === 0) return ['session'];
+  if (preposition === 0) return [];
   return preposition < 0 ? rest : rest.slice(0, preposition);
 }
 
 function tail(rest: readonly string[], object: readonly string[]): string {
-  const from = object[0] === 'session' && prepositions.has(rest[0] ?? '') ? 0 : object.length;
-  return from < rest.length ? ` ${spell(rest.slice(from))}` : '';
+  return object.length < rest.length ? ` ${spell(rest.slice(object.length))}` : '';
 }
 
 const prepositions = new Set(['to', 'from', 'in', 'into', 'for', 'with', 'by', 'on', 'of', 'at']);

@@ -51,13 +51,16 @@ function build(check: Check, first: Call, last: Call, found: Difference[]): Cand
 
 function questionOf(check: Check, found: Difference[], again: string): string {
   if (found.length > 1) {
-    return `Which values had changed in ${check.name} between the first time it was made and ${again}?`;
+    return `Which values had changed in ${check.name} between the first time it was run and ${again}?`;
   }
   const { before, after } = found[0]!;
   if (check.name.startsWith('`')) return `What did ${check.name} print the first time it was run, and what ${again}?`;
   if (before.label === null) return `What was the outcome of ${check.name} the first time, and what was it ${again}?`;
   if (changedSegments(before.value, after.value) !== null) {
-    return `How did the ${before.label.toLowerCase()} shown by ${check.name} differ between the first time and ${again}?`;
+    const what = saysTheSame(before.label, check.name)
+      ? check.name
+      : `the ${before.label.toLowerCase()} in ${check.name}`;
+    return `How did ${what} differ between the first time it was made and ${again}?`;
   }
   if (saysTheSame(before.label, check.name)) return `What did ${check.name} show the first time, and what ${again}?`;
   return `What did ${check.name} report as "${before.label}" the first time, and what ${again}?`;

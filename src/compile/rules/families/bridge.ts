@@ -2,8 +2,9 @@
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, type Support, support } from '../candidate.ts';
 import type { Leaf } from '../flatten.ts';
+import { holds } from '../text.ts';
 import { flows, isIdKey, kindOf, nameFor, type Sighting, type Things, tellable } from '../things.ts';
-import { passive, spellKey } from '../words.ts';
+import { inverted, passive, spellKey } from '../words.ts';
 
 export function bridge(calls: readonly Call[], things: Things): Candidate[] {
   return [...acted(calls, things), ...linked(things)];
@@ -30,7 +31,11 @@ function hasValue(call: Call, value: string): boolean {
 }
 
 function aboutAction(call: Call, target: Leaf, seen: Sighting, things: Things): Candidate[] {
-  const asked = call.args.find((leaf) => leaf.path !== target.path && isAskable(leaf) && !isShared(leaf, call));
+  // What the first turn says itself needs no second one.
+  const isNew = (leaf: Leaf) => !holds(seen.call.turn.text, leaf.value) && !isIdKey(leaf.key);
+  const asked = call.args.find(
+    (leaf) => leaf.path !== target.path && isAskable(leaf) && !isShared(leaf, call) && isNew(leaf),
+  );
   const found: Candidate[] = [];
   const name = nameFor(
     seen,
@@ -38,7 +43,7 @@ function aboutAction(call: Call, target: Leaf, seen: Sighting, things: Things): 
     call.args.map((leaf) => leaf.value),
   );
   if (asked !== undefined && name.leaf !== null) {
-    const question = `Which ${spellKey(asked.key)} was given when ${passive(call.tool)} for ${name.text}?`;
+    const question = `With which ${spellKey(asked.key)} ${inverted(call.tool)} for ${name.text}?`;
     found.push(
       build(
         question,
@@ -59,7 +64,9 @@ function aboutAction(call: Call, target: Leaf, seen: Sighting, things: Things): 
   );
   const by = asked ?? null;
   if (attribute !== undefined && by !== null) {
-    const question = `What is the ${spellKey(attribute.key)} of the ${kindOf(seen)} for which ${passive(call.tool)} with the ${spellKey(by.key)} ${by.value}?`;
+    const kind = kindOf(seen);
+    const whom = /^(customer|user|patient|client|member|person|contact|employee)$/.test(kind) ? 'whom' : 'which';
+    const question = `What is the ${spellKey(attribute.key)} of the ${kind} for ${whom} ${passive(call.tool)} with ${spellKey(by.key)} ${by.value}?`;
     found.push(
       build(
         question,
@@ -117,7 +124,7 @@ function aboutLink(from: Sighting, ref: Leaf, to: Sighting, things: Things): Can
     .filter((leaf) => !from.call.turn.text.includes(leaf.value) && isSettled(leaf, seen))
     .slice(0, 2)
     .map((leaf) => {
-      const question = `What is the ${spellKey(leaf.key)} of the ${kindOf(to)} that belongs to ${name.text}?`;
+      const question = `What is the ${spellKey(leaf.key)} of the ${kindOf(to)} on record for ${name.text}?`;
       const named = name.leaf === null ? idOf(from) : leafOf(from, name.leaf);
       return build(question, leaf.value, [named, refOf(from, ref), idOf(to), leafOf(to, leaf)], from.record.id, 64);
     });

@@ -24,10 +24,15 @@ interface Asked {
   worth: number;
 }
 
-export function selected(calls: readonly Call[], { tool, outcome, path, value, starts }: Selection): Call[] {
+export function selected(
+  calls: readonly Call[],
+  { tool, agent, outcome, effect, path, value, starts }: Selection,
+): Call[] {
   return calls.filter(
     (call) =>
       call.tool === tool &&
+      (agent === undefined || call.agent === agent) &&
+      (effect === undefined || call.effect === effect) &&
       (outcome === undefined || (outcome === 'failed') === (call.failure !== null)) &&
       (value === undefined || call.args.some((leaf) => leaf.path === path && leaf.value === value)) &&
       (starts === undefined || (call.text?.value ?? '').startsWith(starts)),
@@ -94,11 +99,11 @@ function edited(group: readonly Call[]): Asked[] {
   return [...files].flatMap(([file, [first]]) => {
     const leaf = first?.args.find((one) => one.value.endsWith(file));
     if (first === undefined || leaf === undefined) return [];
-    const selection = { tool: first.tool, outcome: 'ok', path: leaf.path, value: leaf.value };
+    const selection = { tool: first.tool, outcome: 'ok', effect: 'changes', path: leaf.path, value: leaf.value };
     return [
       {
         selection,
-        question: `How many times was ${file} changed with ${first.tool} over the whole session?`,
+        question: `How many times was ${file} changed over the whole session?`,
         worth: 54,
       },
     ];
@@ -108,7 +113,7 @@ function edited(group: readonly Call[]): Asked[] {
 function refused(group: readonly Call[]): Asked[] {
   const { tool, command } = group[0]!;
   if (group.filter((call) => call.failure !== null).length < 2) return [];
-  const what = command === null ? `${tool} calls` : 'shell commands';
+  const what = command === null ? `\`${tool}\` calls` : 'shell commands';
   return [
     {
       selection: { tool, outcome: 'failed' },

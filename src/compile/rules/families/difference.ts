@@ -1,7 +1,7 @@
 /** Numbers that are not in any turn: how much a reading changed. */
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import { type Check, keyOf, type Observation, observationsIn } from '../check.ts';
+import { type Check, keyOf, type Observation, observationsIn, saysTheSame } from '../check.ts';
 
 export function difference(checks: readonly Check[]): Candidate[] {
   return checks.flatMap((check) => {
@@ -34,10 +34,9 @@ function candidate(check: Check, points: readonly Point[]): Candidate[] {
   if (!apart(first.call, last.call) || Number(a.text) === Number(b.text)) return [];
   const result = subtract(a.text, b.text);
   const unit = a.unit;
-  const [what, way] = [whatOf(first.observation, check), Number(b.text) > Number(a.text) ? 'higher' : 'lower'];
+  const way = Number(b.text) > Number(a.text) ? 'higher' : 'lower';
   const money = /^[$€£]$/.test(unit);
   const say = (text: string) => (money ? `${unit}${text}` : unit === '%' ? `${text}%` : `${text} ${unit}`);
-  const figures = points.length < check.calls.length ? ' that gave a figure' : '';
   const supports = [
     support(first.call, 'response', first.observation.path, a.text, first.observation.hint),
     support(last.call, 'response', last.observation.path, b.text, last.observation.hint),
@@ -46,7 +45,7 @@ function candidate(check: Check, points: readonly Point[]): Candidate[] {
     {
       family: 'difference',
       qaType: 'composition',
-      question: `How much ${way} was ${what} in the last run of ${check.name}${figures} than in the first?`,
+      question: questionOf(first.observation, check, way, points.length),
       answer: `${say(result)} ${way} (${say(b.text)} against ${say(a.text)}).`,
       support: supports,
       derivation: derivation('difference', supports, result, { unit }),
@@ -57,8 +56,12 @@ function candidate(check: Check, points: readonly Point[]): Candidate[] {
   ];
 }
 
-function whatOf(observation: Observation, check: Check): string {
-  return observation.label === null ? `the result of ${check.name}` : `the ${observation.label.toLowerCase()}`;
+function questionOf({ label }: Observation, check: Check, way: string, readings: number): string {
+  const last = readings === 2 ? 'second' : 'last';
+  if (label === null || saysTheSame(label, check.name)) {
+    return `How much ${way} was the ${last} figure that ${check.name} gave than the first one?`;
+  }
+  return `How much ${way} was "${label}" the ${last} time that ${check.name} gave a figure for it than the first time?`;
 }
 
 /** Exact in decimals, without a sign. */

@@ -2,13 +2,13 @@
 import { microsOf } from '../../../records.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import { type Check, differences, observationsIn } from '../check.ts';
+import { best, type Check, differences, observationsIn } from '../check.ts';
 
 export function duration(checks: readonly Check[]): Candidate[] {
   return checks.flatMap((check) => {
     const [first, last] = [check.calls[0]!, check.calls.at(-1)!];
-    const found = differences(first, last)[0];
-    if (found === undefined || !apart(first, last)) return [];
+    const found = best(differences(first, last));
+    if (found === null || !apart(first, last)) return [];
     const seconds = secondsBetween(first, last);
     if (seconds === null || seconds < 10) return [];
     const time = spoken(seconds);
@@ -27,7 +27,7 @@ export function duration(checks: readonly Check[]): Candidate[] {
         support: supports,
         derivation: derivation('duration', supports, time),
         subject: first.signature,
-        worth: 42,
+        worth: 38,
         needs: [],
       },
     ];

@@ -75,8 +75,8 @@ function candidate(lookup: Lookup, calls: readonly Call[], answer: string, mode:
   const listed = join(lookup.ids).replace(' and ', ' or ');
   const question =
     mode === 'never'
-      ? `Of the ${plural(kind)} that were looked up, which one had nothing done to it in the rest of the session: ${listed}?`
-      : `Of the ${plural(kind)} that were looked up, which was the only one that something was then done to: ${listed}?`;
+      ? `Which of the ${plural(kind)} that were looked up (${listed}) was never changed in the session?`
+      : `Which of the ${plural(kind)} that were looked up (${listed}) was the only one to be changed in the session?`;
   return {
     family: 'exclusion',
     qaType: 'reasoning',

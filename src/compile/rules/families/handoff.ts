@@ -67,7 +67,7 @@ export function toldTasks(first: string, last: string): string {
 
 function howOften(group: readonly Handoff[]): Candidate[] {
   const { call, to } = group[0]!;
-  if (group.length < 3 || group.length > 30 || group.some((one) => one.call.tool !== call.tool)) return [];
+  if (group.length < 3 || group.length > 12 || group.some((one) => one.call.tool !== call.tool)) return [];
   const selection = { tool: call.tool, path: to.path, value: to.value };
   const supports = group.map((one) => support(one.call, 'arguments', one.to.path, one.to.value, one.to.key));
   return [

@@ -2,7 +2,7 @@
 import { type Described, describe } from '../action.ts';
 import type { Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import { type Check, type Difference, differences, saysTheSame } from '../check.ts';
+import { best, type Check, type Difference, differences, saysTheSame } from '../check.ts';
 import { capitalise, join } from '../words.ts';
 
 const maxActions = 3;
@@ -30,14 +30,6 @@ function stepsOf(check: Check): Step[] {
     if (change !== null) steps.push({ from, to, change });
   }
   return steps;
-}
-
-function best(found: readonly Difference[]): Difference | null {
-  const short = found.filter(({ before, after }) => before.value.length <= 140 && after.value.length <= 140);
-  const score = ({ before, after }: Difference) =>
-    (before.quantity !== null && after.quantity !== null ? 20 : 0) +
-    Math.min(before.value.length + after.value.length, 18);
-  return short.toSorted((a, b) => score(b) - score(a))[0] ?? null;
 }
 
 function sameStep(a: Step, b: Step): boolean {

@@ -8,7 +8,7 @@ export function order(calls: readonly Call[]): Candidate[] {
   const once = doneOnce(calls);
   if (once.length < 3) return [];
   const events = [once[0]!, once[Math.floor(once.length / 2)]!, once.at(-1)!];
-  if (!apart(events[0]!, events[2]!)) return [];
+  if (!apart(events[0]!, events[1]!) || !apart(events[1]!, events[2]!)) return [];
   const supports = events.map((call) => support(call, 'tool', null, call.tool));
   const named = events.map((call) => eventName(call)!);
   const told = toldInOrder(named);
@@ -22,7 +22,7 @@ export function order(calls: readonly Call[]): Candidate[] {
       support: supports,
       derivation: derivation('order', supports, told),
       subject: 'order',
-      worth: 48,
+      worth: 40,
       needs: named.map((name) => ({ value: name.replace(/^the /, '').replace(/ (was|were) .*$/, ''), near: null })),
     },
   ];

@@ -27,14 +27,17 @@ function targetOf(call: Call): Leaf | null {
 
 function recoveryOf(calls: readonly Call[], failed: Call): Candidate | null {
   const target = targetOf(failed);
-  const later = calls.slice(failed.rank + 1).filter((call) => call.tool === failed.tool && !call.tainted);
+  const later = calls
+    .slice(failed.rank + 1)
+    .filter((call) => call.tool === failed.tool && call.effect === failed.effect && !call.tainted);
   const worked = later.find(
     (call) => call.failure === null && sharesTarget(call, target) && changedArgs(failed, call).length > 0,
   );
   if (worked === undefined || !apart(failed, worked) || failed.failure === null) return null;
   const changed = changedArgs(failed, worked);
-  if (changed.length > 3) return null;
-  const leaf = editedText(worked).old ?? changed[0]!;
+  if (changed.length > 4) return null;
+  const leaf = editedText(failed).old === null ? changed[0]! : editedText(worked).old;
+  if (leaf === null) return null;
   const shown = shownValue(leaf.value);
   if (shown === null || !changed.some((one) => one.path === leaf.path)) return null;
   return candidateOf(failed, worked, leaf, shown, target);
