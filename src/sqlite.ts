@@ -21,6 +21,8 @@ export interface OpenOptions {
   readonly?: boolean;
   /** `incremental`: freed pages can be given back (`PRAGMA incremental_vacuum`). Takes effect in a new file only. */
   autoVacuum?: 'incremental';
+  /** Bytes, a power of two up to 65,536; 4,096 by default. Takes effect in a new file only. */
+  pageSize?: number;
 }
 
 /**
@@ -31,14 +33,15 @@ export interface OpenOptions {
  */
 export function openSqlite(
   path: string,
-  { what, migrations, synchronous = 'full', readonly = false, autoVacuum }: OpenOptions,
+  { what, migrations, synchronous = 'full', readonly = false, autoVacuum, pageSize }: OpenOptions,
 ): SqliteDatabase {
   let db: SqliteDatabase | undefined;
   try {
     if (!readonly) mkdirSync(dirname(path), { recursive: true });
     db = new Database(path, { readonly, timeout: 10_000 });
     if (!readonly) {
-      // Before anything else: it is fixed by the first write to a new file.
+      // Before anything else: both are fixed by the first write to a new file.
+      if (pageSize !== undefined) db.pragma(`page_size = ${pageSize}`);
       if (autoVacuum !== undefined) db.pragma(`auto_vacuum = ${autoVacuum}`);
       db.pragma('journal_mode = WAL');
       db.pragma(`synchronous = ${synchronous}`);

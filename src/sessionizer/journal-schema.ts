@@ -20,6 +20,8 @@ export const journalMigrations: readonly Migration[] = [
     end_marker_at INTEGER, held INTEGER NOT NULL
   );
 
+  CREATE INDEX parts_by_session ON parts (session_id);
+
   -- A log: appended at the end, deleted when its part is let go or forgotten.
   CREATE TABLE chunks (id INTEGER PRIMARY KEY, part_id INTEGER NOT NULL, heads TEXT NOT NULL, body TEXT NOT NULL);
   CREATE INDEX chunks_by_part ON chunks (part_id);
@@ -30,6 +32,7 @@ export const journalMigrations: readonly Migration[] = [
     session_id TEXT NOT NULL, part INTEGER NOT NULL, turns INTEGER NOT NULL, bytes INTEGER NOT NULL,
     first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, closed_by TEXT NOT NULL, published INTEGER NOT NULL DEFAULT 0
   );
+  CREATE INDEX sealed_by_session ON sealed (session_id);
   CREATE INDEX sealed_unpublished ON sealed (seq) WHERE published = 0;
   `,
 ];

@@ -1,14 +1,22 @@
-/** Keeps the journal's file near the size of what it holds: freed pages beyond that go back to the file system. */
+/**
+ * Keeps the journal's file within twice what it holds plus 64 MiB. Freed pages are used again by SQLite; those beyond
+ * need go back to the file system, and pages that deletions left half empty are packed anew.
+ */
 import type { SqliteDatabase } from '../sqlite.ts';
 
-/** Pages given back at a time, so that a commit never waits for the whole of a drained backlog. */
-const maxPagesAtOnce = 2048;
+/** How much is done at a time, so that a commit never waits for the whole of a drained backlog. */
+const pagesAtOnce = 512;
+const chunksAtOnce = 128;
 const slackBytes = 24 * 1024 * 1024;
 
 export class Space {
   readonly #db: SqliteDatabase;
   readonly #pageSize: number;
   #liveBytes: number;
+  /** Live bytes when pages were last packed, or the most since: packing again pays once much of that is gone. */
+  #liveBytesPacked = Number.POSITIVE_INFINITY;
+  /** Ids of the chunks still to be packed. */
+  #packing: { after: number; to: number } | null = null;
 
   constructor(db: SqliteDatabase) {
     this.#db = db;
@@ -19,14 +27,50 @@ export class Space {
 
   add(bytes: number): void {
     this.#liveBytes += bytes;
+    this.#liveBytesPacked = Math.max(this.#liveBytesPacked, this.#liveBytes);
   }
 
-  /** To be called outside a transaction. */
-  giveBack(): void {
-    const free = this.#db.pragma('freelist_count', { simple: true }) as number;
-    if (free * this.#pageSize <= slackBytes) return;
-    const size = (this.#db.pragma('page_count', { simple: true }) as number) * this.#pageSize;
-    const excess = Math.ceil((size - this.#liveBytes * 1.25 - slackBytes) / this.#pageSize);
-    if (excess > 0) this.#db.pragma(`incremental_vacuum(${Math.min(excess, free, maxPagesAtOnce)})`);
+  /** A bounded piece of the work, where there is any. To be called outside a transaction. */
+  tidy(): void {
+    const free = this.#pragma('freelist_count');
+    const pages = this.#pragma('page_count');
+    const usedBytes = (pages - free) * this.#pageSize;
+    if (this.#packing === null && usedBytes > this.#liveBytes * 1.75 + slackBytes) this.#startPacking();
+    if (this.#packing !== null) this.#packing = this.#pack(this.#packing);
+    const excess = Math.ceil((pages * this.#pageSize - this.#liveBytes * 1.25 - slackBytes) / this.#pageSize);
+    const given = Math.min(excess, free, pagesAtOnce);
+    if (given > 0 && free * this.#pageSize > slackBytes) this.#db.pragma(`incremental_vacuum(${given})`);
+  }
+
+  #startPacking(): void {
+    if (this.#liveBytes > this.#liveBytesPacked * 0.75) return;
+    this.#liveBytesPacked = this.#liveBytes;
+    const to = this.#db.prepare('SELECT max(id) FROM chunks').pluck().get() as number | null;
+    if (to !== null) this.#packing = { after: 0, to };
+  }
+
+  /** Moves chunks to the end of the log, where pages are filled. Larger ones fill pages of their own anyway. */
+  #pack({ after, to }: { after: number; to: number }): { after: number; to: number } | null {
+    const small = `octet_length(heads) + octet_length(body) < ${this.#pageSize}`;
+    const select = `SELECT id FROM chunks WHERE id > ? AND id <= ? AND ${small} ORDER BY id LIMIT ${chunksAtOnce}`;
+    const ids = this.#db.prepare(select).pluck().all(after, to) as number[];
+    const copy = this.#db.prepare(
+      'INSERT INTO chunks (part_id, heads, body) SELECT part_id, heads, body FROM chunks WHERE id = ?',
+    );
+    const drop = this.#db.prepare('DELETE FROM chunks WHERE id = ?');
+    this.#db
+      .transaction(() => {
+        for (const id of ids) {
+          copy.run(id);
+          drop.run(id);
+        }
+      })
+      .immediate();
+    const last = ids.at(-1);
+    return last === undefined ? null : { after: last, to };
+  }
+
+  #pragma(name: string): number {
+    return this.#db.pragma(name, { simple: true }) as number;
   }
 }
