@@ -1,6 +1,6 @@
 /** A turn as the families see it: what was called on what, what came back, and whether it changed anything. */
 import type { RenderedTurn, SegmentView } from '../compiler.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, hasFailed } from './failure.ts';
 import { isObject, type Leaf, leavesOf, type Record_, recordsOf } from './flatten.ts';
 import { type Reading, readingsOf } from './readings.ts';
 import { isShell, shellEffect } from './shell.ts';
@@ -25,7 +25,8 @@ export interface Call {
   /** The shell command, where the call is one. */
   command: string | null;
   effect: Effect;
-  /** Why the call failed, in the tool's words. */
+  failed: boolean;
+  /** Why it failed, in the tool's words; null where it did not, or where no line says why. */
   failure: string | null;
   /** The response's main text, where it has one, and the path it stands at (null: the response is the text). */
   text: { value: string; path: string | null } | null;
@@ -72,6 +73,7 @@ function callOf(turn: RenderedTurn, rank: number): Call {
     signature: `${tool}(${args.map((leaf) => `${leaf.path}=${leaf.value}`).join('\u0001')})`,
     command,
     effect: isMessage ? 'reads' : effectOf(tool, args, command, text?.value ?? ''),
+    failed: !isMessage && hasFailed(turn.response),
     failure: isMessage ? null : failureOf(turn.response),
     text,
     readings: isMessage || text === null || text.value.length > 6000 ? [] : readingsOf(text.value),

@@ -11,23 +11,33 @@ const errorLine =
   /(?:command not found|no such file or directory|syntax error|\b\w*(?:Error|Exception): \S|fatal: |error: |permission denied|\*\*\* \[|can't cd to|not recognized|was not found|does not exist)/i;
 const errorKeys = ['error', 'error_message', 'errors', 'detail', 'stderr', 'reason', 'message', 'content', 'output'];
 
-/** A sentence of at most 200 characters from the response; null where the call did not fail. */
-export function failureOf(response: unknown): string | null {
+/** By what tools commonly say: a text that opens with an error, an exit code, an `error` or `success` member. */
+export function hasFailed(response: unknown): boolean {
   if (typeof response === 'string') {
     const head = response.slice(0, 200);
-    return errorHead.test(head) || complaint.test(head) ? reasonIn(response) : null;
+    return errorHead.test(head) || complaint.test(head);
   }
-  if (!isObject(response)) return null;
+  if (!isObject(response)) return false;
   const code = response.exit_code ?? response.exitCode ?? response.returncode;
-  const failed =
+  return (
     (code !== undefined && code !== null && String(code) !== '0') ||
-    (response.error !== undefined && response.error !== null && response.error !== false && response.error !== '') ||
+    isTold(response.error) ||
     response.success === false ||
     response.ok === false ||
-    /^(error|failed|failure|rejected|denied)$/i.test(String(response.status ?? ''));
-  if (!failed) return null;
-  for (const key of errorKeys) {
-    const value = response[key];
+    /^(error|failed|failure|rejected|denied)$/i.test(String(response.status ?? ''))
+  );
+}
+
+function isTold(error: unknown): boolean {
+  return error !== undefined && error !== null && error !== false && error !== '';
+}
+
+/** Why the call failed, in at most 200 characters; null where it did not, or where no line says why. */
+export function failureOf(response: unknown): string | null {
+  if (!hasFailed(response)) return null;
+  if (typeof response === 'string') return reasonIn(response);
+  for (const key of isObject(response) ? errorKeys : []) {
+    const value = (response as Record<string, unknown>)[key];
     if (typeof value === 'string' && value.trim().length >= 8) return reasonIn(value);
   }
   return null;
@@ -39,7 +49,8 @@ function reasonIn(text: string): string | null {
   const said = lines.filter((line) => line.length >= 8);
   const named = said.filter((line) => errorLine.test(line));
   // Of a long output that names no error, no line can be called the reason.
-  const line = said.length > 2 ? named.at(-1) : (named[0] ?? said[0]);
+  const opens = errorHead.test(said[0] ?? '') && !/^traceback/i.test(said[0]!);
+  const line = opens ? said[0] : said.length > 2 ? named.at(-1) : (named[0] ?? said[0]);
   if (line === undefined) return null;
   return line.length <= 200 ? withoutOpenQuote(line) : null;
 }

@@ -96,7 +96,7 @@ function intervention({ operands, params, calls }: Run): string | null {
   if (!isObserved(before) || !isObserved(after)) return null;
   const between = calls.slice(from.rank + 1, to.rank);
   if (between.some((call) => call.signature === params.signature)) return null;
-  const done = between.filter((call) => !call.isMessage && call.effect === 'changes' && call.failure === null);
+  const done = between.filter((call) => !call.isMessage && call.effect === 'changes' && !call.failed);
   const described = done.map(describe);
   return described.every((one) => one !== null) ? toldAs(described) : null;
 }
@@ -110,7 +110,7 @@ function recovery({ operands, params, calls }: Run): string | null {
     return asked && mended(failed.call, later) === worked.call ? (worked.call.command?.trim() ?? null) : null;
   }
   const isFirst = calls.find((call) => call.tool === failed.call.tool && call.failure === failed.call.failure);
-  if (failed.call.failure !== failed.value || worked.call.failure !== null || isFirst === undefined) return null;
+  if (failed.call.failure !== failed.value || worked.call.failed || isFirst === undefined) return null;
   if (worked.call.tool !== failed.call.tool || worked.call.rank <= failed.call.rank) return null;
   const before = failed.call.args.find((leaf) => leaf.path === worked.path)?.value;
   const after = worked.call.args.find((leaf) => leaf.path === worked.path)?.value;

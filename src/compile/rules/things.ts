@@ -19,7 +19,7 @@ export interface Things {
 export function thingsIn(calls: readonly Call[]): Things {
   const all: Sighting[] = [];
   for (const call of calls) {
-    if (call.isMessage || call.tainted || call.failure !== null) continue;
+    if (call.isMessage || call.tainted || call.failed) continue;
     const outline = outlineOf(call.turn.response);
     const hasPaths = outline === null;
     for (const record of outline === null ? call.records : recordsOf(outline)) all.push({ call, record, hasPaths });

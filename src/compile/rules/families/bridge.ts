@@ -12,9 +12,7 @@ export function bridge(calls: readonly Call[], things: Things): Candidate[] {
 
 /** "Which GB amount was given when the data was refuelled for the line with the phone number …?" */
 function acted(calls: readonly Call[], things: Things): Candidate[] {
-  const done = calls.filter(
-    (call) => call.effect === 'changes' && call.failure === null && !call.tainted && !call.isMessage,
-  );
+  const done = calls.filter((call) => call.effect === 'changes' && !call.failed && !call.tainted && !call.isMessage);
   return done.flatMap((call) => {
     if (passive(call.tool) === null) return [];
     return call.args.flatMap((target) => {

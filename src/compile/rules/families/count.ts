@@ -33,7 +33,7 @@ export function selected(
       call.tool === tool &&
       (agent === undefined || call.agent === agent) &&
       (effect === undefined || call.effect === effect) &&
-      (outcome === undefined || (outcome === 'failed') === (call.failure !== null)) &&
+      (outcome === undefined || (outcome === 'failed') === call.failed) &&
       (value === undefined || call.args.some((leaf) => leaf.path === path && leaf.value === value)) &&
       (starts === undefined || (call.text?.value ?? '').startsWith(starts)),
   );
@@ -112,7 +112,7 @@ function edited(group: readonly Call[]): Asked[] {
 
 function refused(group: readonly Call[]): Asked[] {
   const { tool, command } = group[0]!;
-  if (group.filter((call) => call.failure !== null).length < 2) return [];
+  if (group.filter((call) => call.failed).length < 2) return [];
   const what = command === null ? `\`${tool}\` calls` : 'shell commands';
   return [
     {

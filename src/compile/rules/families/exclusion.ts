@@ -33,8 +33,7 @@ export function lookupsIn(calls: readonly Call[]): Lookup[] {
   const lookups = new Map<string, Lookup>();
   for (const call of calls) {
     const leaf = call.args[0];
-    if (call.isMessage || call.tainted || call.effect !== 'reads' || call.failure !== null || call.command !== null)
-      continue;
+    if (call.isMessage || call.tainted || call.effect !== 'reads' || call.failed || call.command !== null) continue;
     if (leaf === undefined || call.args.length !== 1 || !looksLikeId(leaf.value)) continue;
     const lookup = lookups.get(call.tool) ?? { tool: call.tool, path: leaf.path, key: leaf.key, ids: [], calls: [] };
     lookups.set(call.tool, lookup);
@@ -50,11 +49,7 @@ export function lookupsIn(calls: readonly Call[]): Lookup[] {
 /** Changes that named the id in an argument and did not fail. */
 export function actionsOn(calls: readonly Call[], id: string): Call[] {
   return calls.filter(
-    (call) =>
-      !call.isMessage &&
-      call.effect !== 'reads' &&
-      call.failure === null &&
-      call.args.some((leaf) => leaf.value === id),
+    (call) => !call.isMessage && call.effect !== 'reads' && !call.failed && call.args.some((leaf) => leaf.value === id),
   );
 }
 

@@ -37,7 +37,7 @@ function sameStep(a: Step, b: Step): boolean {
 }
 
 function candidate(calls: readonly Call[], check: Check, { from, to, change }: Step): Candidate[] {
-  const between = calls.slice(from.rank + 1, to.rank).filter((call) => !call.isMessage && call.failure === null);
+  const between = calls.slice(from.rank + 1, to.rank).filter((call) => !call.isMessage && !call.failed);
   if (between.some((call) => call.effect === 'unclear' || call.tainted)) return [];
   const actions = between.filter((call) => call.effect === 'changes');
   if (actions.length === 0 || actions.length > maxActions) return [];

@@ -37,7 +37,7 @@ export function doneOnce(calls: readonly Call[]): Call[] {
       times.get(call.tool) === 1 &&
       call.effect === 'changes' &&
       !call.isMessage &&
-      call.failure === null &&
+      !call.failed &&
       !call.tainted &&
       eventName(call) !== null,
   );

@@ -27,7 +27,9 @@ export interface Change {
 
 export function changedIn(first: Sighting, last: Sighting): Change[] {
   if (!isOneThing(first, last)) return [];
-  const own = pairsOf(first, last, first.record.attributes, last.record.attributes);
+  // What stands in a list is told by its name, below.
+  const single = ({ record }: Sighting) => record.attributes.filter((leaf) => !within(record, leaf).includes('.0.'));
+  const own = pairsOf(first, last, single(first), single(last));
   const parts = pairsOf(first, last, first.record.parts, last.record.parts);
   return [
     ...own.map(([before, after]) => ({ before, after, what: spellKey(before.key) })),

@@ -31,7 +31,7 @@ function recoveryOf(calls: readonly Call[], failed: Call): Candidate | null {
     .slice(failed.rank + 1)
     .filter((call) => call.tool === failed.tool && call.effect === failed.effect && !call.tainted);
   const worked = later.find(
-    (call) => call.failure === null && sharesTarget(call, target) && changedArgs(failed, call).length > 0,
+    (call) => !call.failed && sharesTarget(call, target) && changedArgs(failed, call).length > 0,
   );
   if (worked === undefined || !apart(failed, worked) || failed.failure === null) return null;
   const changed = changedArgs(failed, worked);

@@ -27,7 +27,7 @@ export function mended(failed: Call, later: readonly Call[]): Call | null {
   const words = wordsOf(failed.command!);
   return (
     later.slice(0, 12).find((call) => {
-      if (call.command === null || call.failure !== null || (call.text?.value ?? '').trim() === '') return false;
+      if (call.command === null || call.failed || (call.text?.value ?? '').trim() === '') return false;
       const other = wordsOf(call.command);
       const common = words.filter((word) => other.includes(word)).length;
       return (
