@@ -43,6 +43,8 @@ class HistorySession {
 
   *apply(batch: Batch): Generator<HistoryPart> {
     const step = sessionize(this.#known, batch, this.#options.rules);
+    // No row can be known yet: taking one for known would lose it.
+    if (step.counts.replayed > 0) throw new RangeError('rows of a session are not in ascending order of position');
     for (const { part, appended, standing } of step.parts) {
       this.#turns.push(...appended);
       if (standing.kind !== 'sealed' && standing.kind !== 'released') continue;
