@@ -21,6 +21,8 @@ export interface ConnectOptions {
   /** Further settings of the connection, such as `lock_timeout`. */
   settings?: Record<string, string>;
   connectTimeoutMs?: number;
+  /** A statement that got no answer for so long fails, and its connection is closed. No limit by default. */
+  queryTimeoutMs?: number;
 }
 
 const rawText = { getTypeParser: () => (value: string | Buffer) => value.toString() };
@@ -53,7 +55,10 @@ export function targetOf(url: string): Target {
 }
 
 /** The configuration of an ordinary connection. Every value arrives as the text that the server's output function made. */
-export function clientConfig(url: string, { purpose, settings = {}, connectTimeoutMs = 10_000 }: ConnectOptions) {
+export function clientConfig(
+  url: string,
+  { purpose, settings = {}, connectTimeoutMs = 10_000, queryTimeoutMs }: ConnectOptions,
+): pg.ClientConfig {
   targetOf(url);
   return {
     connectionString: url,
@@ -61,6 +66,7 @@ export function clientConfig(url: string, { purpose, settings = {}, connectTimeo
     keepAlive: true,
     connectionTimeoutMillis: connectTimeoutMs,
     types: rawText,
+    ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs }),
     // A pooler speaks for many clients and refuses these; there the pool sets them on each connection.
     ...(isPooler(url) ? {} : { options: optionsText({ ...pinnedSettings, ...settings }) }),
   } as pg.ClientConfig;

@@ -49,9 +49,9 @@ const defaults: Record<string, string> = {
   wal_level: 'logical',
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  max_connections: '60',
-  max_wal_senders: '20',
-  max_replication_slots: '20',
+  max_connections: '100',
+  max_wal_senders: '50',
+  max_replication_slots: '100',
   shared_buffers: '32MB',
   // The data lives as long as the process that started it.
   fsync: 'off',

@@ -127,9 +127,9 @@ export class Assembler {
   keepalive(lsn: Lsn, urgent: boolean): void {
     if (this.#finished) return;
     // A transaction that is half received will commit beyond this position, so only its own Commit may move ours.
-    if (this.#open === null && this.#received.partial === null && lsn > this.#received.resumeLsn) {
-      this.#received = { resumeLsn: resumeAt(lsn), partial: null };
-      this.#advanceNow ||= urgent;
+    if (this.#open === null && this.#received.partial === null) {
+      this.#received = { resumeLsn: later(resumeAt(lsn), this.#received.resumeLsn), partial: null };
+      this.#advanceNow ||= urgent && this.#moved();
     }
     this.#reach(lsn);
   }

@@ -14,6 +14,8 @@ export interface CaptureNames {
 
 export interface CaptureSettings extends TableSettings, CaptureNames {
   url: string;
+  /** Creating a slot waits for the transactions that are open; so long at most. Default 10,000. */
+  lockTimeoutMs?: number | undefined;
 }
 
 export interface SlotState {
@@ -42,14 +44,18 @@ export interface Capture {
 
 type Queryable = pg.ClientBase | pg.Pool;
 
-const lockTimeoutMs = 10_000;
+const defaultLockTimeoutMs = 10_000;
 
 function configuration(code: string, message: string, cause?: unknown): OperatorError {
   return stop(code, message, { exitCode: exitCodes.configuration, cause });
 }
 
 /** The statements of `init`, for an administrator to run where the capture's own role may not. */
-export function initSql(table: AuditTable, { slot, publication }: CaptureNames, serverVersion: number): string[] {
+export function initSql(
+  table: AuditTable,
+  { slot, publication, lockTimeoutMs = defaultLockTimeoutMs }: CaptureNames & { lockTimeoutMs?: number | undefined },
+  serverVersion: number,
+): string[] {
   const list = serverVersion >= 150_000 ? ` (${table.mapping.names.map(quoteIdent).join(', ')})` : '';
   return [
     `SET lock_timeout = '${lockTimeoutMs}ms'`,
@@ -92,14 +98,14 @@ export async function createCapture(settings: CaptureSettings): Promise<{ create
       created.push(`publication ${settings.publication}`);
     }
     if (!slotThere) {
-      await createSlot(client, slot, settings.slot);
+      await createSlot(client, slot, settings);
       created.push(`slot ${settings.slot}`);
     }
     return { created, capture: await verifyCapture(client, settings) };
   });
 }
 
-async function createSlot(client: pg.Client, sql: string, name: string): Promise<void> {
+async function createSlot(client: pg.Client, sql: string, { slot, lockTimeoutMs }: CaptureSettings): Promise<void> {
   try {
     await client.query(sql);
   } catch (error) {
@@ -107,7 +113,7 @@ async function createSlot(client: pg.Client, sql: string, name: string): Promise
     if (code === '55P03') {
       throw stop(
         'slot_waiting',
-        `slot ${name} could not be created within ${lockTimeoutMs / 1000} s: the server waits for transactions that were open before; end the long ones (pg_stat_activity, pg_prepared_xacts) and run init again`,
+        `slot ${slot} could not be created within ${lockTimeoutMs ?? defaultLockTimeoutMs} ms: the server waits for transactions that were open before; end the long ones (pg_stat_activity, pg_prepared_xacts) and run init again`,
         { cause: error },
       );
     }

@@ -120,7 +120,7 @@ export async function openSource(options: SourceOptions, start: StoredStart, log
   const { url } = options;
   const walsender = await openWalsender(url, 'preflight');
   await walsender.client.end();
-  const pool = openPool(url, { purpose: 'probe', settings: { statement_timeout: '30s' } });
+  const pool = openPool(url, { purpose: 'probe', settings: { statement_timeout: '30s' }, queryTimeoutMs: 10_000 });
   try {
     const capture = await verifyCapture(pool, options);
     const identity = { ...walsender.identity, slot: options.slot, publication: options.publication };
@@ -197,6 +197,7 @@ class PostgresSource implements Source {
   #progress: Progress | null = null;
   #replication: Replication | null = null;
   #durable: ResumeLsn | null = null;
+  #confirmedAt = 0;
   #confirmTimer: NodeJS.Timeout | undefined;
   #connected = false;
   #paused = false;
@@ -244,10 +245,12 @@ class PostgresSource implements Source {
   async confirm(lsn: ResumeLsn): Promise<void> {
     if (this.#durable !== null && lsn <= this.#durable) return;
     this.#durable = lsn;
+    const dueMs = Math.max(0, this.#confirmedAt + this.#timings.confirmMs - Date.now());
     this.#confirmTimer ??= setTimeout(() => {
       this.#confirmTimer = undefined;
+      this.#confirmedAt = Date.now();
       this.#replication?.status(false);
-    }, this.#timings.confirmMs);
+    }, dueMs);
   }
 
   status(): SourceStatus {
@@ -277,8 +280,11 @@ class PostgresSource implements Source {
     this.#closing.abort();
     clearTimeout(this.#confirmTimer);
     await this.#replication?.close();
-    await this.#loops;
-    await this.#pool.end();
+    // A question on a connection that went silent is answered by its own time limit; nobody waits for that.
+    const waited = new AbortController();
+    const ended = this.#loops.then(() => this.#pool.end());
+    await Promise.race([ended, pause(2_000, waited.signal)]);
+    waited.abort();
   }
 
   async *#readHistory(signal: AbortSignal): AsyncGenerator<Batch, Progress | null> {

@@ -1,0 +1,460 @@
+/** The measured traps of logical replication, each held shut by a test against a real server. */
+import { connect, createServer, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openAuditReader } from '../../src/postgres/rows.ts';
+import { parseLsn } from '../../src/stream/lsn.ts';
+import { createCapture } from '../../src/stream/slot.ts';
+import { openSource, type SourceOptions } from '../../src/stream/source.ts';
+import { capture, createAuditLog, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';
+import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
+
+let server: TestPostgres;
+
+beforeAll(async () => {
+  server = await startPostgres({ settings: { wal_sender_timeout: '2s', track_commit_timestamp: 'on' } });
+});
+afterAll(() => server?.stop());
+
+async function freshLog(more: Partial<SourceOptions> = {}): Promise<SourceOptions> {
+  return createAuditLog(await server.createDatabase(), more);
+}
+
+function insert(url: string, n: number, session = 's'): Promise<unknown> {
+  return queryOn(
+    url,
+    `INSERT INTO audit_log (session_id, tool) SELECT '${session}', 't' FROM generate_series(1, ${n})`,
+  );
+}
+
+async function slotOf({ url, slot }: SourceOptions): Promise<{ confirmed: string; pid: string | null }> {
+  const [row] = await queryOn(
+    url,
+    `SELECT confirmed_flush_lsn, active_pid FROM pg_replication_slots WHERE slot_name = '${slot}'`,
+  );
+  return { confirmed: parseLsn(row!.confirmed_flush_lsn!), pid: row!.active_pid ?? null };
+}
+
+const keysOf = (turns: { rowKey: string }[]) => turns.map((turn) => turn.rowKey);
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => String(i + 1));
+
+describe('what Postgres is told to forget', () => {
+  test('rows that were received and not stored stay in the slot, and the connection lives on, however long a sink blocks', async () => {
+    const options = await freshLog({ batchRows: 10, maxBufferBytes: 2_000 });
+    const before = await slotOf(options);
+    let release = () => {};
+    const blocked = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const run = await capture(options, emptyMemory(), silent, (batch) =>
+      batch.sessionIds.size > 0 ? blocked : undefined,
+    );
+    await insert(options.url, 2_000);
+    await until('the socket to be paused', () => run.source.status().paused);
+    const { pid } = await slotOf(options);
+    // Three times the server's patience.
+    await until('six seconds of the server’s clock', async () => {
+      const [row] = await queryOn(
+        options.url,
+        `SELECT (clock_timestamp() - backend_start > interval '6 s')::text AS passed FROM pg_stat_activity WHERE pid = ${pid}`,
+      );
+      expect(row, 'the walsender lives').toBeDefined();
+      return row!.passed === 'true';
+    });
+    expect(await slotOf(options)).toEqual({ confirmed: before.confirmed, pid });
+    expect(run.source.status()).toMatchObject({ connected: true, reconnects: 0 });
+    release();
+    await until('all rows', () => run.memory.turns.length === 2_000);
+    await run.stop();
+  });
+
+  test('the server hears the end of the last stored commit, to the byte', async () => {
+    const options = await freshLog();
+    const run = await capture(options);
+    await insert(options.url, 3);
+    await until('the rows', () => run.memory.turns.length === 3);
+    const commit = run.memory.progress!.resumeLsn;
+    await until('the confirmation', async () => (await slotOf(options)).confirmed >= commit);
+    expect((await slotOf(options)).confirmed).toBe(commit);
+    await run.stop();
+  });
+
+  test('a batch whose handler failed is delivered again', async () => {
+    const options = await freshLog();
+    const before = await slotOf(options);
+    const failing = await capture(options, emptyMemory(), silent, (batch) => {
+      if (batch.sessionIds.size > 0) throw new Error('disk on fire');
+    });
+    await insert(options.url, 5);
+    await expect(failing.done).rejects.toThrow('disk on fire');
+    await failing.stop();
+    expect((await slotOf(options)).confirmed).toBe(before.confirmed);
+    const run = await capture(options, failing.memory);
+    await until('the rows', () => run.memory.turns.length === 5);
+    await run.stop();
+    expect(keysOf(run.memory.turns)).toEqual(upTo(5));
+  });
+
+  test('an idle log lets the server forget what other tables write', async () => {
+    const options = await freshLog({ timings: { idleAdvanceMs: 100 } });
+    const run = await capture(options);
+    await queryOn(options.url, "CREATE TABLE other AS SELECT repeat('x', 1000) FROM generate_series(1, 3000)");
+    const [row] = await queryOn(options.url, 'SELECT pg_current_wal_flush_lsn() AS lsn');
+    await until('the slot to follow', async () => (await slotOf(options)).confirmed >= parseLsn(row!.lsn!));
+    await run.stop();
+  });
+
+  test('a row whose transaction was open while idle positions were confirmed is delivered', async () => {
+    const options = await freshLog({ timings: { idleAdvanceMs: 50 } });
+    const run = await capture(options);
+    const writer = new (await import('pg')).default.Client({ connectionString: options.url });
+    await writer.connect();
+    await writer.query("BEGIN; INSERT INTO audit_log (session_id) VALUES ('slow')");
+    await queryOn(options.url, 'CREATE TABLE other AS SELECT 1');
+    const [row] = await queryOn(options.url, 'SELECT pg_current_wal_flush_lsn() AS lsn');
+    await until('an idle confirmation', async () => (await slotOf(options)).confirmed >= parseLsn(row!.lsn!));
+    await run.stop();
+    await writer.query('COMMIT');
+    await writer.end();
+    const again = await capture(options, run.memory);
+    await until('the row', () => again.memory.turns.length === 1);
+    await again.stop();
+  });
+});
+
+describe('where a stream begins', () => {
+  test('a killed connection goes on after the last received row: none lost, none twice', async () => {
+    const options = await freshLog({ batchRows: 7 });
+    const run = await capture(options);
+    for (let round = 0; round < 5; round++) {
+      await insert(options.url, 40);
+      const { pid } = await slotOf(options);
+      if (pid !== null) await queryOn(options.url, `SELECT pg_terminate_backend(${pid})`);
+    }
+    await until('all rows', () => run.memory.turns.length >= 200);
+    await insert(options.url, 1);
+    await until('the last row', () => run.memory.turns.length >= 201);
+    expect(keysOf(run.memory.turns)).toEqual(upTo(201));
+    expect(run.source.status().reconnects).toBeGreaterThan(0);
+    await run.stop();
+  });
+
+  test('a slot that is ahead of what is stored stops with the missing range', async () => {
+    const options = await freshLog();
+    const run = await capture(options);
+    await insert(options.url, 1);
+    await until('the row', () => run.memory.turns.length === 1);
+    await run.stop();
+    await insert(options.url, 1);
+    await queryOn(options.url, `SELECT pg_replication_slot_advance('${options.slot}', pg_current_wal_flush_lsn())`);
+    await expect(openSource(options, run.memory, silent)).rejects.toMatchObject({
+      code: 'slot_ahead',
+      message: expect.stringMatching(/ahead of [0-9A-F]+\/[0-9A-F]+ .*bytes of WAL/),
+    });
+  });
+
+  test('positions of another cluster, timeline, slot or publication are not compared', async () => {
+    const options = await freshLog();
+    const run = await capture(options);
+    await insert(options.url, 1);
+    await until('the row', () => run.memory.turns.length === 1);
+    await run.stop();
+    for (const part of ['system_identifier', 'timeline', 'slot', 'publication'] as const) {
+      const identity = { ...run.memory.identity!, [part]: '7' };
+      await expect(openSource(options, { ...run.memory, identity }, silent)).rejects.toMatchObject({
+        code: 'source_changed',
+      });
+    }
+    await createCapture({ ...options, slot: `${options.slot}_2` });
+    const other = await openSource({ ...options, slot: `${options.slot}_2` }, emptyMemory(), silent);
+    expect(other.source).toBe(run.source.source);
+    await other.close();
+  });
+
+  test('a transaction larger than a batch is handed out in pieces, and a restart within it skips those that are stored', async () => {
+    const options = await freshLog({ batchRows: 100, maxBufferBytes: 20_000 });
+    const run = await capture(options, emptyMemory(), silent, () => {
+      if (run.memory.turns.length >= 1_000) throw new Error('killed');
+    });
+    const start = (await slotOf(options)).confirmed;
+    await insert(options.url, 3_000);
+    await expect(run.done).rejects.toThrow('killed');
+    await run.stop();
+    expect(run.memory.progress).toMatchObject({ partial: { ordinal: run.memory.turns.length - 1 } });
+    expect((await slotOf(options)).confirmed).toBe(run.memory.progress!.resumeLsn);
+    expect(run.memory.progress!.resumeLsn >= start).toBe(true);
+    const again = await capture(options, run.memory);
+    await until('all rows', () => again.memory.turns.length >= 3_000);
+    await again.stop();
+    expect(keysOf(again.memory.turns)).toEqual(upTo(3_000));
+    expect(again.memory.progress!.partial).toBeNull();
+  });
+});
+
+describe('a connection that is in trouble', () => {
+  test('a connection that goes silent is given up and made again', async () => {
+    const options = await freshLog();
+    const proxy = await swallowingProxy(Number(new URL(options.url).port));
+    const url = new URL(options.url);
+    url.port = String(proxy.port);
+    const run = await capture({ ...options, url: url.href });
+    await insert(options.url, 1);
+    await until('the first row', () => run.memory.turns.length === 1);
+    proxy.swallow();
+    await insert(options.url, 1);
+    await until('the second row', () => run.memory.turns.length === 2);
+    await run.stop();
+    proxy.close();
+  });
+
+  test('a fast shutdown of the server does not wait for an idle capture', async () => {
+    const options = await freshLog();
+    const run = await capture(options);
+    await until('the connection', () => run.source.status().connected);
+    await queryOn(options.url, "CREATE TABLE other AS SELECT repeat('x', 1000) FROM generate_series(1, 1000)");
+    const started = performance.now();
+    await server.restart('fast');
+    // A capture that confirms nothing holds it until wal_sender_timeout at least.
+    expect(performance.now() - started).toBeLessThan(1_900);
+    await insert(options.url, 1);
+    await until('the row after the restart', () => run.memory.turns.length === 1);
+    await run.stop();
+  });
+
+  test('an immediate restart in mid-stream loses nothing', async () => {
+    const options = await freshLog();
+    const run = await capture(options);
+    await insert(options.url, 50);
+    await server.restart('immediate');
+    await insert(options.url, 50);
+    await until('all rows', () => run.memory.turns.length >= 100);
+    expect(new Set(keysOf(run.memory.turns)).size).toBe(100);
+    await run.stop();
+  });
+
+  test('a message that can’t be read stops the batches with its position, after all before it were handed out', async () => {
+    const options = await freshLog();
+    const run = await capture(options);
+    await insert(options.url, 2);
+    await queryOn(options.url, 'ALTER TABLE audit_log RENAME COLUMN tool TO tool_name');
+    await queryOn(options.url, "INSERT INTO audit_log (session_id, tool_name) VALUES ('s', 't')");
+    await expect(run.done).rejects.toMatchObject({
+      code: 'source_column',
+      message: expect.stringMatching(/no longer has column tool .*\(at [0-9A-F]+\/[0-9A-F]+\)/),
+    });
+    expect(run.memory.turns.length).toBe(2);
+    await run.stop();
+    const columns = { tool: 'tool_name' };
+    const renamed = await capture({ ...options, columns }, run.memory);
+    await until('the row under its new name', () => renamed.memory.turns.length === 3);
+    await renamed.stop();
+  });
+});
+
+describe('publication and slot', () => {
+  test('a slot without its publication is refused, since it could not be read', async () => {
+    const options = await freshLog();
+    await queryOn(options.url, 'DROP PUBLICATION p');
+    await expect(createCapture(options)).rejects.toMatchObject({ code: 'publication_missing' });
+    await expect(openSource(options, emptyMemory(), silent)).rejects.toMatchObject({ code: 'publication_missing' });
+  });
+
+  test('a publication that loses the table while the stream runs is noticed before an idle position is confirmed', async () => {
+    const options = await freshLog({ timings: { idleAdvanceMs: 100 } });
+    const run = await capture(options);
+    await until('the connection', () => run.source.status().connected);
+    await queryOn(options.url, 'ALTER PUBLICATION p DROP TABLE audit_log');
+    const { confirmed } = await slotOf(options);
+    await insert(options.url, 1);
+    await expect(run.done).rejects.toMatchObject({
+      code: 'publication_incomplete',
+      message: expect.stringContaining('ALTER PUBLICATION "p" ADD TABLE'),
+    });
+    await run.stop();
+    expect((await slotOf(options)).confirmed).toBe(confirmed);
+  });
+
+  test('creating a slot does not wait for ever for a transaction that stays open', async () => {
+    const url = await server.createDatabase();
+    const options = optionsOf(url);
+    await queryOn(url, 'CREATE TABLE audit_log (id bigint PRIMARY KEY, session_id text)');
+    const writer = new (await import('pg')).default.Client({ connectionString: url });
+    await writer.connect();
+    await writer.query("BEGIN; INSERT INTO audit_log VALUES (1, 's')");
+    await expect(createCapture({ ...options, lockTimeoutMs: 200 })).rejects.toMatchObject({ code: 'slot_waiting' });
+    await writer.query('COMMIT');
+    await writer.end();
+    await createCapture(options);
+  });
+});
+
+describe('text and time', () => {
+  test('numbers, microseconds, infinity and JSON arrive as the text that Postgres holds', async () => {
+    const options = await freshLog({ columns: { metadata: ['note'] } }).catch(() => freshLog());
+    await queryOn(
+      options.url,
+      `INSERT INTO audit_log (session_id, arguments, response, cost_usd, created_at) VALUES
+         ('s', '{"n": 9007199254740993, "p": 1.10, "t": "\\u00e4\\n\\"q\\" \\\\ 😀"}', '[1.0e2]', 1.10, '2026-01-05 08:26:59.153001+00'),
+         ('s', NULL, 'null', NULL, 'infinity')`,
+    );
+    const run = await capture({ ...options, from: 'beginning' });
+    await until('history', () => run.memory.historyDone);
+    await queryOn(
+      options.url,
+      'INSERT INTO audit_log (session_id, arguments, response, cost_usd, created_at) SELECT session_id, arguments, response, cost_usd, created_at FROM audit_log ORDER BY id',
+    );
+    await until('the stream', () => run.memory.turns.length === 4);
+    await run.stop();
+    const [first, second, third, fourth] = run.memory.turns;
+    expect(first).toMatchObject({
+      arguments: '{"n": 9007199254740993, "p": 1.10, "t": "ä\\n\\"q\\" \\\\ 😀"}',
+      response: '[100]',
+      costUsd: '1.100000',
+      createdAt: '2026-01-05 08:26:59.153001+00',
+    });
+    expect(second).toMatchObject({ arguments: null, response: 'null', costUsd: null, createdAt: 'infinity' });
+    const text = ({ arguments: a, response, costUsd, createdAt }: NonNullable<typeof first>) => ({
+      a,
+      response,
+      costUsd,
+      createdAt,
+    });
+    expect([text(third!), text(fourth!)]).toEqual([text(first!), text(second!)]);
+  });
+
+  test('what is kept of a row is a copy: twenty thousand rows later it is still what the table holds', async () => {
+    const options = await freshLog({ maxBufferBytes: 64 * 2 ** 20 });
+    const run = await capture(options);
+    await queryOn(
+      options.url,
+      "INSERT INTO audit_log (session_id, response) SELECT 's', to_jsonb(md5(i::text) || repeat(md5((i + 1)::text), i % 9)) FROM generate_series(1, 20000) i",
+    );
+    await until('all rows', () => run.memory.turns.length === 20_000, 60_000);
+    await run.stop();
+    const rows = await queryOn(options.url, 'SELECT response::text AS r FROM audit_log ORDER BY id');
+    expect(run.memory.turns.every((turn, i) => turn.response === rows[i]!.r)).toBe(true);
+  });
+
+  test('times are those of the commits, to the microsecond', async () => {
+    const options = await freshLog();
+    const run = await capture(options);
+    for (let i = 0; i < 3; i++) await insert(options.url, 1);
+    await until('the rows', () => run.memory.turns.length === 3);
+    await until('a watermark', () => run.memory.watermark !== null);
+    await run.stop();
+    const rows = await queryOn(
+      options.url,
+      'SELECT (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint::text AS at FROM audit_log ORDER BY id',
+    );
+    expect(run.memory.turns.map((turn) => String(turn.committedAt))).toEqual(rows.map((row) => row.at));
+  });
+
+  test('a role’s own time zone and date style change no text, in the stream, in history and in reads', async () => {
+    const options = await freshLog({ from: 'beginning' });
+    const { url } = options;
+    await queryOn(url, "INSERT INTO audit_log (session_id, created_at) VALUES ('s', '2026-03-01 12:00:00.5+00')");
+    const database = new URL(url).pathname.slice(1);
+    await queryOn(
+      url,
+      `ALTER DATABASE ${database} SET TimeZone = 'Asia/Kolkata'; ALTER DATABASE ${database} SET DateStyle = 'German'`,
+    );
+    const run = await capture(options);
+    await until('history', () => run.memory.historyDone);
+    await queryOn(url, "INSERT INTO audit_log (session_id, created_at) VALUES ('s', '2026-03-01 12:00:00.5+00')");
+    await until('both rows', () => run.memory.turns.length === 2);
+    await run.stop();
+    const reader = await openAuditReader(options);
+    const read = await reader.readSession('s');
+    await reader.close();
+    const times = [...run.memory.turns, ...read].map((turn) => turn.createdAt);
+    expect(times).toEqual(Array(4).fill('2026-03-01 12:00:00.5+00'));
+  });
+
+  test('a quiet stream’s watermark follows the server’s clock; rows that commit later never fall behind it', async () => {
+    const options = await freshLog();
+    const run = await capture(options);
+    await until('a first watermark', () => run.memory.watermark !== null);
+    const first = run.memory.watermark!;
+    await until('a later one', () => run.memory.watermark! > first + 200_000);
+    const before = run.memory.watermark!;
+    await insert(options.url, 1);
+    await until('the row', () => run.memory.turns.length === 1);
+    expect(run.memory.turns[0]!.committedAt).toBeGreaterThan(before);
+    await run.stop();
+  });
+});
+
+describe('rows that decoding and reading treat differently', () => {
+  test('rows of every partition stream as rows of the root; one that was attached filled is only in history', async () => {
+    const url = await server.createDatabase();
+    await queryOn(
+      url,
+      `CREATE TABLE audit_log (id bigint GENERATED BY DEFAULT AS IDENTITY, session_id text, created_at timestamptz DEFAULT now()) PARTITION BY LIST (session_id);
+       CREATE TABLE audit_a PARTITION OF audit_log FOR VALUES IN ('a');
+       CREATE TABLE audit_b PARTITION OF audit_log FOR VALUES IN ('b');
+       CREATE TABLE audit_c (id bigint NOT NULL, session_id text, created_at timestamptz)`,
+    );
+    const options = optionsOf(url);
+    await createCapture(options);
+    const run = await capture(options);
+    await queryOn(
+      url,
+      "INSERT INTO audit_c VALUES (99, 'c', now()); ALTER TABLE audit_log ATTACH PARTITION audit_c FOR VALUES IN ('c')",
+    );
+    await queryOn(url, "INSERT INTO audit_log (session_id) VALUES ('a'), ('b')");
+    await until('both rows', () => run.memory.turns.length === 2);
+    await run.stop();
+    expect(run.memory.turns.map((turn) => turn.sessionId)).toEqual(['a', 'b']);
+    const history = await capture({ ...options, from: 'beginning' });
+    await until('history', () => history.memory.historyDone);
+    await history.stop();
+    expect(history.memory.turns.map((turn) => turn.sessionId).sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  test('row level security is an error for reads, never a shorter answer', async () => {
+    const options = await freshLog();
+    const role = `r_${new URL(options.url).pathname.slice(1)}`;
+    await insert(options.url, 2);
+    await queryOn(
+      options.url,
+      `CREATE ROLE ${role} LOGIN REPLICATION PASSWORD 'x'; GRANT SELECT ON audit_log TO ${role};
+       ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY; CREATE POLICY none ON audit_log USING (false)`,
+    );
+    const url = new URL(options.url);
+    url.username = role;
+    url.password = 'x';
+    const reader = await openAuditReader({ url: url.href, table: 'audit_log' });
+    await expect(reader.readSession('s')).rejects.toMatchObject({ code: 'source_permission' });
+    await reader.close();
+    const run = await capture({ ...options, url: url.href, from: 'beginning' });
+    await expect(run.done).rejects.toMatchObject({ code: 'source_permission' });
+    await run.stop();
+  });
+});
+
+/** A TCP proxy whose existing connections can be made to swallow every byte; new ones work. */
+async function swallowingProxy(port: number): Promise<{ port: number; swallow(): void; close(): void }> {
+  const sockets: [Socket, Socket][] = [];
+  const proxy = createServer((inner) => {
+    const outer = connect(port, '127.0.0.1');
+    sockets.push([inner, outer]);
+    inner.pipe(outer).on('error', () => inner.destroy());
+    outer.pipe(inner).on('error', () => outer.destroy());
+    inner.on('close', () => outer.destroy());
+    outer.on('close', () => inner.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (proxy.address() as { port: number }).port,
+    swallow: () => {
+      for (const [inner, outer] of sockets) {
+        inner.unpipe().resume();
+        outer.unpipe().resume();
+        outer.removeAllListeners('close');
+      }
+    },
+    close: () => {
+      for (const pair of sockets) for (const socket of pair) socket.destroy();
+      proxy.close();
+    },
+  };
+}
