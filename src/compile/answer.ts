@@ -130,9 +130,15 @@ function parseLoosely(text: string): { mode: string; value: unknown } | null {
   if (unwrapped !== undefined) return { mode: 'unwrapped', value: unwrapped };
   for (const part of balancedParts(bare)) {
     const value = parseJson(part);
-    if (value !== undefined && pairList(value) !== null) return { mode: 'extracted', value };
+    if (looksLikePairs(value)) return { mode: 'extracted', value };
   }
   return null;
+}
+
+/** Of an answer that was cut, a list within a pair may be whole: it is not the list of pairs. */
+function looksLikePairs(value: unknown): boolean {
+  const list = pairList(value);
+  return list?.every((item) => typeof item === 'object' && item !== null && Object.hasOwn(item, 'question')) ?? false;
 }
 
 function parseJson(text: string): unknown {

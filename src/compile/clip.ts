@@ -6,7 +6,7 @@ export interface ClipOptions {
 }
 
 /** Matches the marks that stand where text was left out. Quotes must not reach across one. */
-export const clipMark = /\[… [^\]\n]* …\]/g;
+export const clipMark = /\[… [^\]\n]{1,60} …\]/g;
 
 /** Whether a text holds the mark of a cut. */
 export function holdsClipMark(text: string): boolean {

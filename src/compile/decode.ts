@@ -2,7 +2,7 @@
 
 // Marks a number that is carried as text. A private-use character, taken off again before anyone sees the value.
 const numberMark = '\uE000';
-const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const quoteOrNumber = /"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /** Nesting below this is shown as it is written: nobody reads it, and each level costs a stack frame. */
 const maxDepth = 40;
@@ -14,16 +14,46 @@ const maxDepth = 40;
 export function decode(text: string | null): unknown {
   if (text === null) return null;
   try {
-    JSON.parse(text);
+    return decodeJson(text);
   } catch {
+    // No JSON, or nested beyond what the stack holds.
     return text;
   }
-  const marked = text.replace(stringOrNumber, (token) =>
-    token.startsWith('"') || String(Number(token)) === token ? token : `"${numberMark}${token}"`,
-  );
+}
+
+function decodeJson(text: string): unknown {
+  const plain: unknown = JSON.parse(text);
+  const marked = markNumbers(text);
+  if (marked === text) return plain;
   return JSON.parse(marked, (_key, value: unknown) =>
     typeof value === 'string' && value.startsWith(numberMark) ? value.slice(1) : value,
   );
+}
+
+/** Puts numbers that a double would change into quotes. Walks from token to token, so that megabytes cost no stack. */
+function markNumbers(json: string): string {
+  const parts: string[] = [];
+  let copied = 0;
+  quoteOrNumber.lastIndex = 0;
+  for (let match = quoteOrNumber.exec(json); match !== null; match = quoteOrNumber.exec(json)) {
+    const [token] = match;
+    if (token === '"') {
+      quoteOrNumber.lastIndex = endOfString(json, match.index) + 1;
+    } else if (String(Number(token)) !== token) {
+      parts.push(json.slice(copied, match.index), `"${numberMark}${token}"`);
+      copied = quoteOrNumber.lastIndex;
+    }
+  }
+  return parts.join('') + json.slice(copied);
+}
+
+function endOfString(json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1); end !== -1; end = json.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (json[end - 1 - backslashes] === '\\') backslashes++;
+    if (backslashes % 2 === 0) return end;
+  }
+  return json.length;
 }
 
 /** Lines of `key: value`, nested values indented, list items behind a dash. Lone surrogates become U+FFFD. */

@@ -14,14 +14,14 @@ export interface Mentions {
 }
 
 const months = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
-const monthName = '(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\\.?';
+const monthName = '(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\\.?';
 
 const literalPattern = new RegExp(
   [
     String.raw`https?://[^\s"'<>()\[\]]+`,
     String.raw`[\w.+-]+@[\w-]+(?:\.[\w-]+)+`,
     // Paths: from a root, or with two slashes, or ending in a file name.
-    String.raw`(?:~|\.{1,2})?(?:/[\w.@-]+)+/?`,
+    String.raw`(?<![\w.~])(?:~|\.{1,2})?(?:/[\w.@-]+)+/?`,
     String.raw`(?:[\w.@-]+/){2,}[\w.@-]*`,
     String.raw`(?:[\w.@-]+/)*[\w-]{2,}\.[a-z]\w{0,4}\b(?!@)`,
     // Ids: letters and digits, or underscores, in one token.
@@ -32,18 +32,23 @@ const literalPattern = new RegExp(
 );
 const measurePattern = /^\d[\d.,]*[a-z%]{1,4}$|^\d+(st|nd|rd|th)$|^\d+-[a-z]+$/i;
 
+/** Longer words are encoded data: they name nothing. */
+const maxWordChars = 500;
+
 /** The mentions of a question, an answer or a turn. */
 export function mentionsOf(text: string): Mentions {
   const folded = fold(text);
   const dates: string[] = [];
   const rest = takeDates(folded, dates);
   const literals: string[] = [];
-  const plain = rest.replace(literalPattern, (match) => {
+  const take = (match: string) => {
     const literal = match.replace(/[.,:;]+$/, '');
     if (measurePattern.test(literal)) return match;
     literals.push(literal);
     return ' ';
-  });
+  };
+  // Word by word: over a megabyte without a space, the pattern would look at every end from every beginning.
+  const plain = rest.replace(/\S+/g, (word) => (word.length > maxWordChars ? ' ' : word.replace(literalPattern, take)));
   return { literals: unique(literals), numbers: unique(numbersIn(plain)), dates: unique(dates), names: namesIn(plain) };
 }
 

@@ -5,8 +5,10 @@ import type { RenderedTurn } from './compiler.ts';
 const errorPattern = /\b(error|exception|traceback|failed|failure|denied|refused|not found|invalid)\b/i;
 /** How far into a response an error announces itself; further in, the word is usually part of some content. */
 const errorHeadChars = 200;
-const valuePattern = /[\p{L}\p{N}_@./#-]*\d[\p{L}\p{N}_@./#-]*/gu;
+const valuePattern = /[\p{L}\p{N}_@./#-]+/gu;
 const minValueChars = 4;
+/** Longer runs are encoded data, which nobody asks about. */
+const maxValueChars = 200;
 
 export function metricsOf(turns: readonly RenderedTurn[]): Record<string, number> {
   const calls = new Map<string, Set<string>>();
@@ -42,7 +44,7 @@ function sharedValues(bearing: readonly RenderedTurn[]): number {
   const shared = new Set<string>();
   for (const [rank, turn] of bearing.entries()) {
     for (const [value] of turn.text.matchAll(valuePattern)) {
-      if (value.length < minValueChars) continue;
+      if (value.length < minValueChars || value.length > maxValueChars || !/\d/.test(value)) continue;
       const earlier = first.get(value);
       if (earlier === undefined) first.set(value, rank);
       else if (rank - earlier > 1) shared.add(value);

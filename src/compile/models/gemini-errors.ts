@@ -51,7 +51,7 @@ function explainStatus(status: number, body: Body, model: string): ModelFault {
       `the Gemini API refused the key (${said}): check GEMINI_API_KEY, that the key may use the Gemini API and ${model}, and that billing is active`,
     );
   if (status === 404)
-    return fault('model_unknown', 'stop', `${model} is not served at this address (${said}): check compile.model`);
+    return fault('not_served', 'stop', `${model} is not served at this address (${said}): check compile.model`);
   if (status === 429 && isDailyQuota(body))
     return fault(
       'quota_exhausted',
