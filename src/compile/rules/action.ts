@@ -83,7 +83,7 @@ function firstDifference(old: string, next: string): [string, string] {
 
 function describeTool(call: Call): Described | null {
   const done = passive(call.tool);
-  if (done === null) return null;
+  if (done === null) return describeUnknown(call);
   const switched = describeSwitch(call);
   if (switched !== null) return switched;
   const args = tellingArgs(call).slice(0, 2);
@@ -104,6 +104,18 @@ function describeTool(call: Call): Described | null {
     sentence: `${done} (${call.tool})`,
     support: support(call, 'response', call.text?.path ?? null, outcome),
     literal: outcome,
+  };
+}
+
+/** A name that is no English verb is said as it is. */
+function describeUnknown(call: Call): Described | null {
+  if (call.effect !== 'unclear' || call.tool.length < 4) return null;
+  const [leaf] = tellingArgs(call);
+  const detail = leaf === undefined ? '' : ` with ${spellKey(leaf.key)} ${leaf.value}`;
+  return {
+    sentence: `${call.tool} was called${detail}`,
+    support: support(call, 'tool', null, call.tool),
+    literal: call.tool,
   };
 }
 

@@ -122,7 +122,20 @@ export function saysTheSame(label: string, name: string): boolean {
   return words(label).every((word) => known.includes(word));
 }
 
-const fillers = new Set(['', 'the', 'result', 'results', 'status', 'check', 'current', 'lookup', 'value', 'output']);
+const fillers = new Set([
+  '',
+  'the',
+  'result',
+  'results',
+  'status',
+  'check',
+  'current',
+  'lookup',
+  'value',
+  'reading',
+  'measurement',
+  'output',
+]);
 
 /** The difference that says most: numbers first, then the longer values (`poor` says more than `ON`). */
 export function best(found: readonly Difference[]): Difference | null {

@@ -24,11 +24,13 @@ export function choose(candidates: readonly Candidate[], view: SegmentView, maxP
     if ((types.get(candidate.qaType) ?? 0) >= maxOfType) continue;
     const ofSubject = subjects.get(candidate.subject) ?? 0;
     if (ofFamily >= maxOfFamily || ofSubject >= maxOfSubject || asked.has(candidate.question)) continue;
+    if (asked.has(candidate.answer)) continue;
     const draft = check(candidate) ? draftOf(candidate) : null;
     // The gates judge again; asking them here lets the next best question take the place of one they would refuse.
     if (draft === null || runGates([...drafts, draft], view, { recompute }).passed.at(-1)?.draft !== draft) continue;
     drafts.push(draft);
     asked.add(candidate.question);
+    asked.add(candidate.answer);
     types.set(candidate.qaType, (types.get(candidate.qaType) ?? 0) + 1);
     families.set(candidate.family, ofFamily + 1);
     subjects.set(candidate.subject, ofSubject + 1);

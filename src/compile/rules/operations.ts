@@ -8,7 +8,7 @@ import { toldChange } from './families/before-after.ts';
 import { countOf, type Selection, selected } from './families/count.ts';
 import { actionsOn, lookupsIn } from './families/exclusion.ts';
 import { handoffsIn, taskOf, toldTasks } from './families/handoff.ts';
-import { toldAs } from './families/intervention.ts';
+import { actionsAmong, toldAs } from './families/intervention.ts';
 import { deedsIn, toldDeeds } from './families/narrated.ts';
 import { doneOnce, toldInOrder } from './families/order.ts';
 import { changedIn, toldStates } from './families/record-change.ts';
@@ -96,9 +96,9 @@ function intervention({ operands, params, calls }: Run): string | null {
   if (!isObserved(before) || !isObserved(after)) return null;
   const between = calls.slice(from.rank + 1, to.rank);
   if (between.some((call) => call.signature === params.signature)) return null;
-  const done = between.filter((call) => !call.isMessage && call.effect === 'changes' && !call.failed);
+  const done = actionsAmong(between.filter((call) => !call.isMessage && !call.failed));
   const described = done.map(describe);
-  return described.every((one) => one !== null) ? toldAs(described) : null;
+  return described.length > 0 && described.every((one) => one !== null) ? toldAs(described) : null;
 }
 
 function recovery({ operands, params, calls }: Run): string | null {

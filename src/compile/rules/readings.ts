@@ -60,7 +60,7 @@ export function quantityIn(value: string): Quantity | null {
   if (found === null) return null;
   const [, currency, number, word] = found;
   if (currency !== '' && currency !== undefined) return { text: number!, unit: currency };
-  if (word !== undefined && units.has(word.toLowerCase())) return { text: number!, unit: word };
+  if (word !== undefined && (units.has(word.toLowerCase()) || word.includes('/'))) return { text: number!, unit: word };
 
   return null;
 }

@@ -71,6 +71,8 @@ export function tellable(record: Record_): Leaf[] {
   return record.attributes.filter(
     (leaf) =>
       !isIdKey(leaf.key) &&
+      // A state is only true at a time.
+      !/stat(us|e)$|_at$|time/i.test(leaf.key) &&
       leaf.value.length >= 2 &&
       leaf.value.length <= 60 &&
       !/^(true|false|null|none|\[\])$/i.test(leaf.value),

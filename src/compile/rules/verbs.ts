@@ -13,7 +13,14 @@ const changing =
   'remove rename renew reorder replace reply reschedule reseat reserve reset resolve restart restore resume retry return ' +
   'revoke roll rotate save schedule send set share ship sign snooze start stop submit subscribe suspend swap switch ' +
   'terminate toggle transfer trigger undo unblock uninstall unlink unlock unmute unsubscribe update upgrade upload upsert ' +
-  'withdraw write str';
+  'withdraw write str ' +
+  'accept activate adjust admit allocate amend append authorize backup ban bill bump calibrate clean clone configure ' +
+  'consolidate convert deactivate decrease demote deny deposit detach downgrade draft duplicate eject empty enqueue ' +
+  'enroll erase evict extend flag flush forward freeze generate ignite increase initialize invoice join launch ' +
+  'leave lower migrate mint notify pin power promote provision prune purge queue quarantine raise reassign ' +
+  'rebuild recall reconnect redirect redeem refill reindex relabel reload relocate remind reopen repair reroute rerun ' +
+  'resize retire revert rewrite scale schedule seal shut sync tag tighten trade trim turn tweak unassign unfreeze ' +
+  'unpublish vacuum void wipe';
 
 const readingVerbs = new Set(reading.split(' '));
 const changingVerbs = new Set(changing.split(' '));
@@ -40,6 +47,16 @@ const irregular: Record<string, string> = {
   set: 'set',
   ship: 'shipped',
   shut: 'shut',
+  freeze: 'frozen',
+  leave: 'left',
+  rebuild: 'rebuilt',
+  rerun: 'rerun',
+  rewrite: 'rewritten',
+  trim: 'trimmed',
+  ban: 'banned',
+  pin: 'pinned',
+  flag: 'flagged',
+  tag: 'tagged',
   stop: 'stopped',
   swap: 'swapped',
   take: 'taken',

@@ -59,6 +59,7 @@ export function checkNoun(tool: string): string {
   if (verb === 'check' || verb === 'test' || verb === 'verify' || verb === 'search') {
     return `the ${spell(rest)} ${verb === 'verify' ? 'check' : verb}`;
   }
+  if (verb === 'measure') return `the ${spell(rest)} measurement`;
   if (isReadingVerb(verb)) return `the ${spell(rest)} lookup`;
   return `the ${spell(words)} call`;
 }

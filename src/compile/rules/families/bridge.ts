@@ -58,13 +58,19 @@ function aboutAction(call: Call, target: Leaf, seen: Sighting, things: Things): 
     );
   }
   const attribute = tellable(seen.record).find(
-    (leaf) => !call.turn.text.includes(leaf.value) && /[a-z]/i.test(leaf.value),
+    (leaf) =>
+      !call.turn.text.includes(leaf.value) &&
+      /[a-z]/i.test(leaf.value) &&
+      isSettled(leaf, things.byId.get(target.value) ?? []),
   );
   const by = asked ?? null;
   if (attribute !== undefined && by !== null) {
     const kind = kindOf(seen);
+    const [, object, verb] = /^the (.*) (?:was|were) (.*)$/.exec(passive(call.tool)!) ?? [];
     const whom = /^(customer|user|patient|client|member|person|contact|employee)$/.test(kind) ? 'whom' : 'which';
-    const question = `What is the ${spellKey(attribute.key)} of the ${kind} for ${whom} ${passive(call.tool)} with ${spellKey(by.key)} ${by.value}?`;
+    // "The parcel that was updated", not "the parcel for which the parcel was updated".
+    const which = object === kind ? `the ${kind} that was ${verb}` : `the ${kind} for ${whom} ${passive(call.tool)}`;
+    const question = `What is the ${spellKey(attribute.key)} of ${which} with ${spellKey(by.key)} ${by.value}?`;
     found.push(
       build(
         question,
@@ -124,7 +130,13 @@ function aboutLink(from: Sighting, ref: Leaf, to: Sighting, things: Things): Can
     .map((leaf) => {
       const question = `What is the ${spellKey(leaf.key)} of the ${kindOf(to)} on record for ${name.text}?`;
       const named = name.leaf === null ? idOf(from) : leafOf(from, name.leaf);
-      return build(question, leaf.value, [named, refOf(from, ref), idOf(to), leafOf(to, leaf)], from.record.id, 64);
+      return build(
+        question,
+        leaf.value,
+        [named, refOf(from, ref), idOf(to), leafOf(to, leaf)],
+        `link:${from.record.id}`,
+        64,
+      );
     });
 }
 

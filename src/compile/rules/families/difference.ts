@@ -51,7 +51,7 @@ function candidate(check: Check, points: readonly Point[]): Candidate[] {
       derivation: derivation('difference', supports, result, { unit }),
       subject: check.calls[0]!.signature,
       worth: 84,
-      needs: [],
+      needs: [a.text, b.text].map((value) => ({ value, near: null })),
     },
   ];
 }

@@ -38,8 +38,8 @@ function sameStep(a: Step, b: Step): boolean {
 
 function candidate(calls: readonly Call[], check: Check, { from, to, change }: Step): Candidate[] {
   const between = calls.slice(from.rank + 1, to.rank).filter((call) => !call.isMessage && !call.failed);
-  if (between.some((call) => call.effect === 'unclear' || call.tainted)) return [];
-  const actions = between.filter((call) => call.effect === 'changes');
+  if (between.some((call) => call.tainted)) return [];
+  const actions = actionsAmong(between);
   if (actions.length === 0 || actions.length > maxActions) return [];
   const described = actions.map(describe);
   if (described.some((one) => one === null)) return [];
@@ -69,6 +69,14 @@ function candidate(calls: readonly Call[], check: Check, { from, to, change }: S
 /** The actions as one sentence without its full stop: what the answer says, and what is derived again. */
 export function toldAs(described: readonly Described[]): string {
   return capitalise(join(described.map((one) => one.sentence)));
+}
+
+/** What changed something; or the one call that may have, where none surely did. Empty where that cannot be told. */
+export function actionsAmong(between: readonly Call[]): Call[] {
+  const changes = between.filter((call) => call.effect === 'changes');
+  const unclear = between.filter((call) => call.effect === 'unclear');
+  if (unclear.length === 0) return changes;
+  return changes.length === 0 && unclear.length === 1 ? unclear : [];
 }
 
 function questionOf(check: Check, { before, after }: Difference, actions: number): string {

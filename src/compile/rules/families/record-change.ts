@@ -59,7 +59,8 @@ function pairsOf<T extends Leaf>(first: Sighting, last: Sighting, from: readonly
 function candidates(first: Sighting, last: Sighting, { before, after, what }: Change): Candidate[] {
   const kind = kindOf(first);
   const done = passive(last.call.tool);
-  const when = last.call.effect === 'changes' && done !== null ? `after ${done}` : 'when it was last looked up';
+  const seen = last.call.effect === 'reads' ? 'when it was last looked up' : 'the last time it was seen';
+  const when = last.call.effect === 'changes' && done !== null ? `after ${done}` : seen;
   const name = `${kind} ${first.record.id}`;
   const of = what.includes(' of the ') ? 'in' : 'of';
   const supports = [
@@ -92,7 +93,6 @@ function candidates(first: Sighting, last: Sighting, { before, after, what }: Ch
       answer: `${result} ${way} (${after.value} against ${before.value}).`,
       derivation: derivation('difference', supports, result),
       worth: 76,
-      needs: [],
     },
   ];
 }

@@ -1,0 +1,61 @@
+/** On the recorded sessions, where they lie beside the checkout. */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { sheetOf } from '../../../bench/rules-sheet.ts';
+import { agrees } from '../../../src/compile/derivation.ts';
+import { runGates } from '../../../src/compile/gates/run.ts';
+import { recompute } from '../../../src/compile/rules/recompute.ts';
+
+const file = fileURLToPath(new URL('../../../../shared/data/audit_log.jsonl.gz', import.meta.url));
+
+if (existsSync(file)) {
+  describe('the recorded sessions', async () => {
+    const sheet = await sheetOf(gunzipSync(readFileSync(file)).toString(), 10);
+
+    it('yield a pair in at least 60 % of those with ten turns or more', () => {
+      const withPairs = sheet.filter(({ drafts }) => drafts.length > 0).length;
+      expect(withPairs / sheet.length).toBeGreaterThanOrEqual(0.6);
+    });
+
+    it('yield all four types', () => {
+      const types = new Set(sheet.flatMap(({ drafts }) => drafts.map((draft) => draft.qaType)));
+      expect([...types].sort()).toEqual(['composition', 'factoid', 'reasoning', 'temporal']);
+    });
+
+    it('yield nothing that the gates refuse or hold back', () => {
+      for (const { view, drafts } of sheet) {
+        const { passed, refused } = runGates(drafts, view, { recompute });
+        expect(refused).toEqual([]);
+        expect(passed.filter((one) => one.held !== null)).toEqual([]);
+      }
+    });
+
+    it('yield derivations that give their result again', () => {
+      for (const { view, drafts } of sheet) {
+        for (const { derivation } of drafts) {
+          expect(agrees(derivation!.op, recompute(derivation!, view) ?? '', derivation!.result)).toBe(true);
+        }
+      }
+    });
+  });
+} else {
+  describe('the sheet of pairs', () => {
+    it('groups rows by session and leaves short sessions out', async () => {
+      const row = (session: string, seq: number) =>
+        JSON.stringify({
+          session_id: session,
+          seq,
+          agent: 'a',
+          tool: 'look',
+          arguments: {},
+          response: 'x',
+          created_at: null,
+        });
+      const rows = [row('long', 1), row('short', 1), row('long', 0)].join('\n');
+      const sheet = await sheetOf(rows, 2);
+      expect(sheet.map(({ view }) => [view.trajectory.sessionId, view.turns.length])).toEqual([['long', 2]]);
+    });
+  });
+}

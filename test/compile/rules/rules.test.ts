@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import type { DraftPair, SegmentView } from '../../../src/compile/compiler.ts';
+import { runGates } from '../../../src/compile/gates/run.ts';
+import { recompute } from '../../../src/compile/rules/recompute.ts';
+import { createRulesCompiler } from '../../../src/compile/rules/rules.ts';
+import { type Line, says, viewOf } from './session.ts';
+import { booking, parcels, pump, relay, script } from './worlds.ts';
+
+const worlds = { pump, booking, parcels, relay, script };
+
+async function propose(view: SegmentView) {
+  return createRulesCompiler().propose(view, new AbortController().signal);
+}
+
+async function draftsOf(lines: readonly Line[]): Promise<DraftPair[]> {
+  return (await propose(viewOf(lines))).drafts;
+}
+
+function familyOf(draft: DraftPair): string {
+  return JSON.parse(draft.raw).family;
+}
+
+describe('the rules compiler', () => {
+  it('asks what was changed between two readings that differ', async () => {
+    const draft = (await draftsOf(pump)).find((one) => familyOf(one) === 'intervention');
+    expect(draft?.question).toBe(
+      'In the pump status check, Flow Rate was 12.50 l/min at one point and 40.25 l/min the next time; what was changed in between?',
+    );
+    expect(draft?.answer).toBe('The filter was flushed (filter F-204).');
+    expect(draft?.supportingTurns).toEqual([1, 4, 6]);
+    expect(draft?.qaType).toBe('reasoning');
+  });
+
+  it('names the edit that changed what a script prints', async () => {
+    const draft = (await draftsOf(script)).find((one) => familyOf(one) === 'intervention');
+    expect(draft?.question).toBe(
+      '`python count_birds.py` printed "17" and the next time "18"; what was changed in between?',
+    );
+    expect(draft?.answer).toBe('In count_birds.py, `return len(birds) - 1` was replaced by `return len(birds)`.');
+  });
+
+  it('computes by how much a reading rose', async () => {
+    const draft = (await draftsOf(pump)).find((one) => familyOf(one) === 'difference');
+    expect(draft?.answer).toBe('27.75 l/min higher (40.25 l/min against 12.50 l/min).');
+    expect(draft?.derivation).toMatchObject({ op: 'difference', result: '27.75' });
+  });
+
+  it('asks why a call was refused and what was accepted later', async () => {
+    const draft = (await draftsOf(booking)).find((one) => familyOf(one) === 'recovery');
+    expect(draft?.question).toBe(
+      'Why was the first attempt to book room for R-17 refused, and which day was accepted later?',
+    );
+    expect(draft?.answer).toBe(
+      'It was refused with "The room is closed for repairs that week"; day 2026-03-09 was accepted.',
+    );
+    expect(draft?.supportingTurns).toEqual([1, 4]);
+  });
+
+  it('asks which of the things looked up was left alone', async () => {
+    const draft = (await draftsOf(parcels)).find((one) => familyOf(one) === 'exclusion');
+    expect(draft?.answer).toBe('#P4003.');
+    expect(draft?.derivation).toMatchObject({ op: 'exclusion', scope: 'session', result: '#P4003' });
+  });
+
+  it('asks what became of a record that an action returned changed', async () => {
+    const draft = (await draftsOf(parcels)).find((one) => familyOf(one) === 'before_after');
+    expect(draft?.question).toBe(
+      'What was the status of parcel #P4001 when it was first looked up, and what was it after the parcel was redirected?',
+    );
+    expect(draft?.answer).toBe('in transit at first, redirected in the end.');
+  });
+
+  it('joins two records by an id that the question does not say', async () => {
+    const draft = (await draftsOf(parcels)).find((one) => familyOf(one) === 'bridge');
+    expect(draft?.question).toBe('What is the name of the carrier on record for parcel #P4001?');
+    expect(draft?.answer).toBe('Heron Freight.');
+    expect(draft?.question).not.toContain('CR-88');
+    expect(draft?.qaType).toBe('factoid');
+  });
+
+  it('tells the first and the last task that was handed over, and how many there were', async () => {
+    const drafts = await draftsOf(relay);
+    expect(drafts.find((one) => familyOf(one) === 'before_after')?.answer).toBe(
+      'The first was "Find the opening hours of the reading room.", the last was "Search for the holiday schedule of the library.".',
+    );
+    expect(drafts.find((one) => familyOf(one) === 'count')?.answer).toBe('3 times.');
+  });
+
+  it.each(Object.keys(worlds) as (keyof typeof worlds)[])(
+    'proposes for %s only what the gates let pass',
+    async (name) => {
+      const view = viewOf(worlds[name]);
+      const { drafts } = await propose(view);
+      const gates = runGates(drafts, view, { recompute });
+      expect(drafts.length).toBeGreaterThan(0);
+      expect(gates.refused).toEqual([]);
+      expect(gates.passed.map((one) => one.held)).toEqual(drafts.map(() => null));
+    },
+  );
+
+  it('asks at most five questions, two of a kind, and says its version', async () => {
+    const { drafts } = await propose(viewOf([...pump, ...booking, ...parcels, ...relay, ...script]));
+    const kinds = drafts.map((draft) => draft.qaType);
+    expect(drafts.length).toBeLessThanOrEqual(5);
+    for (const kind of kinds) expect(kinds.filter((one) => one === kind).length).toBeLessThanOrEqual(2);
+    expect(createRulesCompiler({ redaction: 'strict' }).version).toMatchObject({ kind: 'rules', redaction: 'strict' });
+  });
+
+  it('asks fewer where fewer are wanted', async () => {
+    const compiler = createRulesCompiler({ maxPairs: 1 });
+    const { drafts } = await compiler.propose(viewOf(pump), new AbortController().signal);
+    expect(drafts).toHaveLength(1);
+  });
+
+  it('gives a session without structure no questions, and says so', async () => {
+    const chat = [
+      says('user', 'Hello'),
+      says('assistant', 'Hello, what is it about?'),
+      says('user', 'Nothing, thanks'),
+    ];
+    expect(await propose(viewOf(chat))).toEqual({ drafts: [], calls: [], malformed: [], emptyReason: 'no_structure' });
+  });
+});
