@@ -111,7 +111,6 @@ const outcomeByReason: Partial<Record<string, SegmentOutcome['outcome']>> = {
   no_structure: 'no_structure',
   all_rejected: 'no_structure',
   too_few_turns: 'skipped',
-  too_long: 'skipped',
 } satisfies Partial<Record<SegmentReason, SegmentOutcome['outcome']>>;
 
 function outcomeOf(proposal: Proposal, pairs: number, { segment }: SegmentView): SegmentOutcome {

@@ -7,7 +7,6 @@ import type { Door } from './models/door.ts';
 import type { ModelReply } from './models/model.ts';
 import { promptVersion, requestFor } from './prompt.ts';
 import type { SegmentReason } from './reasons.ts';
-import { tokensOf } from './segment.ts';
 
 export interface LlmOptions {
   door: Door;
@@ -16,16 +15,13 @@ export interface LlmOptions {
   redaction: string;
   /** Pairs a segment at most, 1 to 5. */
   maxPairs?: number;
-  /** A segment above this (one enormous row, say) is sent nowhere. */
-  maxSegmentTokens?: number;
 }
 
 export function createLlmCompiler(options: LlmOptions): Compiler {
-  const { door, tier, redaction, maxPairs = 5, maxSegmentTokens = 200_000 } = options;
+  const { door, tier, redaction, maxPairs = 5 } = options;
   const version: CompilerVersion = { kind: 'llm', tier, model: door.model.name, promptVersion, redaction };
 
   async function propose(view: SegmentView, signal: AbortSignal, { fresh = false } = {}): Promise<Proposal> {
-    if (tokensOf(view) > maxSegmentTokens) return { drafts: [], calls: [], malformed: [], emptyReason: 'too_long' };
     const request = requestFor(view, maxPairs);
     const segmentId = view.segment.id;
     const { reply, calls } = await door.ask({ request, segmentId, stage: 'compile', fresh }, signal);

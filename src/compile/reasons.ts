@@ -36,7 +36,6 @@ export type HeldReason = keyof typeof heldReasons;
 export const segmentReasons = {
   no_structure: 'nothing in it makes a question that needs several turns',
   too_few_turns: 'fewer than three turns bear evidence',
-  too_long: 'one turn alone is larger than a model is sent',
   all_rejected: 'every proposed pair was refused by a gate',
   truncated: 'the model ran out of output tokens',
   blocked: 'the model or its provider refused to answer',

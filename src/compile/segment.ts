@@ -1,7 +1,8 @@
 /**
  * Trajectory → segments, each with its view. What fits the window is one segment and is shown whole. What does not is
  * shortened step by step: responses that an earlier turn gave word for word, then the middle of very long responses,
- * never arguments; what still does not fit is cut into windows between turns.
+ * never arguments; what still does not fit is cut into windows between turns. A turn that is larger than a window is a
+ * window of its own: no pair can be made of it, so it is sent nowhere.
  */
 import type { Segment, Trajectory } from '../records.ts';
 import { clipMark } from './clip.ts';
@@ -41,20 +42,10 @@ export function segmentTrajectory(trajectory: Trajectory, options: SegmentOption
   return viewsOf(trajectory, turns, fullChars, windowChars);
 }
 
-/** The whole trajectory as one segment. */
-export function wholeSegment(trajectory: Trajectory): Segment {
-  return createView(trajectory).segment;
-}
-
 /** The view of a whole trajectory, nothing left out: what the rules compiler works on. */
 export function createView(trajectory: Trajectory): SegmentView {
   const [view] = segmentTrajectory(trajectory, { windowTokens: null });
   return view!;
-}
-
-/** Tokens of a view as a model would count them, roughly. */
-export function tokensOf(view: SegmentView): number {
-  return Math.ceil(charsOf(view.turns) / charsPerToken);
 }
 
 function collapse(parts: TurnParts[], maxChars = Number.POSITIVE_INFINITY): RenderedTurn[] {

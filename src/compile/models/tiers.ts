@@ -18,6 +18,8 @@ export interface GeminiCompilerOptions {
   concurrency?: number;
   /** Of one attempt. */
   timeoutMs?: number;
+  /** Between attempts. */
+  backoff?: { baseMs: number; maxMs: number };
   prices?: PriceTable;
   redaction: string;
   onCall?: NonNullable<DoorOptions['onCall']>;
