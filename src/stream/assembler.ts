@@ -156,7 +156,7 @@ export class Assembler {
       }
       if (this.#finished) return null;
       const waitMs = this.#waitMs();
-      if (waitMs <= 0 || (this.#failure !== undefined && this.#hasContent())) this.#cut();
+      if (waitMs <= 0 || (this.#failure !== undefined && this.#pendingRows > 0)) this.#cut();
       else if (this.#failure !== undefined) throw this.#failure;
       else await this.#woken(waitMs, signal);
     }
@@ -246,10 +246,6 @@ export class Assembler {
     return Number.POSITIVE_INFINITY;
   }
 
-  #hasContent(): boolean {
-    return this.#waitMs() < Number.POSITIVE_INFINITY;
-  }
-
   #moved(): boolean {
     return this.#received.resumeLsn > this.#yielded.resumeLsn;
   }
@@ -262,7 +258,7 @@ export class Assembler {
   #cut(): void {
     const { batch, bytes } = this.#pending;
     // An idle position is not worth a write of the journal each second: rows carry it, or its turn comes.
-    if (this.#pendingRows > 0 || this.#advanceDue() || this.#failure !== undefined) {
+    if (this.#pendingRows > 0 || this.#advanceDue()) {
       this.#yielded = this.#received;
       this.#advancedAt = Date.now();
       this.#advanceNow = false;

@@ -1,6 +1,7 @@
 /** What the WAL says of a relation, held against the mapping: by name, since columns come and go. */
-import { stop } from '../errors.ts';
+import { exitCodes, type OperatorError, stop } from '../errors.ts';
 import type { AuditTable } from '../postgres/audit-table.ts';
+import type { TableName } from '../postgres/quote.ts';
 import type { PickColumns } from './pgoutput.ts';
 
 /**
@@ -18,12 +19,15 @@ export function columnPicker({
     // By oid too: a renamed table is still the log.
     if (relation.oid !== oid && (relation.schema !== schema || relation.name !== name)) return null;
     const missing = mapping.names.filter((column) => !relation.columns.includes(column));
-    if (missing.length > 0) {
-      throw stop(
-        'source_column',
-        `${schema}.${name} no longer has column ${missing.join(', ')} (it streams ${relation.columns.join(', ')}): set columns.* to the new name, give the publication the new columns, and start again`,
-      );
-    }
+    if (missing.length > 0) throw columnGone({ schema, name }, missing, relation.columns);
     return mapping.names.map((column) => relation.columns.indexOf(column));
   };
+}
+
+export function columnGone({ schema, name }: TableName, missing: string[], there: string[]): OperatorError {
+  return stop(
+    'source_column',
+    `${schema}.${name} no longer has column ${missing.join(', ')} (it has ${there.join(', ')}): set columns.* to the new name, and start again`,
+    { exitCode: exitCodes.configuration },
+  );
 }

@@ -5,6 +5,7 @@ import { type AuditTable, describeTable, type TableSettings } from '../postgres/
 import { clientConfig, explainPostgres, openClient } from '../postgres/connection.ts';
 import { quoteIdent, quoteLiteral } from '../postgres/quote.ts';
 import type { Lsn } from '../records.ts';
+import { columnGone } from './columns.ts';
 import { parseLsn } from './lsn.ts';
 
 export interface CaptureNames {
@@ -210,7 +211,7 @@ async function verifyRole(client: Queryable): Promise<void> {
 /**
  * The publication streams every insert into the table, with every column that is read.
  *
- * @throws OperatorError `publication_missing`, `publication_incomplete`.
+ * @throws OperatorError `publication_missing`, `publication_incomplete`, `source_column`.
  */
 export async function verifyPublication(client: Queryable, table: AuditTable, publication: string): Promise<void> {
   const found = await client.query(
@@ -250,6 +251,17 @@ export async function verifyPublication(client: Queryable, table: AuditTable, pu
   const published = member.columns === null ? null : (JSON.parse(member.columns) as string[]);
   const missing = published === null ? [] : table.mapping.names.filter((column) => !published.includes(column));
   if (missing.length > 0) {
+    const { rows: there } = await client.query(
+      'SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped',
+      [String(table.oid)],
+    );
+    const gone = missing.filter((column) => !there.some(({ name }) => name === column));
+    if (gone.length > 0)
+      throw columnGone(
+        table,
+        gone,
+        there.map(({ name }) => name),
+      );
     const all = table.mapping.names.map(quoteIdent).join(', ');
     throw incomplete(
       `leaves out column ${missing.join(', ')} of ${table.sql}`,

@@ -334,6 +334,19 @@ describe('text and time', () => {
     expect(run.memory.turns.every((turn, i) => turn.response === rows[i]!.r)).toBe(true);
   });
 
+  test('thirty megabytes of JSON in one row', async () => {
+    const options = await freshLog({ maxBufferBytes: 4 * 2 ** 20 });
+    const run = await capture(options);
+    await queryOn(
+      options.url,
+      "INSERT INTO audit_log (session_id, response) SELECT 's', to_jsonb(string_agg(md5(i::text), '')) FROM generate_series(1, 940000) i",
+    );
+    await queryOn(options.url, "INSERT INTO audit_log (session_id) VALUES ('s')");
+    await until('both rows', () => run.memory.turns.length === 2, 60_000);
+    expect(run.memory.turns[0]!.response!.length).toBe(940_000 * 32 + 2);
+    await run.stop();
+  }, 90_000);
+
   test('times are those of the commits, to the microsecond', async () => {
     const options = await freshLog();
     const run = await capture(options);
