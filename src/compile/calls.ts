@@ -110,7 +110,8 @@ class SqliteCallStore implements CallStore {
     const row = this.#db
       .prepare('SELECT result FROM segments WHERE session_id = ? AND fingerprint = ? AND version = ?')
       .get(sessionId, fingerprint, version) as { result: string } | undefined;
-    return row === undefined ? null : segmentResultSchema.parse(JSON.parse(row.result));
+    // A result of another form was recorded by another version: the segment is judged again, by recorded answers.
+    return row === undefined ? null : (segmentResultSchema.safeParse(JSON.parse(row.result)).data ?? null);
   }
 
   async settle({ sessionId, fingerprint, version }: SegmentKey, result: SegmentResult): Promise<void> {
