@@ -18,6 +18,10 @@ import type { Claim, TopicStore } from './store.ts';
 import type { Codec, ConsumeOptions, Handler } from './topic.ts';
 import { Waker } from './waker.ts';
 
+/** What is finished may be forgotten elsewhere. All else, undone by a power cut, is delivered once more. */
+const forGood = { durable: true };
+const repeatable = { durable: false };
+
 export interface ConsumerParts<T> extends ConsumeOptions {
   topic: string;
   group: string;
@@ -97,7 +101,7 @@ export class Consumer<T> {
     const { groupNumber, owner, store, commits, concurrency, leaseMs } = this.#parts;
     const free = concurrency - this.#inWork.size;
     if (free <= 0 || !store.due(groupNumber, owner, now).any) return 0;
-    const claims = await commits.submit(() => store.claim(groupNumber, owner, free, Date.now(), leaseMs));
+    const claims = await commits.submit(() => store.claim(groupNumber, owner, free, Date.now(), leaseMs), repeatable);
     for (const claim of claims) void this.#work({ claim, giveUp: new AbortController() });
     return claims.length;
   }
@@ -132,14 +136,14 @@ export class Consumer<T> {
     const { store, rules, onFinished } = this.#parts;
     const { claim } = work;
     if (thrown === undefined) {
-      const finished = await this.#persist(work, () => store.finish(claim));
+      const finished = await this.#persist(work, () => store.finish(claim), forGood);
       if (finished === null) this.#logLost(claim);
       else if (finished.length > 0) onFinished(finished);
       return;
     }
     const decision = decideFailure(thrown.error, claim.failures + 1, rules);
     if (decision.do === 'stop') this.#failure ??= { error: decision.error };
-    const kept = await this.#persist(work, () => this.#apply(claim, decision));
+    const kept = await this.#persist(work, () => this.#apply(claim, decision), repeatable);
     if (!kept) this.#logLost(claim);
     else this.#logDecision(claim, decision);
   }
@@ -152,10 +156,10 @@ export class Consumer<T> {
   }
 
   /** A file that is busy for a while must not cost the work that was done. */
-  async #persist<R>(work: Work, change: () => R): Promise<R> {
+  async #persist<R>(work: Work, change: () => R, loss: { durable: boolean }): Promise<R> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#parts.commits.submit(change);
+        return await this.#parts.commits.submit(change, loss);
       } catch (error) {
         if (kindOf(error) !== 'retry' || work.giveUp.signal.aborted) throw error;
         await pause(backoffMs(attempt, { baseMs: 50, maxMs: 2_000 }), work.giveUp.signal);
@@ -169,7 +173,7 @@ export class Consumer<T> {
     if (works.length === 0) return;
     try {
       const until = Date.now() + leaseMs;
-      const kept = await commits.submit(() => works.map(({ claim }) => store.renew(claim, until)));
+      const kept = await commits.submit(() => works.map(({ claim }) => store.renew(claim, until)), repeatable);
       for (const [index, work] of works.entries()) {
         // Gone from the set: it ended while its renewal was on the way, which is no loss.
         if (kept[index] !== true && this.#inWork.has(work)) work.giveUp.abort();
@@ -182,7 +186,7 @@ export class Consumer<T> {
   async #giveUpAll(): Promise<void> {
     const works = [...this.#inWork].filter(({ giveUp }) => !giveUp.signal.aborted);
     for (const { giveUp } of works) giveUp.abort();
-    await this.#parts.commits.submit(() => works.map(({ claim }) => this.#parts.store.release(claim)));
+    await this.#parts.commits.submit(() => works.map(({ claim }) => this.#parts.store.release(claim)), repeatable);
   }
 
   #logLost({ id, attempts }: Claim): void {

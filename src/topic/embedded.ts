@@ -39,6 +39,7 @@ export interface EmbeddedTopic<T> extends Topic<T> {
 }
 
 const what = 'topics';
+const onDisk = { durable: true };
 
 /** @throws OperatorError as `openSqlite` does. */
 export function openEmbeddedTopic<T>(options: EmbeddedTopicOptions<T>): EmbeddedTopic<T> {
@@ -73,7 +74,7 @@ class Embedded<T> implements EmbeddedTopic<T> {
 
   async publish({ id, key, value }: Message<T>): Promise<void> {
     const bytes = this.#options.codec.encode(value);
-    const isNew = await this.#commits.submit(() => this.#store.publish({ id, key, value: bytes }, Date.now()));
+    const isNew = await this.#commits.submit(() => this.#store.publish({ id, key, value: bytes }, Date.now()), onDisk);
     if (isNew) this.#wakeAll();
   }
 
@@ -85,7 +86,7 @@ class Embedded<T> implements EmbeddedTopic<T> {
       maxAttempts = 10,
       backoff = { baseMs: 1_000, maxMs: 300_000 },
     } = this.#options;
-    const groupNumber = await this.#commits.submit(() => this.#store.register(group));
+    const groupNumber = await this.#commits.submit(() => this.#store.register(group), onDisk);
     const consumer = new Consumer<T>({
       topic: this.name,
       group,
@@ -117,7 +118,7 @@ class Embedded<T> implements EmbeddedTopic<T> {
   }
 
   async requeue(group: string, id: string): Promise<boolean> {
-    const found = await this.#commits.submit(() => this.#store.requeue(group, id));
+    const found = await this.#commits.submit(() => this.#store.requeue(group, id), onDisk);
     if (found) this.#wakeAll();
     return found;
   }
@@ -131,7 +132,7 @@ class Embedded<T> implements EmbeddedTopic<T> {
   }
 
   async dropGroup(group: string): Promise<void> {
-    const finished = await this.#commits.submit(() => this.#store.drop(group));
+    const finished = await this.#commits.submit(() => this.#store.drop(group), onDisk);
     if (finished.length > 0) this.#options.onFinished?.(finished);
   }
 
@@ -140,7 +141,7 @@ class Embedded<T> implements EmbeddedTopic<T> {
     this.#closing.abort();
     await Promise.allSettled(this.#running.values());
     // A change that was submitted a moment ago is still to be committed.
-    await this.#commits.submit(() => undefined);
+    await this.#commits.submit(() => undefined, onDisk);
     this.#db.close();
   }
 
