@@ -156,9 +156,10 @@ function shown({ sessionId, draft }: Drawn, at: number): string {
 function summaryOf(entries: readonly SheetEntry[]): string {
   const drafts = entries.flatMap((entry) => entry.drafts);
   const tally = (names: string[]) => {
-    const counts = Map.groupBy(names, (name) => name);
+    const counts = new Map<string, number>();
+    for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
     return [...counts]
-      .map(([name, { length }]) => `${name} ${length}`)
+      .map(([name, count]) => `${name} ${count}`)
       .sort()
       .join(', ');
   };

@@ -9,6 +9,9 @@ import { recompute } from './recompute.ts';
 const maxOfFamily = 2;
 const maxOfSubject = 2;
 const maxOfType = 2;
+/** What is worth less is only asked where there is little else. */
+const goodWorth = 45;
+const enough = 2;
 
 export function choose(candidates: readonly Candidate[], view: SegmentView, maxPairs: number): DraftPair[] {
   const families = new Map<Family, number>();
@@ -20,10 +23,17 @@ export function choose(candidates: readonly Candidate[], view: SegmentView, maxP
   const ordered = candidates.toSorted((a, b) => b.worth - a.worth);
   for (const candidate of ordered) {
     if (drafts.length >= maxPairs) break;
+    if (candidate.worth < goodWorth && drafts.length >= enough) break;
+    if (drafts.some((draft) => givesAway(draft, candidate))) continue;
     const ofFamily = families.get(candidate.family) ?? 0;
     if ((types.get(candidate.qaType) ?? 0) >= maxOfType) continue;
     const ofSubject = subjects.get(candidate.subject) ?? 0;
-    if (ofFamily >= maxOfFamily || ofSubject >= maxOfSubject || asked.has(candidate.question)) continue;
+    if (
+      ofFamily >= maxOfFamily ||
+      ofSubject >= (candidate.family === 'bridge' ? 1 : maxOfSubject) ||
+      asked.has(candidate.question)
+    )
+      continue;
     if (asked.has(candidate.answer)) continue;
     const draft = check(candidate) ? draftOf(candidate) : null;
     // The gates judge again; asking them here lets the next best question take the place of one they would refuse.
@@ -36,4 +46,11 @@ export function choose(candidates: readonly Candidate[], view: SegmentView, maxP
     subjects.set(candidate.subject, ofSubject + 1);
   }
   return drafts;
+}
+
+/** An earlier question that names both states tells what changed; one that names the answer tells that. */
+function givesAway({ question }: DraftPair, { derivation, answer, family }: Candidate): boolean {
+  if (family === 'exclusion') return false;
+  if (answer.length > 5 && question.includes(answer.slice(0, -1))) return true;
+  return derivation.op === 'change' && derivation.operands.every(({ value }) => question.includes(value));
 }

@@ -4,6 +4,7 @@ import type { SegmentView } from '../compiler.ts';
 import { describe, eventName } from './action.ts';
 import type { Call } from './call.ts';
 import { observationsIn } from './check.ts';
+import { stepsRound, toldAround } from './families/around-action.ts';
 import { toldChange } from './families/before-after.ts';
 import { countOf, type Selection, selected } from './families/count.ts';
 import { actionsOn, lookupsIn } from './families/exclusion.ts';
@@ -41,6 +42,7 @@ export const operations: Partial<Record<Derivation['op'], Operation>> = {
 function change(run: Run): string | null {
   const { operands, params, calls } = run;
   if (params.handedTo !== undefined) return tasks(run);
+  if (params.around !== undefined) return around(run);
   if (params.deeds !== undefined) return deeds(run);
   if (params.record !== undefined) return states(run);
   const same = calls.filter((call) => call.signature === params.signature);
@@ -61,6 +63,17 @@ function isObserved(operand: Resolved, label?: string | null): boolean {
   return observationsIn(operand.call).some(
     (one) => one.value === operand.value && one.path === operand.path && (label === undefined || one.label === label),
   );
+}
+
+function around({ operands, params, calls }: Run): string | null {
+  const [before, action, after] = operands;
+  if (before === undefined || action === undefined || after === undefined) return null;
+  const label = params.label === '' ? null : params.label;
+  if (!isObserved(before, label) || !isObserved(after, label)) return null;
+  const runs = calls.filter((call) => call.signature === before.call.signature);
+  const step = stepsRound(calls, { calls: runs }).find((one) => one.action === action.call);
+  if (step?.before !== before.call || step.after !== after.call) return null;
+  return toldAround(before.value, after.value);
 }
 
 function tasks({ operands, params, calls }: Run): string | null {

@@ -5,6 +5,7 @@ import { callsOf } from './call.ts';
 import type { Candidate } from './candidate.ts';
 import { checksIn } from './check.ts';
 import { choose } from './choose.ts';
+import { aroundAction } from './families/around-action.ts';
 import { beforeAfter } from './families/before-after.ts';
 import { bridge } from './families/bridge.ts';
 import { count } from './families/count.ts';
@@ -54,6 +55,7 @@ export function candidatesOf(view: SegmentView): Candidate[] {
   const things = thingsIn(calls);
   return [
     ...intervention(calls, checks),
+    ...aroundAction(calls, checks),
     ...recovery(calls),
     ...shellRecovery(calls),
     ...recordChange(things),

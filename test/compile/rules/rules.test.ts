@@ -48,10 +48,10 @@ describe('the rules compiler', () => {
   it('asks why a call was refused and what was accepted later', async () => {
     const draft = (await draftsOf(booking)).find((one) => familyOf(one) === 'recovery');
     expect(draft?.question).toBe(
-      'Why was the first attempt to book room for R-17 refused, and which day was accepted later?',
+      'Why did the first attempt to book the room for R-17 fail, and which day was accepted later?',
     );
     expect(draft?.answer).toBe(
-      'It was refused with "The room is closed for repairs that week"; day 2026-03-09 was accepted.',
+      'It failed with "The room is closed for repairs that week"; day 2026-03-09 was accepted.',
     );
     expect(draft?.supportingTurns).toEqual([1, 4]);
   });

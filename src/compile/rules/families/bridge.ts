@@ -4,7 +4,7 @@ import { type Candidate, derivation, type Support, support } from '../candidate.
 import type { Leaf } from '../flatten.ts';
 import { holds } from '../text.ts';
 import { flows, isIdKey, kindOf, nameFor, type Sighting, type Things, tellable } from '../things.ts';
-import { inverted, passive, spellKey } from '../words.ts';
+import { passive, spellKey } from '../words.ts';
 
 export function bridge(calls: readonly Call[], things: Things): Candidate[] {
   return [...acted(calls, things), ...linked(things)];
@@ -29,72 +29,49 @@ function hasValue(call: Call, value: string): boolean {
 }
 
 function aboutAction(call: Call, target: Leaf, seen: Sighting, things: Things): Candidate[] {
-  // What the first turn says itself needs no second one.
-  const isNew = (leaf: Leaf) => !holds(seen.call.turn.text, leaf.value) && !isIdKey(leaf.key);
-  const asked = call.args.find(
-    (leaf) => leaf.path !== target.path && isAskable(leaf) && !isShared(leaf, call) && isNew(leaf),
+  const rivals = things.all.filter(({ record }) => record.idKey === seen.record.idKey && record.id !== seen.record.id);
+  // Where only one of its kind was ever seen, everybody knows which one is meant.
+  if (rivals.length === 0) return [];
+  const detail = call.args.find(
+    (leaf) =>
+      leaf.path !== target.path &&
+      isAskable(leaf) &&
+      !isIdKey(leaf.key) &&
+      !call.args.some((other) => other !== leaf && other.key === leaf.key) &&
+      // What the first turn says itself needs no second one.
+      !holds(seen.call.turn.text, leaf.value),
   );
-  const found: Candidate[] = [];
-  const name = nameFor(
-    seen,
-    things,
-    call.args.map((leaf) => leaf.value),
-  );
-  if (asked !== undefined && name.leaf !== null) {
-    const question = `With which ${spellKey(asked.key)} ${inverted(call.tool)} for ${name.text}?`;
-    found.push(
-      build(
-        question,
-        asked.value,
-        [
-          leafOf(seen, name.leaf),
-          idOf(seen),
-          support(call, 'arguments', target.path, target.value, target.key),
-          support(call, 'arguments', asked.path, asked.value, asked.key),
-        ],
-        call.tool,
-        72,
-      ),
-    );
-  }
+  if (detail === undefined) return [];
+  const joint = [idOf(seen), support(call, 'arguments', target.path, target.value, target.key)] as const;
+  const given = support(call, 'arguments', detail.path, detail.value, detail.key);
   const attribute = tellable(seen.record).find(
     (leaf) =>
       !call.turn.text.includes(leaf.value) &&
-      /[a-z]/i.test(leaf.value) &&
-      isSettled(leaf, things.byId.get(target.value) ?? []),
+      isSettled(leaf, things.byId.get(target.value) ?? []) &&
+      rivals.every(({ record }) => record.attributes.every((one) => one.key !== leaf.key || one.value !== leaf.value)),
   );
-  const by = asked ?? null;
-  if (attribute !== undefined && by !== null) {
-    const kind = kindOf(seen);
-    const [, object, verb] = /^the (.*) (?:was|were) (.*)$/.exec(passive(call.tool)!) ?? [];
-    const whom = /^(customer|user|patient|client|member|person|contact|employee)$/.test(kind) ? 'whom' : 'which';
-    // "The parcel that was updated", not "the parcel for which the parcel was updated".
-    const which = object === kind ? `the ${kind} that was ${verb}` : `the ${kind} for ${whom} ${passive(call.tool)}`;
-    const question = `What is the ${spellKey(attribute.key)} of ${which} with ${spellKey(by.key)} ${by.value}?`;
-    found.push(
-      build(
-        question,
-        attribute.value,
-        [
-          support(call, 'arguments', by.path, by.value, by.key),
-          support(call, 'arguments', target.path, target.value, target.key),
-          idOf(seen),
-          leafOf(seen, attribute),
-        ],
-        call.tool,
-        66,
-      ),
-    );
-  }
-  return found;
+  if (attribute === undefined) return [];
+  const told = leafOf(seen, attribute);
+  const kind = kindOf(seen);
+  const byThing = `What was the ${spellKey(detail.key)} when ${passive(call.tool)} for the ${kind} with the ${spellKey(attribute.key)} ${attribute.value}?`;
+  const byDetail = `What is the ${spellKey(attribute.key)} of ${whichOf(call, kind)} (${spellKey(detail.key)} ${detail.value})?`;
+  return [
+    build(byThing, detail.value, [told, ...joint, given], call.tool, 72),
+    build(byDetail, attribute.value, [given, joint[1], joint[0], told], call.tool, 66),
+  ];
+}
+
+/** "The parcel that was updated", not "the parcel for which the parcel was updated". */
+function whichOf(call: Call, kind: string): string {
+  const done = passive(call.tool)!;
+  const [, object, verb] = /^the (.*) (?:was|were) (.*)$/.exec(done) ?? [];
+  if (object === kind) return `the ${kind} that was ${verb}`;
+  const whom = /^(customer|user|patient|client|member|person|contact|employee)$/.test(kind) ? 'whom' : 'which';
+  return `the ${kind} for ${whom} ${done}`;
 }
 
 function isAskable(leaf: Leaf): boolean {
   return leaf.value.length >= 1 && leaf.value.length <= 80 && !/^\d+$/.test(leaf.key) && leaf.value.trim() !== '';
-}
-
-function isShared(leaf: Leaf, call: Call): boolean {
-  return call.args.some((other) => other !== leaf && other.key === leaf.key);
 }
 
 /** "What is the name of the plan of the line with the phone number …?": one record refers to another. */

@@ -79,7 +79,7 @@ function howOften(group: readonly Handoff[]): Candidate[] {
       support: supports,
       derivation: derivation('count', supports, String(group.length), selection, 'session'),
       subject: `handoff:${to.value}`,
-      worth: 44,
+      worth: 36,
       needs: [],
     },
   ];

@@ -22,7 +22,7 @@ export function order(calls: readonly Call[]): Candidate[] {
       support: supports,
       derivation: derivation('order', supports, told),
       subject: 'order',
-      worth: 40,
+      worth: 44,
       needs: named.map((name) => ({ value: name.replace(/^the /, '').replace(/ (was|were) .*$/, ''), near: null })),
     },
   ];

@@ -87,15 +87,16 @@ function wordsFor(failed: Call, leaf: Leaf, shown: string, target: Leaf | null, 
   const { old } = editedText(failed);
   if (file !== null && old !== null) {
     return {
-      question: `Why was the first refused edit of ${file} refused, and which text did the edit that then worked replace?`,
-      answer: `It was refused with "${reason}"; the edit that worked replaced the text beginning \`${shown}\`.`,
+      question: `Why did the first edit of ${file} that was refused fail, and which text did the next one that worked replace?`,
+      answer: `It failed with "${reason}"; the one that worked replaced text beginning with \`${shown}\`.`,
     };
   }
-  const action = spell(splitName(failed.tool));
+  const [verb = '', ...object] = splitName(failed.tool);
+  const action = object.length === 0 ? verb : `${verb} the ${spell(object)}`;
   const where = target === null || target.path === leaf.path ? '' : ` for ${target.value}`;
   const what = spellKey(leaf.key);
   return {
-    question: `Why was the first attempt to ${action}${where} refused, and which ${what} was accepted later?`,
-    answer: `It was refused with "${reason}"; ${what} ${shown} was accepted.`,
+    question: `Why did the first attempt to ${action}${where} fail, and which ${what} was accepted later?`,
+    answer: `It failed with "${reason}"; ${what} ${shown} was accepted.`,
   };
 }

@@ -1,0 +1,65 @@
+/** What a check showed before a named action, and what after it. */
+import { eventName } from '../action.ts';
+import type { Call } from '../call.ts';
+import { type Candidate, derivation, support } from '../candidate.ts';
+import { best, type Check, differences, saysTheSame } from '../check.ts';
+
+export function aroundAction(calls: readonly Call[], checks: readonly Check[]): Candidate[] {
+  return checks.flatMap((check) => stepsRound(calls, check).flatMap((step) => candidate(check, step)));
+}
+
+export interface Step {
+  before: Call;
+  action: Call;
+  after: Call;
+}
+
+/** Actions that were done once in the session, with the check's last run before and its first run after. */
+export function stepsRound(calls: readonly Call[], { calls: runs }: Pick<Check, 'calls'>): Step[] {
+  const steps: Step[] = [];
+  for (let i = 1; i < runs.length; i += 1) {
+    const [before, after] = [runs[i - 1]!, runs[i]!];
+    const between = calls
+      .slice(before.rank + 1, after.rank)
+      .filter((call) => !call.isMessage && call.effect !== 'reads');
+    const [action] = between;
+    if (between.length !== 1 || action === undefined || action.failed || action.tainted || eventName(action) === null)
+      continue;
+    if (calls.filter((call) => call.tool === action.tool).length === 1) steps.push({ before, action, after });
+  }
+  return steps;
+}
+
+function candidate(check: Check, { before, action, after }: Step): Candidate[] {
+  const change = best(differences(before, after));
+  if (change === null) return [];
+  const [was, is] = [change.before, change.after];
+  const supports = [
+    support(before, 'response', was.path, was.value, was.hint),
+    support(action, 'tool', null, action.tool),
+    support(after, 'response', is.path, is.value, is.hint),
+  ];
+  const told = toldAround(was.value, is.value);
+  const showed = was.label === null || saysTheSame(was.label, check.name) ? 'show' : `report as "${was.label}"`;
+  return [
+    {
+      family: 'before_after',
+      qaType: 'temporal',
+      question: `What did ${check.name} ${showed} the last time before ${eventName(action)}, and what the next time after that?`,
+      answer: `${told}.`,
+      support: supports,
+      derivation: derivation('change', supports, told, { around: action.tool, label: was.label ?? '' }, 'session'),
+      subject: check.calls[0]!.signature,
+      worth: 70,
+      needs: [
+        { value: was.value, near: was.label },
+        { value: is.value, near: is.label },
+      ],
+    },
+  ];
+}
+
+export function toldAround(before: string, after: string): string {
+  const quote = (value: string) => (value.includes(' ') && !/^\d/.test(value) ? `"${value}"` : value);
+  return `${quote(before)} before, ${quote(after)} after`;
+}
