@@ -104,6 +104,22 @@ describe('what was committed', () => {
     expect(journal.outbox.pending(10)).toMatchObject([{ sessionId: 'open', turns: 3 }]);
   });
 
+  test('closes after an end marker that came in a later batch than its part', () => {
+    const journal = open();
+    take(journal, turns([0, 1]));
+    take(journal, [log.turn({ at: 2, tool: 'finish' })]);
+    take(journal, [watermark(6 * second)]);
+    expect(journal.outbox.pending(1)).toMatchObject([{ closedBy: 'end_marker', turns: 3 }]);
+  });
+
+  test('is not looked at again before it is due: a held part costs nothing while it waits', () => {
+    const journal = open();
+    take(journal, [...turns([0], 'held'), watermark(hour)]);
+    const recalled = (at: number) => [...journal.recall([], start + at).parts.keys()];
+    expect(recalled(7 * day)).toEqual([]);
+    expect(recalled(7 * day + 1)).toEqual(['held']);
+  });
+
   test('keeps part numbers going after all parts of a session are gone', () => {
     let journal = open();
     take(journal, [...turns([0, 1, 2]), watermark(hour)]);

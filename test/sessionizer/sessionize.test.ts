@@ -173,6 +173,16 @@ describe('history', () => {
     expect(fatesOf([...turns, watermark(9 * day)], { maxAge: 9 * day }, reading)).toEqual(['open: 3']);
   });
 
+  test('a watermark neither counts nor closes while history is read, even one that was known before', () => {
+    const log = new LogWriter();
+    const journal = new MemoryJournal();
+    journal.apply(batchOf([...[0, 1, 2].map((at) => log.historyTurn({ at })), watermark(day)], reading), rules);
+    expect(journal.known.watermark).toBeNull();
+    journal.known = { ...journal.known, watermark: start + day };
+    journal.apply(batchOf([log.historyTurn({ at: 3 })], reading), rules);
+    expect(journal.parts().map((p) => `${p.fate}: ${p.rows}`)).toEqual(['open: 1,2,3,4']);
+  });
+
   test('caps hold in history too', () => {
     expect(fatesOf(historyAt([0, 1, 2, day + 1]), {}, reading)).toEqual(['sealed max_age: 3', 'open: 1']);
   });
