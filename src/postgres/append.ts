@@ -172,12 +172,9 @@ function isJson(type: string): boolean {
   return type === 'json' || type === 'jsonb';
 }
 
-/**
- * The cast from text. Without the type's length: an explicit cast to `character varying(5)` would cut the text, where
- * the assignment itself refuses it.
- */
+/** The cast from text. None to `character varying(5)`: a cast would cut the text, where the assignment refuses it. */
 function castTo(type: string): string {
-  return /^(text|character|name\b)/.test(type) ? '' : `::${type.replace(/\([\d, -]+\)/, '')}`;
+  return /^(text|character)\b/.test(type) ? '' : `::${type}`;
 }
 
 const halfPair = '22P05';
