@@ -47,7 +47,9 @@ function snap(text: string, at: number, direction: 1 | -1): number {
   return at;
 }
 
-/** White space, quotation marks and backslashes do not count: the quote stood in another rendering of the same row. */
+/** By what is left of both without white space and punctuation: the quote stood in another rendering of the same row. */
+const passedOver = /[\s"'\\,{}[\]-]/;
+
 function find(text: string, quote: string): [number, number] | null {
   const sought = bare(quote).text;
   if (sought === '') return null;
@@ -60,7 +62,7 @@ function bare(text: string): { text: string; places: number[] } {
   const places: number[] = [];
   let kept = '';
   for (let index = 0; index < text.length; index++) {
-    if (/[\s"'\\]/.test(text[index]!)) continue;
+    if (passedOver.test(text[index]!)) continue;
     kept += text[index];
     places.push(index);
   }

@@ -1,6 +1,6 @@
 /** Pairs with their supporting turns as tables, one a pair. */
 import Table from 'cli-table3';
-import { excerptOf, readable } from './excerpt.ts';
+import { type Excerpt, excerptOf, readable } from './excerpt.ts';
 import { usd } from './figures.ts';
 import type { SampledPair, SupportingTurn } from './sample.ts';
 import { printable, styled, type Terminal, wrap } from './terminal.ts';
@@ -28,7 +28,7 @@ function renderPair(pair: SampledPair, place: string, terminal: Terminal): strin
     [styled('Question', 'bold', terminal), styledLines(cell(pair.question ?? ''), 'bold', terminal)],
     [styled('Answer', 'bold', terminal), styledLines(cell(pair.answer ?? ''), 'green', terminal)],
     ...pair.supportingTurns.map((turn) => [
-      styledLines(cell(labelOf(turn), labelWidth), 'cyan', terminal),
+      styledLines(cell(labelOf(turn, pair.agent), labelWidth), 'cyan', terminal),
       textOf(turn, textWidth, terminal),
     ]),
   );
@@ -50,40 +50,45 @@ function titleOf(pair: SampledPair, place: string): string {
   return facts.join(' · ');
 }
 
-function labelOf({ turn, tool }: SupportingTurn): string {
-  return `#${String(turn).padStart(3, '0')} ${tool ?? ''}`.trimEnd();
+/** The agent is named where it is another than the pair's. */
+function labelOf({ turn, tool, agent }: SupportingTurn, ofPair: string | null): string {
+  const label = `#${String(turn).padStart(3, '0')} ${tool ?? ''}`.trimEnd();
+  return agent === null || agent === ofPair ? label : `${label}\nby ${agent}`;
 }
 
 function textOf(turn: SupportingTurn, width: number, terminal: Terminal): string {
   if (turn.rowKey === null) return styled('the turn is not in the dataset', 'dim', terminal);
-  const quote = turn.quotes[0];
-  const called = excerpt(turn.arguments, quote, argumentsLength);
-  const answered = excerpt(turn.response, quote, responseLength);
+  const called = excerpt(turn.arguments, turn.quotes, argumentsLength);
+  const answered = excerpt(turn.response, turn.quotes, responseLength);
   const lines = [
     ...(called === null ? [] : paint(called, width, terminal, '')),
     ...(answered === null ? [] : paint(answered, width, terminal, '→ ')),
   ];
-  const shown = called?.quote || answered?.quote;
-  if (quote !== undefined && !shown) lines.push(...wrap(printable(`“${quote}”`), width));
+  const [quote] = turn.quotes;
+  if (quote !== undefined && !called?.quote && !answered?.quote && !namesTheCall(quote, turn)) {
+    lines.push(...wrap(printable(`“${quote}”`), width));
+  }
   return lines.join('\n');
 }
 
-function excerpt(text: string | null, quote: string | undefined, length: number) {
-  if (text === null || text.trim() === '') return null;
+/** A quote of agent and tool stands in the label. */
+function namesTheCall(quote: string, { agent, tool }: SupportingTurn): boolean {
+  return excerptOf(`${agent ?? ''} ${tool ?? ''}`, quote, 0).quote !== '';
+}
+
+/** Round the first of the quotes that stands there. Null where there is nothing to show. */
+function excerpt(text: string | null, quotes: string[], length: number): Excerpt | null {
+  if (text === null || /^\s*(null|\{\s*\}|\[\s*\])?\s*$/.test(text)) return null;
   const folded = printable(readable(text))
     .replace(/[ \n]*\n[ \n]*/g, '\n')
     .replace(/ {2,}/g, ' ')
     .trim();
-  return excerptOf(folded, quote === undefined ? undefined : printable(quote), length);
+  const found = quotes.map((quote) => excerptOf(folded, printable(quote), length)).find(({ quote }) => quote !== '');
+  return found ?? excerptOf(folded, undefined, length);
 }
 
 /** The quote stands out; each line is styled by itself, since a cell's lines are cut apart by its borders. */
-function paint(
-  parts: { before: string; quote: string; after: string },
-  width: number,
-  terminal: Terminal,
-  lead: string,
-): string[] {
+function paint(parts: Excerpt, width: number, terminal: Terminal, lead: string): string[] {
   const text = lead + parts.before + parts.quote + parts.after;
   const lines = wrap(text, width);
   if (parts.quote === '') return lines;

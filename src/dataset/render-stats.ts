@@ -56,7 +56,7 @@ function segments({ segments: outcomes }: DatasetStats, terminal: Terminal): str
   const all = outcomes.reduce((sum, it) => sum + it.segments, 0);
   const rows = outcomes.map((it) => [
     it.outcome,
-    printable(it.reason ?? ''),
+    it.reason === it.outcome ? '' : printable(it.reason ?? ''),
     count(it.segments),
     percent(it.segments, all),
   ]);

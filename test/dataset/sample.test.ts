@@ -94,6 +94,17 @@ describe('a sample of pairs', () => {
       expect(renderSample(samplePairs(db, { limit: 1 }), plain)).toContain('“stood in a rendering only”');
     }));
 
+  it('names the agent of a turn where it is another than the pair names, and repeats no quote of the call', () => {
+    const turns = [{}, {}, { agent: 'caller', tool: 'dial' }];
+    return withDataset([message('s', quoting('caller dial'), turns)], (db) => {
+      const text = renderSample(samplePairs(db, { limit: 1 }), plain);
+      expect(text).toContain('#002 dial');
+      expect(text.match(/by caller/g)).toHaveLength(1);
+      expect(text).not.toContain('by inbox-triage');
+      expect(text).not.toContain('“caller dial”');
+    });
+  });
+
   it('keeps escapes in row text from the terminal, with colours of its own only where asked', () => {
     const hostile = message('s', { answer: 'a\u001b]0;owned\u0007b\u202eevil' }, [
       {},

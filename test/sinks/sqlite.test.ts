@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -146,4 +147,35 @@ describe('the file of the SQLite sink', () => {
     await sink.close();
     expect(dumpOf(path)).toMatchObject({ qa_pairs: [], trajectories: [], segments: [], sessions: [] });
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'says that the disk is full, and has every message whose writing resolved',
+    () => {
+      // A limit on file size fails writes as a full disk does. The shell ignores the signal that comes with it.
+      const script = `
+      import { openSqliteSink } from './src/sinks/sqlite.ts';
+      import { createLogger } from './src/log.ts';
+      import { compiledOf, trajectoryOf } from './test/support/records.ts';
+      const sink = openSqliteSink({ path: process.env.FILE, log: createLogger('silent') });
+      let written = 0;
+      try {
+        for (; written < 5000; written++) {
+          const trajectory = trajectoryOf({ sessionId: 'session-' + written });
+          await sink.write(compiledOf({ trajectory }), new AbortController().signal);
+        }
+      } catch (error) {
+        console.log(JSON.stringify({ written, code: error.code, kind: error.kind, message: error.message }));
+      }`;
+      const shell = `trap '' XFSZ; ulimit -f 2000; exec "$0" --import tsx --input-type=module -e "$1"`;
+      const root = join(import.meta.dirname, '../..');
+      const run = spawnSync('sh', ['-c', shell, process.execPath, script], {
+        cwd: root,
+        env: { ...process.env, FILE: path },
+        encoding: 'utf8',
+      });
+      const { written, ...failure } = JSON.parse(run.stdout) as Record<string, unknown>;
+      expect(failure).toMatchObject({ code: 'disk_full', kind: 'stop', message: expect.stringContaining(path) });
+      expect(dumpOf(path).trajectories).toHaveLength(written as number);
+    },
+  );
 });
