@@ -23,7 +23,7 @@ import { captureSettings, filesOf, openCompileStage, sessionRules, tableSettings
 import { currentTarget, openSource, type Source } from './stream/source.ts';
 import { jsonCodec } from './topic/codec.ts';
 import { type EmbeddedTopic, openEmbeddedTopic } from './topic/embedded.ts';
-import type { Lag, Topic } from './topic/topic.ts';
+import type { Lag } from './topic/topic.ts';
 import { Waker } from './topic/waker.ts';
 
 export interface PipelineOptions {
@@ -31,6 +31,8 @@ export interface PipelineOptions {
   from: 'now' | 'beginning';
   /** `once`: what is committed at the start. `idle`: until no part is open and nothing is in work. */
   until: 'stopped' | 'once' | 'idle';
+  /** Whoever fills the log from within this process: nothing is idle before it has resolved, and its failure is ours. */
+  feed?: Promise<void> | undefined;
   log: Logger;
   metrics: Metrics;
   /** Take nothing new, finish what is in work. */
@@ -117,7 +119,7 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   // A crash can come between finishing a message and forgetting its body.
   journal.outbox.forget(trajectories.finishedAmong(journal.outbox.publishedIds()));
 
-  const target = options.until === 'stopped' ? null : await currentTarget(settings.url);
+  const target = options.until === 'once' ? await currentTarget(settings.url) : undefined;
   const source = await openSource(
     {
       ...settings,
@@ -125,7 +127,7 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
       batchRows: config['capture.batchRows'],
       batchMs: config['capture.batchDelay'],
       maxBufferBytes: config['capture.bufferBytes'],
-      ...(options.until === 'once' && target !== null ? { until: target } : {}),
+      until: target,
     },
     { progress: journal.progress, identity: journal.identity, historyDone: journal.historyState === 'done' },
     log,
@@ -136,24 +138,24 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   const parts = { journal, source, trajectories, compiled, sinks };
   return {
     ...parts,
-    lags: () =>
-      Promise.all([trajectories, compiled].flatMap((topic) => topic.groups().map((group) => lagOf(topic, group)))),
-    run: () => runLoops({ ...parts, stage, rules, target, options }),
+    lags: () => Promise.all([trajectories, compiled].flatMap(lagsOf)),
+    run: () => runLoops({ ...parts, stage, rules, options }),
     close: async () => {
       for (const { name, error } of await releasers.unwind()) log.error({ err: error }, `${name} did not close`);
     },
   };
 }
 
-async function lagOf(topic: Topic<unknown>, group: string): Promise<GroupLag> {
-  const { length: deadLetters } = await topic.deadLetters(group);
-  return { topic: topic.name, group, lag: await topic.lag(group), deadLetters };
+function lagsOf(topic: EmbeddedTopic<Reference> | EmbeddedTopic<Compiled>): Promise<GroupLag>[] {
+  return topic.groups().map(async (group) => {
+    const { length: deadLetters } = await topic.deadLetters(group);
+    return { topic: topic.name, group, lag: await topic.lag(group), deadLetters };
+  });
 }
 
 type Loops = Omit<Pipeline, 'run' | 'close' | 'lags'> & {
   stage: CompileStage;
   rules: SessionRules;
-  target: Awaited<ReturnType<typeof currentTarget>> | null;
   options: PipelineOptions;
 };
 
@@ -236,17 +238,18 @@ function compileInto({ journal, stage, compiled, options }: Loops) {
   };
 }
 
-/** Resolves when everything committed at the start was taken in, nothing is in work and, for `idle`, no part is open. */
+/** Resolves when everything committed by now was taken in, nothing is in work and, for `idle`, no part is open. */
 async function watchForEnd(loops: Loops, captured: { all: boolean }, signal: AbortSignal): Promise<void> {
-  const { journal, trajectories, compiled, sinks, target, options } = loops;
-  const reached = () =>
-    options.until === 'once'
-      ? captured.all
-      : journal.watermark !== null && target !== null && journal.watermark >= target.at && journal.totals().open === 0;
-  const idle = async () => {
-    if (journal.outbox.depth() > 0 || (await trajectories.lag(compileGroup)).messages > 0) return false;
-    const lags = await Promise.all(sinks.map(({ name }) => compiled.lag(name)));
-    return lags.every(({ messages }) => messages === 0);
-  };
-  while (!signal.aborted && !(reached() && (await idle()))) await pause(watchEveryMs, signal);
+  const { journal, options, ...rest } = loops;
+  await options.feed;
+  const { at } = await currentTarget(captureSettings(options.config).url);
+  const taken = () =>
+    options.until === 'once' ? captured.all : (journal.watermark ?? 0) >= at && journal.totals().open === 0;
+  while (!signal.aborted && !(taken() && (await isIdle({ journal, ...rest })))) await pause(watchEveryMs, signal);
+}
+
+async function isIdle({ journal, trajectories, compiled }: Pick<Loops, 'journal' | 'trajectories' | 'compiled'>) {
+  if (journal.outbox.depth() > 0) return false;
+  const lags = await Promise.all([trajectories, compiled].flatMap(lagsOf));
+  return lags.every(({ lag }) => lag.messages === 0);
 }

@@ -3,15 +3,29 @@ import { Command, CommanderError, Option } from 'commander';
 import { environmentName, flagName, loadConfig, type SettingName, settingNames, settings } from '../config.ts';
 import { type ExitCode, exitCodes, messageOf, OperatorError } from '../errors.ts';
 import { createLogger } from '../log.ts';
+import { defineCompile } from './compile.ts';
 import { defineConfig } from './config-print.ts';
 import type { Act, Action, CommandContext } from './context.ts';
+import { defineDemo } from './demo.ts';
+import { defineExtract } from './extract.ts';
 import { defineInit } from './init.ts';
+import { defineLoad } from './load.ts';
 import { defineRun } from './run.ts';
 import { defineSample } from './sample.ts';
 import { listenForStop } from './signals.ts';
 import { defineStats } from './stats.ts';
 
-const commands = [defineInit, defineRun, defineStats, defineSample, defineConfig];
+const commands = [
+  defineDemo,
+  defineInit,
+  defineRun,
+  defineExtract,
+  defineCompile,
+  defineLoad,
+  defineStats,
+  defineSample,
+  defineConfig,
+];
 
 export interface Terminal {
   env: Record<string, string | undefined>;

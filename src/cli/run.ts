@@ -42,12 +42,12 @@ export function defineRun(program: Command, act: Act): void {
 /** Runs the pipe with its metrics and its status line; resolves with what the data directory then holds. */
 export async function runPipeline(
   context: CommandContext,
-  { from, until }: Pick<PipelineOptions, 'from' | 'until'>,
+  { from, until, feed }: Pick<PipelineOptions, 'from' | 'until' | 'feed'>,
 ): Promise<Totals> {
   const { config, log, note, drain, abort } = context;
   mentionUnusedKey(context);
   const metrics = createMetrics(context.version);
-  const pipeline = await openPipeline({ config, from, until, log, metrics, drain, abort });
+  const pipeline = await openPipeline({ config, from, until, feed, log, metrics, drain, abort });
   const dataset = openDataset(filesOf(config).dataset);
   try {
     const server = until === 'stopped' ? await serveMetrics(context, metrics, pipeline) : null;
@@ -70,7 +70,7 @@ export async function runPipeline(
 }
 
 /** A key in the environment is no wish to spend money: the tier is. */
-function mentionUnusedKey({ config, note }: CommandContext): void {
+export function mentionUnusedKey({ config, note }: CommandContext): void {
   if (config['gemini.apiKey'] === null || config['compile.tier'] !== 'rules') return;
   note(
     'a Gemini key is set and not used: `run --tier cheap --redact-mode off` would send the text of sessions to the model',

@@ -3,7 +3,7 @@ const plainEveryMs = 30_000;
 const liveEveryMs = 250;
 
 export interface StatusLine {
-  /** Ends the line; what is written next stands on a line of its own. */
+  /** Ends the line; what is written next stands on a line of its own. May be called twice. */
   stop(): void;
 }
 
@@ -16,13 +16,15 @@ export function showStatus(text: () => string, stream: NodeJS.WriteStream = proc
   };
   const timer = setInterval(draw, live ? liveEveryMs : plainEveryMs);
   timer.unref();
+  let stopped = false;
   return {
     stop() {
       clearInterval(timer);
-      if (live) {
+      if (live && !stopped) {
         draw();
         stream.write('\n');
       }
+      stopped = true;
     },
   };
 }

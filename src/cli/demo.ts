@@ -1,0 +1,120 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { openDataset } from '../dataset/open.ts';
+import { renderSample } from '../dataset/render-sample.ts';
+import { type SampledPair, samplePairs } from '../dataset/sample.ts';
+import { terminalOf } from '../dataset/terminal.ts';
+import { feedFleet } from '../demo/feed.ts';
+import { exitCodes } from '../errors.ts';
+import { startEmbeddedPostgres } from '../postgres/embedded.ts';
+import { qaTypeSchema } from '../records.ts';
+import { initialise } from '../setup.ts';
+import { filesOf, tableSettings } from '../stages.ts';
+import { parseCount } from './arguments.ts';
+import type { Act, CommandContext } from './context.ts';
+import { runPipeline } from './run.ts';
+
+interface Options {
+  keep?: boolean;
+  seed: number;
+}
+
+/** Eighteen simulated minutes pass in some twenty seconds. */
+const speed = 55;
+const idleTimeoutMs = 3000;
+
+export function defineDemo(program: Command, act: Act): void {
+  program
+    .command('demo')
+    .description('a simulated fleet of eight agents, an embedded Postgres, and the very same pipe; about 45 s')
+    .option('--keep', 'go on until Ctrl-C')
+    .option('--seed <n>', 'another seed, another fleet', parseCount, 7)
+    .action(
+      act(async (given, options: Options) => {
+        given.note('starting an embedded Postgres');
+        const postgres = await startEmbeddedPostgres();
+        try {
+          const context = demoContext(given, postgres.url);
+          const totals = await demonstrate(context, options);
+          const dataset = filesOf(context.config).dataset;
+          if (context.json) context.print(JSON.stringify({ ...totals, dataset }));
+          else tell(context, dataset);
+          return exitCodes.ok;
+        } finally {
+          await postgres.stop();
+        }
+      }),
+    );
+}
+
+/** The settings as they are, but for the server, a folder of the demo's own and sessions that end within seconds. */
+function demoContext(given: CommandContext, url: string): CommandContext {
+  const { config, loaded } = given;
+  const keptIdle = loaded.origins['session.idleTimeout'] !== 'default';
+  return {
+    ...given,
+    config: {
+      ...config,
+      'postgres.url': url,
+      'session.idleTimeout': keptIdle ? config['session.idleTimeout'] : idleTimeoutMs,
+      dataDir: join(config.dataDir, 'demo'),
+    },
+  };
+}
+
+async function demonstrate(context: CommandContext, { keep = false, seed }: Options) {
+  const { config, note, drain } = context;
+  clearEarlierDemo(context);
+  await initialise(config, { createTable: true });
+  note(keep ? 'eight agents at work until Ctrl-C' : 'eight agents at work for about twenty seconds');
+  const ended = new AbortController();
+  const signal = AbortSignal.any([drain, ended.signal]);
+  const feeding = feedFleet({
+    url: config['postgres.url'] ?? '',
+    ...tableSettings(config),
+    seed,
+    speed,
+    keep,
+    signal,
+  });
+  try {
+    return await runPipeline(context, { from: 'now', until: keep ? 'stopped' : 'idle', feed: feeding });
+  } finally {
+    ended.abort();
+    await feeding.catch(() => {});
+  }
+}
+
+/** Each demo has a server of its own, so what an earlier one left here belongs to a log that is gone. */
+function clearEarlierDemo({ config }: CommandContext): void {
+  for (const file of Object.values(filesOf(config))) {
+    for (const ending of ['', '-wal', '-shm']) rmSync(`${file}${ending}`, { force: true });
+  }
+}
+
+function tell({ config, print }: CommandContext, dataset: string): void {
+  const db = openDataset(dataset);
+  try {
+    print(
+      renderSample(
+        oneOfEachType((options) => samplePairs(db, options)).slice(0, 3),
+        terminalOf(process.stdout, process.env.NO_COLOR),
+      ),
+    );
+  } finally {
+    db.close();
+  }
+  print(
+    [
+      `The dataset is ${dataset}. Next:`,
+      `  npm start -- sample --data-dir ${config.dataDir} --limit 10`,
+      `  npm start -- stats --data-dir ${config.dataDir}`,
+      '  and your own log: README.md, "Your own table in five minutes"',
+    ].join('\n'),
+  );
+}
+
+function oneOfEachType(sample: (options: { limit: number; qaType: string }) => SampledPair[]): SampledPair[] {
+  return qaTypeSchema.options.toReversed().flatMap((qaType) => sample({ limit: 1, qaType }));
+}

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { count } from '../dataset/figures.ts';
+import { exitCodes } from '../errors.ts';
+import { type ExistingSession, type ExistingSessions, listExisting } from '../existing.ts';
+import { parseCount } from './arguments.ts';
+import type { Act } from './context.ts';
+import { table } from './table.ts';
+
+export function defineExtract(program: Command, act: Act): void {
+  program
+    .command('extract')
+    .description('sessions that are in the table already, longest first; read-only, without a slot')
+    .option('--limit <n>', 'how many', parseCount, 20)
+    .action(
+      act(async ({ config, json, print, note }, { limit }: { limit: number }) => {
+        const existing = await listExisting(config, limit);
+        if (json) for (const session of existing.sessions) print(JSON.stringify(session));
+        else if (existing.sessions.length > 0) print(asTable(existing.sessions));
+        for (const sentence of closing(existing, config['session.minTurns'])) note(sentence);
+        return exitCodes.ok;
+      }),
+    );
+}
+
+function asTable(sessions: ExistingSession[]): string {
+  const rows = sessions.map(({ sessionId, agents, turns, firstAt, compiledTurns }) => [
+    sessionId,
+    agents.join(', '),
+    count(turns),
+    firstAt?.slice(0, 16) ?? '',
+    compiledTurns === 0 ? '' : compiledTurns >= turns ? 'yes' : `${count(compiledTurns)} turns`,
+  ]);
+  return table(['session', 'agents', 'turns', 'began (UTC)', 'compiled'], rows, ['left', 'left', 'right']);
+}
+
+function closing({ sessions, total, compiled, lower }: ExistingSessions, minTurns: number): string[] {
+  const those = `${count(total)} ${total === 1 ? 'session has' : 'sessions have'} ${minTurns} turns or more`;
+  return [
+    `${those}${sessions.length < total ? `, ${count(sessions.length)} shown` : ''}${compiled > 0 ? `, ${count(compiled)} of them compiled` : ''}`,
+    ...(lower.sessions > 0 ? [`--min-turns ${lower.minTurns} would add ${count(lower.sessions)}`] : []),
+  ];
+}
