@@ -1,7 +1,7 @@
 /** A file or a pipe, plain or gzip, as numbered lines. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { pipeline, type Readable } from 'node:stream';
+import { addAbortSignal, pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { messageOf, OperatorError, stop } from '../errors.ts';
 
@@ -30,10 +30,12 @@ export const maxLineBytes = 64 * 1024 * 1024;
  *
  * @throws OperatorError `file_unreadable` where the path can't be read; `file_damaged` (while reading) where gzip data
  * ends early or is corrupt.
+ * When `signal` fires the source is closed and its lines end in an error: a quiet pipe must not keep us.
  */
-export async function openInput(source: string | Readable): Promise<Input> {
+export async function openInput(source: string | Readable, signal?: AbortSignal): Promise<Input> {
   let readBytes = 0;
   const { name, totalBytes, stream } = typeof source === 'string' ? await openFile(source) : pipe(source);
+  if (signal !== undefined) addAbortSignal(signal, stream);
   async function* counted(): AsyncGenerator<Buffer> {
     for await (const chunk of stream) {
       readBytes += (chunk as Buffer).length;

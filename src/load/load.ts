@@ -77,7 +77,14 @@ export async function loadFile(options: LoadOptions): Promise<LoadResult> {
   const { source, speed, onPlan } = options;
   if (speed !== 'max' && onPlan !== undefined && typeof source === 'string')
     onPlan(await planOf(source, speed, options));
-  return new Load(await openInput(source), options).run();
+  // Whatever ends the load closes the source too: a pipe may be quiet, and kept open by its writer.
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  try {
+    return await new Load(await openInput(source, signal), options).run();
+  } finally {
+    over.abort();
+  }
 }
 
 class Load {
@@ -124,6 +131,7 @@ class Load {
         yield { ...row, offsetMs: (row.at - firstAt) / 1000 };
       }
     } catch (error) {
+      if (this.#options.signal?.aborted === true) return;
       if (!(error instanceof OperatorError)) throw error;
       this.#problem = error;
     }

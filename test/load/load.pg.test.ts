@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -164,6 +164,24 @@ describe('loadFile', () => {
       onProgress: () => controller.abort(),
     });
     expect(await result).toMatchObject({ rows: 1, nextLine: 2 });
+  });
+
+  it('stops when the signal fires while a pipe is quiet, with the rows that came stored', async () => {
+    const table = await freshTable();
+    const controller = new AbortController();
+    const pipe = new PassThrough();
+    pipe.write(`${line(0)}\n${line(1)}\n`);
+    const result = await load(table, pipe, { signal: controller.signal, onProgress: () => controller.abort() });
+    expect(result).toMatchObject({ rows: 2, nextLine: 3 });
+    expect(await stored(table)).toHaveLength(2);
+  });
+
+  it('stops at a refused row at once, though the pipe that it came from is quiet', async () => {
+    const table = await freshTable();
+    const pipe = new PassThrough();
+    pipe.write(`${line(0, { response: 'a\u0000' })}\n`);
+    await expect(load(table, pipe)).rejects.toMatchObject({ code: 'load_line' });
+    expect(pipe.destroyed).toBe(true);
   });
 
   it('reports progress in rows and bytes', async () => {

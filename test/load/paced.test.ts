@@ -57,4 +57,47 @@ describe('paced', () => {
     }
     expect(seen).toHaveLength(1);
   });
+
+  it('hands out what is there while a slow source lets it wait for more', async () => {
+    let release = () => {};
+    async function* slow() {
+      yield { offsetMs: 0 };
+      yield { offsetMs: 0 };
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      yield { offsetMs: 0 };
+    }
+    const sizes: number[] = [];
+    for await (const batch of paced(slow(), { speed: Number.POSITIVE_INFINITY, tickMs: 1 })) {
+      sizes.push(batch.length);
+      release();
+    }
+    expect(sizes).toEqual([2, 1]);
+  });
+
+  it('ends a batch at the row that reaches its size in rows or bytes', async () => {
+    const sizes = async (more: { batchRows?: number; batchBytes?: number }) => {
+      const found: number[] = [];
+      const heavy = Array.from({ length: 5 }, () => ({ offsetMs: 0, bytes: 10 }));
+      for await (const batch of paced(heavy, { speed: 1, ...more })) found.push(batch.length);
+      return found;
+    };
+    expect(await sizes({ batchRows: 2 })).toEqual([2, 2, 1]);
+    expect(await sizes({ batchBytes: 25 })).toEqual([3, 2]);
+  });
+
+  it('closes its source, also when the consumer leaves early', async () => {
+    let closed = 0;
+    function* source() {
+      try {
+        for (let i = 0; i < 10; i++) yield { offsetMs: 0 };
+      } finally {
+        closed++;
+      }
+    }
+    for await (const _ of paced(source(), { speed: 1, batchRows: 2 })) break;
+    for await (const _ of paced(source(), { speed: 1 }));
+    expect(closed).toBe(2);
+  });
 });
