@@ -1,10 +1,10 @@
 /** The default topic: a SQLite file on this host, which several processes may share. */
-import { randomUUID } from 'node:crypto';
 import type { BackoffOptions } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 import { Consumer } from './consumer.ts';
 import { GroupCommit } from './group-commit.ts';
+import { isGone, newOwner } from './owner.ts';
 import { topicMigrations } from './schema.ts';
 import { TopicStore } from './store.ts';
 import type { Codec, ConsumeOptions, DeadLetter, Handler, Lag, Message, Topic } from './topic.ts';
@@ -20,7 +20,10 @@ export interface EmbeddedTopicOptions<T> {
    * first `consume`, with the oldest message that another has not finished.
    */
   groups?: readonly string[];
-  /** How long a consumer that died keeps a message from the others; renewed while the handler runs. Default 30 s. */
+  /**
+   * How long a consumer that stands still, or died on another host, keeps a message from the others; renewed while the
+   * handler runs. Default 30 s.
+   */
   leaseMs?: number;
   /** Failures after which a message is parked. Default 10. */
   maxAttempts?: number;
@@ -86,12 +89,16 @@ class Embedded<T> implements EmbeddedTopic<T> {
       maxAttempts = 10,
       backoff = { baseMs: 1_000, maxMs: 300_000 },
     } = this.#options;
-    const groupNumber = await this.#commits.submit(() => this.#store.register(group), onDisk);
+    const groupNumber = await this.#commits.submit(() => {
+      const number = this.#store.register(group);
+      this.#store.releaseFrom(number, isGone);
+      return number;
+    }, onDisk);
     const consumer = new Consumer<T>({
       topic: this.name,
       group,
       groupNumber,
-      owner: randomUUID(),
+      owner: newOwner(),
       handler,
       codec,
       store: this.#store,

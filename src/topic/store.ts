@@ -111,6 +111,13 @@ export class TopicStore {
     return claims;
   }
 
+  /** Ends the leases of owners that are gone, which would otherwise hold up a restart until they ran out. */
+  releaseFrom(group: number, isGone: (owner: string) => boolean): void {
+    for (const owner of this.#statements.owners.all(group) as string[]) {
+      if (isGone(owner)) this.#statements.expire.run(group, owner);
+    }
+  }
+
   /** False where the lease was lost. */
   renew(claim: Claim, until: number): boolean {
     return this.#statements.renew.run(until, claim.place, claim.owner, claim.attempts).changes === 1;
@@ -241,6 +248,10 @@ function prepare(db: SqliteDatabase) {
       `UPDATE deliveries SET due_at = 0, owner = NULL, attempts = attempts - 1
        WHERE place = ? AND owner = ? AND attempts = ?`,
     ),
+    owners: db
+      .prepare(`SELECT DISTINCT owner FROM ${heads} WHERE group_number = ? AND head = 1 AND owner IS NOT NULL`)
+      .pluck(),
+    expire: db.prepare('UPDATE deliveries SET due_at = 0, owner = NULL WHERE group_number = ? AND owner = ?'),
     remove: db.prepare('DELETE FROM deliveries WHERE place = ?'),
     promote: db.prepare(
       `UPDATE deliveries SET head = 1 WHERE place =

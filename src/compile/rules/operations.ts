@@ -109,7 +109,7 @@ function intervention({ operands, params, calls }: Run): string | null {
   if (!isObserved(before) || !isObserved(after)) return null;
   const between = calls.slice(from.rank + 1, to.rank);
   if (between.some((call) => call.signature === params.signature)) return null;
-  const done = actionsAmong(between.filter((call) => !call.isMessage && !call.failed));
+  const done = actionsAmong(between);
   const described = done.map(describe);
   return described.length > 0 && described.every((one) => one !== null) ? toldAs(described) : null;
 }

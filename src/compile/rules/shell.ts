@@ -6,7 +6,7 @@ const shellTools = new Set(['bash', 'sh', 'shell', 'zsh', 'terminal', 'powershel
 const looking =
   /^(ls|cat|grep|rg|egrep|find|head|tail|wc|pwd|which|type|file|stat|du|df|ps|env|printenv|less|more|tree|diff|sort|uniq|cut|awk|strings|xxd|hexdump|objdump|readelf|nm|git (status|diff|log|show|branch|blame|ls-files|grep)|npm (ls|view)|date|whoami|id|uname|echo|jq|sed -n|true)\b/;
 const running =
-  /^(python3?|node|npm (test|run)|npx|pytest|make|cargo|go (test|build|run)|ctest|tsc|tox|jest|vitest|\.\/\S+|timeout|gcc|g\+\+|ruby|perl|java|mvn|gradle)\b/;
+  /^(python3?|node|npm (test|run)|npx|pytest|go (test|run)|ctest|tox|jest|vitest|\.\/\S+|timeout|ruby|perl|java)\b/;
 const altering =
   /^(rm|mv|cp|mkdir|touch|chmod|chown|ln|tee|patch|git (add|commit|checkout|reset|stash|apply|merge|rebase|push|pull|rm|mv|restore|clean)|pip3? install|apt|apt-get|npm (i|ci|install|uninstall)|sed -i|kill|pkill|unzip|tar|wget|curl|conda|export)\b/;
 

@@ -81,6 +81,10 @@ export function tellable(record: Record_): Leaf[] {
 
 const naming = /^(full_?name|name|title|email|e_?mail|phone(_?number)?|subject|username|label|filename)$/i;
 
+export function isNaming(key: string): boolean {
+  return naming.test(key);
+}
+
 /** What a person would call the thing by, if that belongs to it alone among its kind; its id otherwise. */
 export function nameFor(
   sighting: Sighting,

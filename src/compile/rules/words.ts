@@ -31,8 +31,11 @@ export function spellKey(key: string): string {
   const words = splitName(key);
   if (words.length > 1 && (words.at(-1) === 'id' || words.at(-1) === 'ids')) words.pop();
   if (/^address\d$/.test(words.at(-1) ?? '')) return 'street address';
-  return spell(words);
+  const unit = words.at(-1) ?? '';
+  return words.length > 1 && units.has(unit) ? `${spell(words.slice(0, -1))} in ${spell([unit])}` : spell(words);
 }
+
+const units = new Set('kg gb mb tb kb ms km cm mm usd eur gbp percent seconds minutes hours days'.split(' '));
 
 /** A plural noun as one of its kind: `orders` → `order`. */
 export function singular(noun: string): string {

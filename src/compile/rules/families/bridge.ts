@@ -3,7 +3,7 @@ import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, type Support, support } from '../candidate.ts';
 import type { Leaf } from '../flatten.ts';
 import { holds } from '../text.ts';
-import { flows, isIdKey, kindOf, nameFor, type Sighting, type Things, tellable } from '../things.ts';
+import { flows, isIdKey, isNaming, kindOf, nameFor, type Sighting, type Things, tellable } from '../things.ts';
 import { passive, spellKey } from '../words.ts';
 
 export function bridge(calls: readonly Call[], things: Things): Candidate[] {
@@ -15,11 +15,12 @@ function acted(calls: readonly Call[], things: Things): Candidate[] {
   const done = calls.filter((call) => call.effect === 'changes' && !call.failed && !call.tainted && !call.isMessage);
   return done.flatMap((call) => {
     if (passive(call.tool) === null) return [];
+    const isRepeated = done.some((other) => other !== call && other.tool === call.tool);
     return call.args.flatMap((target) => {
       const twin = done.find((other) => other !== call && other.tool === call.tool && hasValue(other, target.value));
       if (!flows(target.value) || twin !== undefined) return [];
       const seen = things.byId.get(target.value)?.find((one) => one.call.rank < call.rank && apart(one.call, call));
-      return seen === undefined ? [] : aboutAction(call, target, seen, things);
+      return seen === undefined ? [] : aboutAction(call, target, seen, things, isRepeated);
     });
   });
 }
@@ -28,7 +29,7 @@ function hasValue(call: Call, value: string): boolean {
   return call.args.some((leaf) => leaf.value === value);
 }
 
-function aboutAction(call: Call, target: Leaf, seen: Sighting, things: Things): Candidate[] {
+function aboutAction(call: Call, target: Leaf, seen: Sighting, things: Things, isRepeated: boolean): Candidate[] {
   const rivals = things.all.filter(({ record }) => record.idKey === seen.record.idKey && record.id !== seen.record.id);
   // Where only one of its kind was ever seen, everybody knows which one is meant.
   if (rivals.length === 0) return [];
@@ -53,18 +54,25 @@ function aboutAction(call: Call, target: Leaf, seen: Sighting, things: Things): 
   if (attribute === undefined) return [];
   const told = leafOf(seen, attribute);
   const kind = kindOf(seen);
-  const byThing = `What was the ${spellKey(detail.key)} when ${passive(call.tool)} for the ${kind} with the ${spellKey(attribute.key)} ${attribute.value}?`;
-  const byDetail = `What is the ${spellKey(attribute.key)} of ${whichOf(call, kind)} (${spellKey(detail.key)} ${detail.value})?`;
-  return [
-    build(byThing, detail.value, [told, ...joint, given], call.tool, 72),
-    build(byDetail, attribute.value, [given, joint[1], joint[0], told], call.tool, 66),
-  ];
+  const [what, ask] = [spellKey(attribute.key), spellKey(detail.key)];
+  const byDetail = `What is the ${what} of ${whichOf(call, kind)} (${ask} ${detail.value})?`;
+  const pairs = [build(byDetail, attribute.value, [given, joint[1], joint[0], told], call.tool, 72)];
+  // What was done only once is found without knowing which thing it was done to.
+  if (!isNaming(attribute.key) || !isRepeated) return pairs;
+  const named = `the ${kind} with the ${what} ${attribute.value}`;
+  const [, object, verb] = spokenAction(call);
+  const done = object === kind ? `${named} was ${verb}` : `${passive(call.tool)} for ${named}`;
+  return [...pairs, build(`What was the ${ask} when ${done}?`, detail.value, [told, ...joint, given], call.tool, 60)];
+}
+
+function spokenAction(call: Call): string[] {
+  return /^the (.*) (?:was|were) (.*)$/.exec(passive(call.tool) ?? '') ?? [];
 }
 
 /** "The parcel that was updated", not "the parcel for which the parcel was updated". */
 function whichOf(call: Call, kind: string): string {
   const done = passive(call.tool)!;
-  const [, object, verb] = /^the (.*) (?:was|were) (.*)$/.exec(done) ?? [];
+  const [, object, verb] = spokenAction(call);
   if (object === kind) return `the ${kind} that was ${verb}`;
   const whom = /^(customer|user|patient|client|member|person|contact|employee)$/.test(kind) ? 'whom' : 'which';
   return `the ${kind} for ${whom} ${done}`;

@@ -57,7 +57,9 @@ function firstAndLast(group: readonly Handoff[]): Candidate[] {
 export function taskOf({ task }: Handoff): string | null {
   const line = task.value.trim().split('\n')[0]!.trim();
   if (line.length <= maxTaskChars) return line.length >= 8 ? line : null;
-  const end = line.lastIndexOf('. ', maxTaskChars);
+  // Where a sentence ends, not where the number of a list item does.
+  const ends = [...line.slice(0, maxTaskChars).matchAll(/(?<=[a-z)\]'"”])\.(?= [A-Z])/g)].map((match) => match.index);
+  const end = ends.at(-1) ?? -1;
   return end >= 20 ? line.slice(0, end + 1) : null;
 }
 

@@ -37,7 +37,7 @@ function sameStep(a: Step, b: Step): boolean {
 }
 
 function candidate(calls: readonly Call[], check: Check, { from, to, change }: Step): Candidate[] {
-  const between = calls.slice(from.rank + 1, to.rank).filter((call) => !call.isMessage && !call.failed);
+  const between = calls.slice(from.rank + 1, to.rank);
   if (between.some((call) => call.tainted)) return [];
   const actions = actionsAmong(between);
   if (actions.length === 0 || actions.length > maxActions) return [];
@@ -73,8 +73,11 @@ export function toldAs(described: readonly Described[]): string {
 
 /** What changed something; or the one call that may have, where none surely did. Empty where that cannot be told. */
 export function actionsAmong(between: readonly Call[]): Call[] {
-  const changes = between.filter((call) => call.effect === 'changes');
-  const unclear = between.filter((call) => call.effect === 'unclear');
+  const done = between.filter((call) => !call.isMessage && call.effect !== 'reads');
+  // A chain of commands that failed may have done its first half.
+  if (done.some((call) => call.failed && call.command !== null)) return [];
+  const changes = done.filter((call) => !call.failed && call.effect === 'changes');
+  const unclear = done.filter((call) => !call.failed && call.effect === 'unclear');
   if (unclear.length === 0) return changes;
   return changes.length === 0 && unclear.length === 1 ? unclear : [];
 }
