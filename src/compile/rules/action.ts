@@ -14,7 +14,7 @@ export interface Described {
   literal: string;
 }
 
-const pathKey = /^(path|file|file_?path|file_?name)$/i;
+export const pathKey = /^(path|file|file_?path|file_?name)$/i;
 const oldKey = /^(old_?(str|text|string)|search|find|before)$/i;
 const newKey = /^(new_?(str|text|string)|replace(ment)?|after)$/i;
 

@@ -116,6 +116,26 @@ describe('what is not asked because it is no matter of two turns', () => {
     expect(found(poisoned)).not.toContain('recovery');
   });
 
+  it('how often a file was changed, where a command may have changed it too', () => {
+    const edit = (n: number): Line => ({
+      tool: 'edit_file',
+      args: { path: 'a/notes.txt', old_text: `line ${n}`, new_text: `line ${n + 1}` },
+      response: 'Replaced.',
+    });
+    const gap = says('assistant', 'next');
+    const edits = [edit(1), gap, edit(2), gap, edit(3)];
+    const command: Line = {
+      tool: 'bash',
+      args: { command: "sed -i 's/x/y/' a/notes.txt" },
+      response: { exit_code: 0 },
+    };
+    const questions = (lines: Line[]) => candidatesOf(viewOf(lines)).map((one) => one.question);
+    expect(questions(edits)).toContain('How many times was notes.txt changed over the whole session?');
+    expect(questions([...edits, command])).not.toContain(
+      'How many times was notes.txt changed over the whole session?',
+    );
+  });
+
   it('a session in which a count of failures would be a count of successes', () => {
     const failing: Line = {
       tool: 'edit_file',

@@ -68,7 +68,7 @@ describe('a derivation', () => {
 
   it('of a change sees that the check was made once more', () => {
     const view = views[0]!;
-    const change = candidatesOf(view).find((one) => one.derivation.op === 'change')!;
+    const change = candidatesOf(view).find((one) => one.derivation.params?.labels !== undefined)!;
     const again: Line = {
       tool: 'check_pump_status',
       response: 'Pump Mode: auto\nFlow Rate: 9.00 l/min\nInlet Valve: shut',

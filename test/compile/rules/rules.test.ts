@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DraftPair, SegmentView } from '../../../src/compile/compiler.ts';
 import { runGates } from '../../../src/compile/gates/run.ts';
 import { recompute } from '../../../src/compile/rules/recompute.ts';
-import { createRulesCompiler } from '../../../src/compile/rules/rules.ts';
+import { candidatesOf, createRulesCompiler } from '../../../src/compile/rules/rules.ts';
 import { type Line, says, viewOf } from './session.ts';
 import { booking, parcels, pump, relay, script } from './worlds.ts';
 
@@ -39,6 +39,16 @@ describe('the rules compiler', () => {
     expect(draft?.answer).toBe('In count_birds.py, `return len(birds) - 1` was replaced by `return len(birds)`.');
   });
 
+  it('does not ask what was changed where a command that failed may have changed it too', async () => {
+    const half = {
+      tool: 'bash',
+      args: { command: 'rm birds.csv && make' },
+      response: { content: 'make: nothing', exit_code: 2 },
+    };
+    const drafts = await draftsOf([...script.slice(0, 3), half, ...script.slice(3)]);
+    expect(drafts.map(familyOf)).not.toContain('intervention');
+  });
+
   it('computes by how much a reading rose', async () => {
     const draft = (await draftsOf(pump)).find((one) => familyOf(one) === 'difference');
     expect(draft?.answer).toBe('27.75 l/min higher (40.25 l/min against 12.50 l/min).');
@@ -71,19 +81,28 @@ describe('the rules compiler', () => {
   });
 
   it('joins two records by an id that the question does not say', async () => {
-    const draft = (await draftsOf(parcels)).find((one) => familyOf(one) === 'bridge');
-    expect(draft?.question).toBe('What is the name of the carrier on record for parcel #P4001?');
-    expect(draft?.answer).toBe('Heron Freight.');
-    expect(draft?.question).not.toContain('CR-88');
-    expect(draft?.qaType).toBe('factoid');
+    const found = candidatesOf(viewOf(parcels)).filter((one) => one.family === 'bridge');
+    expect(found.map((one) => `${one.question} ${one.answer}`)).toEqual([
+      'What is the weight in kg of the parcel that was updated (note leave at the door)? 0.40.',
+      'What is the name of the carrier on record for parcel #P4001? Heron Freight.',
+      'What is the hotline of the carrier on record for parcel #P4001? 0800-44411.',
+    ]);
+    const [draft] = (await draftsOf(parcels)).filter((one) => familyOf(one) === 'bridge');
+    expect(draft).toMatchObject({ supportingTurns: [2, 7], qaType: 'factoid' });
   });
 
-  it('tells the first and the last task that was handed over, and how many there were', async () => {
+  it('tells the first and the last task that was handed over', async () => {
     const drafts = await draftsOf(relay);
     expect(drafts.find((one) => familyOf(one) === 'before_after')?.answer).toBe(
       'The first was "Find the opening hours of the reading room.", the last was "Search for the holiday schedule of the library.".',
     );
-    expect(drafts.find((one) => familyOf(one) === 'count')?.answer).toBe('3 times.');
+  });
+
+  it('counts only where there is little else to ask', async () => {
+    expect(candidatesOf(viewOf(relay)).find((one) => one.family === 'count')?.answer).toBe('3 times.');
+    expect((await draftsOf(relay)).map(familyOf)).not.toContain('count');
+    const silent = relay.map((line) => (line.agent === 'Reader' ? { ...line, response: 'I am on it.' } : line));
+    expect((await draftsOf(silent)).map(familyOf)).toContain('count');
   });
 
   it.each(Object.keys(worlds) as (keyof typeof worlds)[])(

@@ -1,9 +1,9 @@
 /** How often something was done over the whole session. */
 import type { SegmentView } from '../../compiler.ts';
-import { fileOf } from '../action.ts';
+import { fileOf, pathKey } from '../action.ts';
 import type { Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import { looksLikeId } from '../flatten.ts';
+import { type Leaf, looksLikeId } from '../flatten.ts';
 import { inverted, plural, spellKey } from '../words.ts';
 
 const minCount = 3;
@@ -54,7 +54,7 @@ function selections(calls: readonly Call[]): Asked[] {
   return [...tools.values()].flatMap((group) => [
     ...done(group),
     ...looked(group),
-    ...edited(group),
+    ...edited(group, calls),
     ...refused(group),
   ]);
 }
@@ -90,7 +90,7 @@ function looked(group: readonly Call[]): Asked[] {
   ];
 }
 
-function edited(group: readonly Call[]): Asked[] {
+function edited(group: readonly Call[], calls: readonly Call[]): Asked[] {
   const files = new Map<string, Call[]>();
   for (const call of group) {
     const file = call.effect === 'changes' && call.command === null ? fileOf(call) : null;
@@ -98,7 +98,7 @@ function edited(group: readonly Call[]): Asked[] {
   }
   return [...files].flatMap(([file, [first]]) => {
     const leaf = first?.args.find((one) => one.value.endsWith(file));
-    if (first === undefined || leaf === undefined) return [];
+    if (first === undefined || leaf === undefined || isTouchedElsewhere(file, first, leaf, calls)) return [];
     const selection = { tool: first.tool, outcome: 'ok', effect: 'changes', path: leaf.path, value: leaf.value };
     return [
       {
@@ -110,9 +110,20 @@ function edited(group: readonly Call[]): Asked[] {
   });
 }
 
+/** Another path that ends in the same name, or another tool or command that may have changed it, spoils the count. */
+function isTouchedElsewhere(file: string, first: Call, leaf: Leaf, calls: readonly Call[]): boolean {
+  return calls.some(
+    (call) =>
+      !call.isMessage &&
+      call.effect !== 'reads' &&
+      call.args.some((one) => one.value.includes(file) && (call.command !== null || pathKey.test(one.key))) &&
+      (call.tool !== first.tool || !call.args.some((one) => one.path === leaf.path && one.value === leaf.value)),
+  );
+}
+
 function refused(group: readonly Call[]): Asked[] {
   const { tool, command } = group[0]!;
-  if (group.filter((call) => call.failed).length < 2) return [];
+  if (group.filter((call) => call.failed).length < 2 || (command !== null && !group.every(isClear))) return [];
   const what = command === null ? `\`${tool}\` calls` : 'shell commands';
   return [
     {
@@ -121,6 +132,12 @@ function refused(group: readonly Call[]): Asked[] {
       worth: 46,
     },
   ];
+}
+
+/** Output of a command without an exit code tells only by chance whether it failed. */
+function isClear({ failed, turn, text }: Call): boolean {
+  if (typeof turn.response === 'object' && turn.response !== null) return true;
+  return !failed && !/traceback|error:|command not found|no such file/i.test(text?.value ?? '');
 }
 
 function candidate({ selection, question, worth }: Asked, calls: readonly Call[]): Candidate[] {

@@ -74,7 +74,8 @@ function candidate(lookup: Lookup, calls: readonly Call[], answer: string, mode:
       : `Which of the ${plural(kind)} that were looked up (${listed}) was the only one to be changed in the session?`;
   return {
     family: 'exclusion',
-    qaType: 'reasoning',
+    // Which one was changed is looked up; that one was not takes a look at all the others.
+    qaType: mode === 'never' ? 'reasoning' : 'factoid',
     question,
     answer: `${answer}.`,
     support: supports,
