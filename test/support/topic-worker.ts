@@ -7,13 +7,13 @@ import { createLogger } from '../../src/log.ts';
 import { jsonCodec } from '../../src/topic/codec.ts';
 import { openEmbeddedTopic } from '../../src/topic/embedded.ts';
 
-const [path = '', group = '', mode = ''] = process.argv.slice(2);
+const [path = '', group = '', mode = '', leaseMs = '300'] = process.argv.slice(2);
 const topic = openEmbeddedTopic({
   path,
   name: 'parcels',
   codec: jsonCodec(z.object({ spec: z.literal('parcel/1'), n: z.int() }), 'parcel/1'),
   log: createLogger('silent'),
-  leaseMs: 300,
+  leaseMs: Number(leaseMs),
 });
 const drain = new AbortController();
 process.on('SIGTERM', () => drain.abort());

@@ -197,6 +197,32 @@ describe('the file of the embedded topic', () => {
     expect(query('SELECT owner FROM deliveries')).toEqual(['other']);
   });
 
+  it('does not finish a message that another took over before this one noticed', async () => {
+    const topic = open({ leaseMs: 60_000 });
+    await topic.publish(parcel('a', 1));
+    const consumer = run(topic, 'g', async () => {
+      const other = new Database(path);
+      other.exec("UPDATE deliveries SET owner = 'other', attempts = attempts + 1");
+      other.close();
+    });
+    await until(() => expect(consumer.handled).toEqual(['a-1']));
+    await consumer.drain();
+    expect(query('SELECT owner FROM deliveries')).toEqual(['other']);
+  });
+
+  it('hands over what its own process publishes without waiting for the next poll', async () => {
+    const topic = open();
+    const consumer = run(topic, 'g');
+    const begun = Date.now();
+    for (let n = 1; n <= 20; n++) {
+      await topic.publish(parcel('a', n));
+      await until(() => expect(consumer.handled).toHaveLength(n));
+    }
+    // Polls alone would take 250 ms each.
+    expect(Date.now() - begun).toBeLessThan(2_500);
+    await consumer.drain();
+  });
+
   it('parks a message whose consumers keep dying of it', async () => {
     const topic = open();
     await topic.publish(parcel('a', 1));
@@ -229,11 +255,15 @@ describe('the file of the embedded topic', () => {
   });
 
   describe('with consumers in other processes', () => {
-    function start(group: string, mode: 'work' | 'hold') {
+    function start(group: string, mode: 'work' | 'hold', leaseMs = 300) {
       const script = join(import.meta.dirname, '../support/topic-worker.ts');
-      const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', script, path, group, mode], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const child: ChildProcess = spawn(
+        process.execPath,
+        ['--import', 'tsx', script, path, group, mode, String(leaseMs)],
+        {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
       const lines: string[] = [];
       child.stdout!.setEncoding('utf8').on('data', (text: string) => lines.push(...text.trim().split('\n')));
       const exited = new Promise((resolve) => child.once('exit', resolve));
@@ -245,16 +275,30 @@ describe('the file of the embedded topic', () => {
       return { lines, end };
     }
 
-    it('delivers again, in order, what a consumer had in work when it was killed', async () => {
-      const topic = open({ leaseMs: 300 });
+    it('delivers again, in order, what a consumer had in work when it was killed, once its lease has run out', async () => {
+      const topic = open();
       for (const n of [1, 2]) await topic.publish(parcel('a', n));
+      const attempts: number[] = [];
       const killed = start('g', 'hold');
       await until(() => expect(killed.lines).toEqual(['took a-1 1']));
-      await killed.end('SIGKILL');
-      const attempts: number[] = [];
       const consumer = run(topic, 'g', async ({ attempt }) => void attempts.push(attempt));
+      await killed.end('SIGKILL');
       await until(() => expect(consumer.handled).toEqual(['a-1', 'a-2']));
       expect(attempts).toEqual([2, 1]);
+      await consumer.drain();
+    });
+
+    it('does not wait for the lease of a consumer that died before this one began', async () => {
+      const topic = open();
+      await topic.publish(parcel('a', 1));
+      const killed = start('g', 'hold', 3_600_000);
+      await until(() => expect(killed.lines).toEqual(['took a-1 1']));
+      const beside = run(topic, 'g');
+      await killed.end('SIGKILL');
+      await beside.drain();
+      expect(beside.handled).toEqual([]);
+      const consumer = run(topic, 'g');
+      await until(() => expect(consumer.handled).toEqual(['a-1']));
       await consumer.drain();
     });
 
