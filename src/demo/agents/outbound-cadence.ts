@@ -24,6 +24,7 @@ export const outboundCadence: Agent = {
     yield call('list_leads', { cadence }, { leads: leads.map(({ id, firm }) => ({ lead_id: id, company: firm })) });
     yield quota();
     const day = dice.pick(weekdays);
+    const notes = dice.pick(['no holidays', 'market day', 'office closed after four']);
     const chosen = dice.some(leads, leads.length - 1);
     for (const lead of leads) {
       yield show(lead);
@@ -31,11 +32,7 @@ export const outboundCadence: Agent = {
       if (!chosen.includes(lead)) continue;
       yield* schedule(dice, cadence, lead, day);
       left--;
-      yield call(
-        'get_calendar',
-        { day },
-        { day, notes: dice.pick(['no holidays', 'market day', 'office closed after four']) },
-      );
+      yield call('get_calendar', { day }, { day, notes });
       if (dice.chance(0.5)) yield show(lead);
     }
     yield quota();
@@ -111,7 +108,7 @@ function* replies(dice: Dice, cadence: string, leads: Lead[]): Generator<Call> {
         { from: 'postmaster@example.com', text: `550 No mailbox ${from}` },
       );
       answered.stage = 'bounced';
-      yield call('mark_bounced', { lead_id: answered.id }, { lead_id: answered.id, stage: 'bounced' });
+      yield call('update_lead', { lead_id: answered.id, stage: 'bounced' }, { lead_id: answered.id, stage: 'bounced' });
   }
   yield show(answered);
 }

@@ -98,7 +98,7 @@ function show(image: Image, { id, library, installed, fixedIn }: Finding): Call 
   return call(
     'get_finding',
     { finding_id: id },
-    { finding_id: id, image: image.name, library, installed, fixed_in: fixedIn },
+    { finding_id: id, image: image.name, library, installed_version: installed, fixed_version: fixedIn },
   );
 }
 
