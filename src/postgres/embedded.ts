@@ -44,6 +44,7 @@ type Ids = { uid: number; gid: number } | Record<string, never>;
 
 const run = promisify(execFile);
 const startTimeoutMs = 60_000;
+const fastStopMs = 8_000;
 
 const defaults: Record<string, string> = {
   wal_level: 'logical',
@@ -267,7 +268,13 @@ class Server {
     const signal = mode === 'fast' ? 'SIGINT' : 'SIGQUIT';
     if (pid > 0) process.kill(pid, signal);
     else child.stdin?.end();
+    const patience = new AbortController();
+    // A fast shutdown waits for every walsender; one whose client confirms nothing would hold it for ever.
+    void pause(fastStopMs, patience.signal).then(() => {
+      if (!patience.signal.aborted && pid > 0) process.kill(pid, 'SIGQUIT');
+    });
     await ended;
+    patience.abort();
     child.stdin?.destroy();
   }
 }

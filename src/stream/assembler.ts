@@ -212,8 +212,10 @@ export class Assembler {
   }
 
   #commit(endLsn: Lsn): void {
-    this.counters.transactions += 1;
+    const known = this.#open?.skipTo === Number.POSITIVE_INFINITY;
     this.#open = null;
+    if (known) return;
+    this.counters.transactions += 1;
     this.#received = { resumeLsn: later(resumeAt(endLsn), this.#received.resumeLsn), partial: null };
     this.#reach(endLsn);
   }

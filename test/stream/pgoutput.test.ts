@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { PgoutputDecoder } from '../../src/stream/pgoutput.ts';
+
+const string = (text: string) => Buffer.from(`${text}\0`);
+const int16 = (n: number) => Buffer.from([n >> 8, n & 255]);
+const int32 = (n: number) => {
+  const buffer = Buffer.alloc(4);
+  buffer.writeUInt32BE(n);
+  return buffer;
+};
+
+function relation(oid: number, columns: string[]): Buffer {
+  const parts = columns.flatMap((name) => [Buffer.from([0]), string(name), int32(25), int32(0)]);
+  return Buffer.concat([
+    Buffer.from('R'),
+    int32(oid),
+    string('public'),
+    string('audit_log'),
+    Buffer.from('d'),
+    int16(columns.length),
+    ...parts,
+  ]);
+}
+
+function insert(oid: number, values: (string | null)[]): Buffer {
+  const parts = values.map((value) =>
+    value === null
+      ? Buffer.from('n')
+      : Buffer.concat([Buffer.from('t'), int32(Buffer.byteLength(value)), Buffer.from(value)]),
+  );
+  return Buffer.concat([Buffer.from('I'), int32(oid), Buffer.from('N'), int16(values.length), ...parts]);
+}
+
+const pickBA = () => new PgoutputDecoder(({ columns }) => [columns.indexOf('b'), columns.indexOf('a')]);
+
+test('picks the wanted columns by name, whatever their order, nulls included', () => {
+  const decoder = pickBA();
+  decoder.decode(relation(1, ['a', 'x', 'b']));
+  expect(decoder.decode(insert(1, ['ä', 'skipped', '😀']))).toMatchObject({ row: ['😀', 'ä'] });
+  decoder.decode(relation(1, ['x', 'b', 'a']));
+  expect(decoder.decode(insert(1, ['skipped', null, '']))).toMatchObject({ row: [null, ''] });
+});
+
+test('what it keeps does not change with the buffer it came from', () => {
+  const decoder = pickBA();
+  decoder.decode(relation(1, ['a', 'b']));
+  const buffer = insert(1, ['first', 'second']);
+  const message = decoder.decode(buffer);
+  buffer.fill(0x58);
+  expect(message).toMatchObject({ row: ['second', 'first'] });
+});
+
+test('a message that ends early is an error at every length', () => {
+  const decoder = pickBA();
+  decoder.decode(relation(1, ['a', 'b']));
+  const whole = insert(1, ['first', 'second']);
+  for (let length = 1; length < whole.length; length++) {
+    expect(() => decoder.decode(Buffer.from(whole.subarray(0, length))), `${length} bytes`).toThrow();
+  }
+});
+
+test('a row before its relation, an unknown message and an unchanged value are errors', () => {
+  const decoder = pickBA();
+  expect(() => decoder.decode(insert(9, ['x']))).toThrow(/relation 9/);
+  expect(() => decoder.decode(Buffer.from('?'))).toThrow(/unknown pgoutput message/);
+  decoder.decode(relation(1, ['a', 'b']));
+  const unchanged = Buffer.concat([Buffer.from('I'), int32(1), Buffer.from('N'), int16(1), Buffer.from('u')]);
+  expect(() => decoder.decode(unchanged)).toThrow(/value kind/);
+});
+
+test('types, origins and logical messages are passed over', () => {
+  for (const kind of ['Y', 'O', 'M']) expect(pickBA().decode(Buffer.from(kind))).toEqual({ kind: 'other' });
+});
