@@ -29,14 +29,15 @@ function openAt(path: string, options: Partial<EmbeddedTopicOptions<Parcel>> = {
   });
 }
 
-topicContract('the embedded topic', async () => {
+const harness = async () => {
   const folder = mkdtempSync(join(tmpdir(), 'topic-'));
   return {
-    durable: true,
     open: async () => openAt(join(folder, 'topics.sqlite')),
     dispose: async () => rmSync(folder, { recursive: true }),
   };
-});
+};
+
+topicContract('the embedded topic', harness, { durable: true });
 
 describe('the file of the embedded topic', () => {
   let folder: string;

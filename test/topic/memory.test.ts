@@ -5,8 +5,9 @@ import { topicContract } from './contract.ts';
 
 const codec = jsonCodec(z.object({ spec: z.literal('parcel/1'), n: z.int() }), 'parcel/1');
 
-topicContract('the topic in memory', async () => ({
-  durable: false,
+const harness = async () => ({
   open: async () => openMemoryTopic({ name: 'parcels', codec, maxAttempts: 3 }),
   dispose: async () => {},
-}));
+});
+
+topicContract('the topic in memory', harness, { durable: false });

@@ -5,9 +5,9 @@ import { recompute } from '../../../src/compile/rules/recompute.ts';
 import { candidatesOf } from '../../../src/compile/rules/rules.ts';
 import type { Derivation } from '../../../src/records.ts';
 import { type Line, viewOf } from './session.ts';
-import { booking, parcels, pump, relay, script } from './worlds.ts';
+import { booking, parcels, pump, relay, script, standingOrder } from './worlds.ts';
 
-const views = [pump, booking, parcels, relay, script].map(viewOf);
+const views = [pump, booking, parcels, relay, script, standingOrder].map(viewOf);
 
 function holds(derivation: Derivation, view: SegmentView): boolean {
   const again = recompute(derivation, view);
@@ -16,7 +16,7 @@ function holds(derivation: Derivation, view: SegmentView): boolean {
 
 /** The candidate of one operation, with the view that it was found in. */
 function find(op: Derivation['op']): { derivation: Derivation; view: SegmentView; lines: Line[] } {
-  const worlds = [pump, booking, parcels, relay, script];
+  const worlds = [pump, booking, parcels, relay, script, standingOrder];
   for (const [i, view] of views.entries()) {
     const found = candidatesOf(view).find((one) => one.derivation.op === op);
     if (found !== undefined) return { derivation: found.derivation, view, lines: worlds[i]! };

@@ -4,9 +4,9 @@ import { runGates } from '../../../src/compile/gates/run.ts';
 import { recompute } from '../../../src/compile/rules/recompute.ts';
 import { candidatesOf, createRulesCompiler } from '../../../src/compile/rules/rules.ts';
 import { type Line, says, viewOf } from './session.ts';
-import { booking, parcels, pump, relay, script } from './worlds.ts';
+import { booking, parcels, pump, relay, script, standingOrder } from './worlds.ts';
 
-const worlds = { pump, booking, parcels, relay, script };
+const worlds = { pump, booking, parcels, relay, script, standingOrder };
 
 async function propose(view: SegmentView) {
   return createRulesCompiler().propose(view, new AbortController().signal);
@@ -70,6 +70,15 @@ describe('the rules compiler', () => {
     const draft = (await draftsOf(parcels)).find((one) => familyOf(one) === 'exclusion');
     expect(draft?.answer).toBe('#P4003.');
     expect(draft?.derivation).toMatchObject({ op: 'exclusion', scope: 'session', result: '#P4003' });
+  });
+
+  it('asks by how much an action raised what a listing showed', async () => {
+    const draft = (await draftsOf(standingOrder)).find((one) => familyOf(one) === 'difference');
+    expect(draft?.question).toBe(
+      'By how much was the amount of standing order 4 raised when the standing order was updated?',
+    );
+    expect(draft?.answer).toBe('By 89.50 (from 840.50 to 930).');
+    expect(draft?.supportingTurns).toEqual([2, 4]);
   });
 
   it('asks what became of a record that an action returned changed', async () => {

@@ -104,3 +104,15 @@ export const script: Line[] = [
     response: { content: '18', exit_code: 0 },
   },
 ];
+
+/** A standing order, listed as text in the form of a list, that is raised. */
+export const standingOrder: Line[] = [
+  says('user', 'My rent went up to 930.'),
+  says('assistant', 'Let me see what you have.'),
+  {
+    tool: 'list_standing_orders',
+    response: '- amount: 840.50\n  id: 4\n  subject: Rent\n- amount: 12.00\n  id: 5\n  subject: Newspaper\n',
+  },
+  says('assistant', 'I found the order for the rent and change it now.'),
+  { tool: 'update_standing_order', args: { id: 4, amount: 930 }, response: "{'message': 'Standing order updated.'}" },
+];
