@@ -78,7 +78,9 @@ export function recordsOf(value: unknown): Record_[] {
 function walk(value: unknown, path: string, depth: number, into: Record_[]): void {
   if (typeof value !== 'object' || value === null || depth > maxDepth || into.length >= 200) return;
   if (isObject(value)) {
-    const own = Object.keys(value).find((key) => idKey.test(key) && looksLikeId(String(value[key] ?? '')));
+    const own =
+      Object.keys(value).find((key) => idKey.test(key) && looksLikeId(String(value[key] ?? ''))) ??
+      Object.keys(value).find((key) => /^id_?$/.test(key) && /^\w{1,40}$/.test(String(value[key] ?? '')));
     if (own !== undefined) into.push(recordOf(value, own, path));
   }
   for (const [name, child] of Object.entries(value))

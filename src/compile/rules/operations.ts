@@ -13,6 +13,7 @@ import { actionsAmong, toldAs } from './families/intervention.ts';
 import { deedsIn, toldDeeds } from './families/narrated.ts';
 import { doneOnce, toldInOrder } from './families/order.ts';
 import { changedIn, toldStates } from './families/record-change.ts';
+import { settingsIn, toldSetting } from './families/record-set.ts';
 import { mended } from './families/shell-recovery.ts';
 import { thingsIn, within } from './things.ts';
 
@@ -44,6 +45,7 @@ function change(run: Run): string | null {
   if (params.handedTo !== undefined) return tasks(run);
   if (params.around !== undefined) return around(run);
   if (params.deeds !== undefined) return deeds(run);
+  if (params.set !== undefined) return setting(run);
   if (params.record !== undefined) return states(run);
   const same = calls.filter((call) => call.signature === params.signature);
   const [first, last] = [same[0], same.at(-1)];
@@ -74,6 +76,17 @@ function around({ operands, params, calls }: Run): string | null {
   const step = stepsRound(calls, { calls: runs }).find((one) => one.action === action.call);
   if (step?.before !== before.call || step.after !== after.call) return null;
   return toldAround(before.value, after.value);
+}
+
+function setting({ operands, params, calls }: Run): string | null {
+  const found = settingsIn(calls, thingsIn(calls)).find(
+    (one) =>
+      one.after.key === params.set &&
+      one.seen.record.id === params.record &&
+      one.seen.call === operands[0]?.call &&
+      one.call === operands[1]?.call,
+  );
+  return found === undefined ? null : toldSetting(found.before.value, found.after.value);
 }
 
 function tasks({ operands, params, calls }: Run): string | null {

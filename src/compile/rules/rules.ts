@@ -17,6 +17,7 @@ import { intervention } from './families/intervention.ts';
 import { narrated } from './families/narrated.ts';
 import { order } from './families/order.ts';
 import { recordChange } from './families/record-change.ts';
+import { recordSet } from './families/record-set.ts';
 import { recovery } from './families/recovery.ts';
 import { shellRecovery } from './families/shell-recovery.ts';
 import { thingsIn } from './things.ts';
@@ -59,6 +60,7 @@ export function candidatesOf(view: SegmentView): Candidate[] {
     ...recovery(calls),
     ...shellRecovery(calls),
     ...recordChange(things),
+    ...recordSet(calls, things),
     ...difference(checks),
     ...bridge(calls, things),
     ...exclusion(calls, view),

@@ -2,7 +2,7 @@
 import { parse } from 'yaml';
 import type { Call } from './call.ts';
 import { isObject, type Leaf, looksLikeId, type Record_, recordsOf } from './flatten.ts';
-import { plural, singular, spellKey, splitName } from './words.ts';
+import { singular, spell, spellKey, splitName } from './words.ts';
 
 export interface Sighting {
   call: Call;
@@ -13,6 +13,7 @@ export interface Sighting {
 
 export interface Things {
   all: Sighting[];
+  /** Those whose id stands for itself. */
   byId: Map<string, Sighting[]>;
 }
 
@@ -25,7 +26,9 @@ export function thingsIn(calls: readonly Call[]): Things {
     for (const record of outline === null ? call.records : recordsOf(outline)) all.push({ call, record, hasPaths });
   }
   const byId = new Map<string, Sighting[]>();
-  for (const one of all) byId.set(one.record.id, [...(byId.get(one.record.id) ?? []), one]);
+  // A plain number is an id only together with its kind.
+  for (const one of all.filter(({ record }) => looksLikeId(record.id)))
+    byId.set(one.record.id, [...(byId.get(one.record.id) ?? []), one]);
   return { all, byId };
 }
 
@@ -49,12 +52,8 @@ export function kindOf({ call, record }: Sighting): string {
   if (words.length > 1) return spellKey(record.idKey).replace(/ (number|uuid)$/, '');
   const object = splitName(call.tool)
     .slice(1)
-    .filter((word) => !/^(details?|info|by|id|list|all|recent|most)$/.test(word));
-  return singular(object[0] ?? 'entry');
-}
-
-export function kindsOf(sighting: Sighting): string {
-  return plural(kindOf(sighting));
+    .filter((word) => !/^(details?|info|by|id|list|all|recent|most|for|of|in|my)$/.test(word));
+  return object.length === 0 ? 'entry' : singular(spell(object.slice(0, 3)));
 }
 
 /** Path of an attribute from its record on. */

@@ -60,6 +60,7 @@ function candidate(check: Check, { before, action, after }: Step): Candidate[] {
 }
 
 export function toldAround(before: string, after: string): string {
-  const quote = (value: string) => (value.includes(' ') && !/^\d/.test(value) ? `"${value}"` : value);
+  const isPhrase = [before, after].some((value) => value.includes(' ') && !/^\d/.test(value));
+  const quote = (value: string) => (isPhrase ? `"${value}"` : value);
   return `${quote(before)} before, ${quote(after)} after`;
 }

@@ -63,8 +63,11 @@ function done(group: readonly Call[]): Asked[] {
   const { tool, command } = group[0]!;
   const asked = inverted(tool);
   if (command !== null || asked === null || group[0]!.effect !== 'changes' || fileOf(group[0]!) !== null) return [];
+  // Of one and the same thing: "the device"; of several: "an email".
+  const isOne = group.every((call) => call.signature === group[0]!.signature);
+  const what = isOne ? asked : asked.replace(/^was the (?=([aeiou])?)/, (_all, vowel) => `was a${vowel ? 'n' : ''} `);
   return [
-    { selection: { tool, outcome: 'ok' }, question: `How many times ${asked} over the whole session?`, worth: 56 },
+    { selection: { tool, outcome: 'ok' }, question: `How many times ${what} over the whole session?`, worth: 56 },
   ];
 }
 
