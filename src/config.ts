@@ -173,15 +173,23 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     values[name] = found === null ? fallback : parsed(name, found, problems);
   }
   warnings.push(...unknownVariables(sources.env), ...passwordInFile(values['postgres.url'], origins['postgres.url']));
-  if (problems.length > 0) {
-    throw badSettings(problems);
-  }
+  if (problems.length === 0) problems.push(...contradictions(values as Config));
+  if (problems.length > 0) throw badSettings(problems);
   return {
     config: values as Config,
     origins: origins as Record<SettingName, Origin>,
     written: written as Record<SettingName, unknown>,
     warnings,
   };
+}
+
+function contradictions(config: Config): string[] {
+  const { 'session.minTurns': minTurns, 'session.maxTurns': maxTurns } = config;
+  return maxTurns < minTurns
+    ? [
+        `session.maxTurns must be at least session.minTurns (${minTurns}), not ${maxTurns}: no part could ever be sealed`,
+      ]
+    : [];
 }
 
 function badSettings(problems: string[]): OperatorError {

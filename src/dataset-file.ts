@@ -5,7 +5,6 @@
  * `generation` orders compiles of one segment (sinks/generation.ts); `status` says which of them is in force.
  */
 import { stop } from './errors.ts';
-import type { CompilerVersion } from './records.ts';
 import type { Migration, SqliteDatabase } from './sqlite.ts';
 
 export const publishedColumns = [
@@ -22,11 +21,6 @@ export const publishedColumns = [
   'raw_extraction',
   'created_at',
 ] as const;
-
-/** `compiler_version`: what makes two compiles of a segment the same work. */
-export function compilerKey({ kind, model, promptVersion, redaction }: CompilerVersion): string {
-  return [kind, model, promptVersion, redaction].join(' ');
-}
 
 const tables = `
   CREATE TABLE qa_pairs (

@@ -13,7 +13,7 @@ import { pause, Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeCompile, observeSink, observeStep } from './metrics.ts';
 import { openAuditReader } from './postgres/rows.ts';
-import { type Compiled, compiledSchema } from './records.ts';
+import { type Compiled, compiledSchema, compilerKey } from './records.ts';
 import { type Journal, openJournal } from './sessionizer/journal.ts';
 import { lockDataDir } from './sessionizer/lock.ts';
 import { type SessionRules, sessionize, watermarkOf } from './sessionizer/sessionize.ts';
@@ -231,9 +231,8 @@ function compileInto({ journal, stage, compiled, options }: Loops) {
   return async ({ message, signal }: { message: { key: string; value: Reference }; signal: AbortSignal }) => {
     const trajectory = journal.outbox.assemble(message.value.trajectoryId);
     const value = await compile(trajectory, signal);
-    // Acknowledged only once the result is durable. Another compiler's result is another message.
-    const { kind, model, promptVersion, redaction } = value.compiler;
-    const id = [trajectory.id, kind, model, promptVersion, redaction].join('|');
+    // Acknowledged only once the result is durable. A known result keeps its time, so a redelivery is the same message.
+    const id = [trajectory.id, compilerKey(value.compiler), value.compiledAt].join(' ');
     await compiled.publish({ id, key: message.key, value });
   };
 }

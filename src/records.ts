@@ -265,6 +265,11 @@ export const compilerVersionSchema = z.object({
 });
 export type CompilerVersion = z.infer<typeof compilerVersionSchema>;
 
+/** What makes two compiles of a segment the same work: kind, model, prompt and redaction policy. */
+export function compilerKey({ kind, model, promptVersion, redaction }: CompilerVersion): string {
+  return [kind, model, promptVersion, redaction].join(' ');
+}
+
 /** Everything that one trajectory produced. Its turns are what may be stored: redacted where redaction is on. */
 export const compiledSchema = z.object({
   spec: z.literal('compiled/1'),

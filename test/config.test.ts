@@ -53,6 +53,13 @@ describe('settings', () => {
     );
   });
 
+  it('that contradict each other are named', () => {
+    const env = { TC_SESSION_MIN_TURNS: '30', TC_SESSION_MAX_TURNS: '20' };
+    expect(() => loadConfig({ env, flags: {}, file: yaml('') })).toThrow(
+      /session\.maxTurns must be at least session\.minTurns \(30\), not 20/,
+    );
+  });
+
   it('that do not exist are refused in the file, with the one that was meant', () => {
     expect(() => loadConfig({ ...nothing, file: yaml('session: {idleTimout: 10m}\n') })).toThrow(
       /session\.idleTimout is no setting.*did you mean session\.idleTimeout\?/,

@@ -1,15 +1,17 @@
 /** From what passed or failed the gates to the records of the dataset. */
-import type { CompilerVersion, ModelCall, QaPair, RejectedPair, Verification } from '../records.ts';
+import {
+  type CompilerVersion,
+  compilerKey,
+  type ModelCall,
+  type QaPair,
+  type RejectedPair,
+  type Verification,
+} from '../records.ts';
 import type { DraftPair, Proposal, SegmentView } from './compiler.ts';
 import { digestOf } from './digest.ts';
 import { normalise } from './fold.ts';
 import { holdsPlaceholder } from './gates/form.ts';
 import type { GateResult, PassedPair } from './gates/run.ts';
-
-/** What makes two compilers the same one: kind, model, prompt and redaction policy (P4). */
-export function versionKey({ kind, model, promptVersion, redaction }: CompilerVersion): string {
-  return digestOf('compiler', kind, model, promptVersion, redaction);
-}
 
 export interface Assembly {
   view: SegmentView;
@@ -27,7 +29,7 @@ export function pairOf(passed: PassedPair, share: number | null, assembly: Assem
   const { trajectory, segment } = view;
   return {
     spec: 'qa_pair/1',
-    pairKey: digestOf('pair', segment.sessionId, segment.fingerprint, versionKey(version), normalise(draft.question)),
+    pairKey: digestOf('pair', segment.sessionId, segment.fingerprint, compilerKey(version), normalise(draft.question)),
     segmentId: segment.id,
     trajectoryId: trajectory.id,
     sessionId: trajectory.sessionId,
@@ -64,7 +66,7 @@ export function rejectedOf(gates: GateResult, malformed: Proposal['malformed'], 
     const nth = seen.get(raw) ?? 0;
     seen.set(raw, nth + 1);
     return {
-      key: digestOf('rejected', assembly.view.segment.id, versionKey(assembly.version), raw, String(nth)),
+      key: digestOf('rejected', assembly.view.segment.id, compilerKey(assembly.version), raw, String(nth)),
       segmentId: assembly.view.segment.id,
       reason,
       detail: detail.toWellFormed(),

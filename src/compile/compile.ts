@@ -1,6 +1,13 @@
 /** Trajectory → Compiled: redact, segment, propose, gates. What a segment gave is on disk before it is handed on. */
-import type { Compiled, CompilerVersion, ModelCall, SegmentOutcome, Trajectory } from '../records.ts';
-import { type Assembly, costShare, pairOf, rejectedOf, versionKey } from './assemble.ts';
+import {
+  type Compiled,
+  type CompilerVersion,
+  compilerKey,
+  type ModelCall,
+  type SegmentOutcome,
+  type Trajectory,
+} from '../records.ts';
+import { type Assembly, costShare, pairOf, rejectedOf } from './assemble.ts';
 import type { CallStore, SegmentKey, SegmentResult } from './calls.ts';
 import type { Compiler, Proposal, SegmentView } from './compiler.ts';
 import { type Recompute, recomputeShared } from './derivation.ts';
@@ -48,7 +55,7 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
   const { compiler, calls, redactor, recompute = recomputeShared, now = () => new Date() } = options;
   const { version } = compiler;
   const windowTokens = version.kind === 'rules' ? null : (options.windowTokens ?? defaultWindowTokens);
-  const stored = digestOf(versionKey(version), gatesVersion);
+  const stored = digestOf(compilerKey(version), gatesVersion);
   const keyOf = ({ segment }: SegmentView): SegmentKey => ({
     sessionId: segment.sessionId,
     fingerprint: segment.fingerprint,

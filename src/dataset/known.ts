@@ -1,7 +1,6 @@
 /** What has been compiled already: asked before anything is read or compiled again. */
 
-import { compilerKey } from '../dataset-file.ts';
-import type { CompilerVersion } from '../records.ts';
+import { type CompilerVersion, compilerKey } from '../records.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 
 export interface KnownSession {

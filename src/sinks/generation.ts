@@ -7,9 +7,8 @@
  * segment is the one in force: its pairs are active, those of every other are superseded.
  */
 import { createHash } from 'node:crypto';
-import { compilerKey } from '../dataset-file.ts';
 import { park } from '../errors.ts';
-import { type Compiled, isoOf, microsOf, type SegmentOutcome } from '../records.ts';
+import { type Compiled, compilerKey, isoOf, microsOf, type SegmentOutcome } from '../records.ts';
 
 /** @throws OperatorError, parking, where `compiledAt` is no timestamp. */
 export function generationOfMessage(compiled: Compiled): string {

@@ -1,9 +1,9 @@
 /** One message as the rows of the dataset, by table and column. Pure: the same message always gives the same rows. */
 import { createHash } from 'node:crypto';
-import { compilerKey } from '../dataset-file.ts';
 import { park } from '../errors.ts';
 import {
   type Compiled,
+  compilerKey,
   isoOf,
   type ModelCall,
   type QaPair,
