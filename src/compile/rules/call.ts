@@ -103,6 +103,7 @@ function isEditor(tool: string): boolean {
 }
 const editKey = /^(old|new)_?(str|text|string)$|^(file_?text|insert_line|content)$/i;
 
+const opened = /^(file|document|doc|url|page|browser|tab|email|mail|message|folder|link|site|website)s?$/;
 const saysDone = /\b(is now|are now|successfully|has been|have been|was updated|was created|now (on|off|set))\b/i;
 
 /** By the verb in the tool's name; where that says nothing, by what the response claims to have done. */
@@ -112,9 +113,11 @@ function effectOf(tool: string, args: readonly Leaf[], command: string | null, t
   const words = splitName(tool);
   for (const word of [words[0] ?? '', words.at(-1) ?? '', ...words]) {
     if (isChangingVerb(word) && word !== 'order' && word !== 'file') return 'changes';
-    if (isReadingVerb(word) || word === 'run') return 'reads';
+    if (isReadingVerb(word)) return 'reads';
   }
   if (isChangingVerb(words[0] ?? '')) return 'changes';
+  // A document is opened to be read; a valve is not.
+  if (words[0] === 'open' && words.slice(1).every((word) => opened.test(word))) return 'reads';
   return saysDone.test(text.slice(0, 300)) ? 'changes' : 'unclear';
 }
 

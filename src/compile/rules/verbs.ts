@@ -2,7 +2,7 @@
 
 const reading =
   'check get fetch read view list find search lookup look query describe show inspect test measure calculate compute ' +
-  'count verify validate can is has open cat grep decompile browse visit scan monitor poll status diagnose preview ' +
+  'count verify validate can is has cat grep decompile browse visit scan monitor poll status diagnose preview ' +
   'compare analyze analyse retrieve summarize watch ping resolve explain detect evaluate score';
 
 const changing =

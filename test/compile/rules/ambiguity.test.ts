@@ -19,13 +19,15 @@ const act = (tool: string): Line => ({ tool, args: { valve: 'V-1' }, response: '
 
 describe('what is not asked because it has more than one answer', () => {
   it('an intervention whose step happened twice', () => {
-    const swing = [reading('10'), act('open_valve'), reading('90'), act('close_valve'), reading('10')];
+    const swing = [reading('10'), act('raise_valve'), reading('90'), act('lower_valve'), reading('10')];
     expect(found([...swing])).toContain('intervention');
-    expect(found([...swing, act('open_valve'), reading('90')]).filter((one) => one === 'intervention')).toHaveLength(1);
+    expect(found([...swing, act('raise_valve'), reading('90')]).filter((one) => one === 'intervention')).toHaveLength(
+      1,
+    );
   });
 
   it('an intervention between two readings that are equal', () => {
-    expect(found([reading('10'), act('fill_tank'), reading('10')])).not.toContain('intervention');
+    expect(found([reading('10'), act('refill_tank'), reading('10')])).not.toContain('intervention');
   });
 
   it('an intervention with an action that nobody can name beside a known one', () => {
@@ -39,6 +41,8 @@ describe('what is not asked because it has more than one answer', () => {
     const withoutNote = parcels.filter((line) => line.tool !== 'update_parcel' && line.tool !== 'redirect_parcel');
     expect(found(parcels)).toContain('exclusion');
     expect(found(withoutNote)).not.toContain('exclusion');
+    const oneActed = candidatesOf(viewOf(parcels.filter((line) => line.tool !== 'update_parcel')));
+    expect(oneActed.filter((one) => one.family === 'exclusion').map((one) => one.answer)).toEqual(['#P4001.']);
   });
 
   it('a thing named by something that another of its kind has too', () => {
@@ -75,10 +79,26 @@ describe('what is not asked because it has more than one answer', () => {
     );
   });
 
+  it('which thing was acted on, where only one of its kind was ever seen', () => {
+    const questions = (lines: Line[]) =>
+      candidatesOf(viewOf(lines))
+        .map((one) => one.question)
+        .join();
+    const oneParcel = parcels.filter((_, i) => i !== 1 && i !== 3 && i !== 5);
+    expect(questions(parcels)).toContain('of the parcel that was updated');
+    expect(questions(oneParcel)).not.toContain('of the parcel that was updated');
+  });
+
+  it('what was changed, where a tool was called that may have changed it too', () => {
+    expect(found([reading('10'), act('update_valve'), act('open_gate'), reading('90')])).not.toContain('intervention');
+    expect(found([reading('10'), act('update_valve'), act('open_document'), reading('90')])).toContain('intervention');
+  });
+
   it('numbers that differ only in how they are written', () => {
     const level = (value: string): Line => ({ tool: 'get_tank', response: { tank_id: 'TK-300', volume: value } });
     const gap = says('user', 'and now?');
     expect(found([level('0'), gap, level('0.0')])).toEqual([]);
+    expect(found([level('0'), gap, { ...level('0.0'), args: { exact: true } }])).toEqual([]);
     expect(found([level('0'), gap, level('0.5')])).toContain('before_after');
   });
 });

@@ -56,6 +56,14 @@ describe('a derivation', () => {
     expect(recompute(derivation, viewOf([...relay, more]))).toBe('4');
   });
 
+  it('of a bridge wants one id in both turns', () => {
+    const view = viewOf(parcels);
+    const { derivation } = candidatesOf(view).find((one) => one.answer === 'Heron Freight.')!;
+    const other = derivation.operands.map((one, i) => (i === 1 ? { ...one, path: 'weight_kg', value: '2.10' } : one));
+    expect(holds(derivation, view)).toBe(true);
+    expect(holds({ ...derivation, operands: other }, view)).toBe(false);
+  });
+
   it('of an exclusion sees the action that ends it', () => {
     const { derivation } = find('exclusion');
     const later: Line = {
