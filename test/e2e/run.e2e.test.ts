@@ -57,7 +57,13 @@ describe('run --once', () => {
   it('takes in what is committed, closes what is idle by then, and leaves the rest open', async () => {
     await init();
     await insert('early', 12);
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await until(async () => {
+      const [row] = await queryOn(
+        url,
+        "SELECT (clock_timestamp() > max(created_at) + interval '3 s')::text AS idle FROM audit_log",
+      );
+      expect(row?.['idle']).toBe('true');
+    });
     await insert('late', 12);
     const first = await runCli(['run', '--once', '--json'], { env });
     expect(lastJson(first)).toMatchObject({ rows: 24, sessions: 2, open: 1, trajectories: 1, parked: 0 });
