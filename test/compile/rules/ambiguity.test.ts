@@ -156,6 +156,40 @@ describe('what is not asked because it is no matter of two turns', () => {
     );
   });
 
+  it('how many commands failed, where the output tells it only by chance', () => {
+    const run = (command: string, response: unknown): Line => ({ tool: 'bash', args: { command }, response });
+    const gap = says('assistant', 'next');
+    const failed = (n: number) => run(`python a${n}.py`, { content: 'error: no', exit_code: 1 });
+    const unclear = run('python b.py', 'starting\nTraceback (most recent call last):\n  boom');
+    const question = "How many of the session's shell commands ended in an error?";
+    const questions = (lines: Line[]) => candidatesOf(viewOf(lines)).map((one) => one.question);
+    expect(questions([failed(1), gap, failed(2)])).toContain(question);
+    expect(questions([failed(1), gap, failed(2), gap, unclear])).not.toContain(question);
+  });
+
+  it('a value that differs by the time it is asked for', () => {
+    const seen = (stage: string): Line => ({
+      tool: 'get_seed_lot',
+      args: { lot_id: 'LT-700' },
+      response: { lot_id: 'LT-700', shelf: stage, status: 'dry' },
+    });
+    const other: Line = {
+      tool: 'get_seed_lot',
+      args: { lot_id: 'LT-701' },
+      response: { lot_id: 'LT-701', shelf: 'cellar' },
+    };
+    const move: Line = { tool: 'move_lot', args: { lot_id: 'LT-700', cart: 'green cart' }, response: 'Moved.' };
+    const gap = says('assistant', 'next');
+    const bridges = (lines: Line[]) =>
+      candidatesOf(viewOf(lines))
+        .filter((one) => one.family === 'bridge')
+        .map((one) => one.question);
+    expect(bridges([seen('attic'), other, gap, move])).toEqual([
+      'What is the shelf of the lot that was moved (cart green cart)?',
+    ]);
+    expect(bridges([seen('attic'), other, gap, move, seen('barn')])).toEqual([]);
+  });
+
   it('a session in which a count of failures would be a count of successes', () => {
     const failing: Line = {
       tool: 'edit_file',

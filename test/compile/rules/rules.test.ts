@@ -134,6 +134,14 @@ describe('the rules compiler', () => {
     expect(createRulesCompiler({ redaction: 'strict' }).version).toMatchObject({ kind: 'rules', redaction: 'strict' });
   });
 
+  it('does not ask for what an earlier question has told', async () => {
+    const drafts = await draftsOf(script);
+    const told = candidatesOf(viewOf(script)).filter((one) => one.family === 'before_after');
+    expect(told.map((one) => one.answer)).toContain('The first time "17", the second time "18".');
+    expect(drafts.map(familyOf)).toContain('intervention');
+    expect(drafts.map(familyOf)).not.toContain('before_after');
+  });
+
   it('asks fewer where fewer are wanted', async () => {
     const compiler = createRulesCompiler({ maxPairs: 1 });
     const { drafts } = await compiler.propose(viewOf(pump), new AbortController().signal);
