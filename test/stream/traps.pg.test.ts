@@ -1,5 +1,6 @@
 /** The measured traps of logical replication, each held shut by a test against a real server. */
 import { connect, createServer, type Socket } from 'node:net';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAuditReader } from '../../src/postgres/rows.ts';
 import { parseLsn } from '../../src/stream/lsn.ts';
@@ -39,7 +40,8 @@ const upTo = (n: number) => Array.from({ length: n }, (_, i) => String(i + 1));
 
 describe('what Postgres is told to forget', () => {
   test('rows that were received and not stored stay in the slot, and the connection lives on, however long a sink blocks', async () => {
-    const options = await freshLog({ batchRows: 10, maxBufferBytes: 2_000 });
+    // Without probes, whose pings would keep the connection alive as well.
+    const options = await freshLog({ batchRows: 10, maxBufferBytes: 2_000, timings: { probeMs: 60_000 } });
     const before = await slotOf(options);
     let release = () => {};
     const blocked = new Promise<void>((resolve) => {
@@ -78,6 +80,32 @@ describe('what Postgres is told to forget', () => {
     await run.stop();
   });
 
+  test('a commit record that starts exactly at the confirmed position is delivered', async () => {
+    const options = await freshLog();
+    const [one, two] = [
+      new pg.Client({ connectionString: options.url }),
+      new pg.Client({ connectionString: options.url }),
+    ];
+    await Promise.all([one.connect(), two.connect()]);
+    const memory = emptyMemory();
+    for (let attempt = 1, adjacent = false; !adjacent; attempt++) {
+      expect(attempt, 'attempts to make two commit records touch').toBeLessThan(20);
+      const before = memory.turns.length;
+      for (const client of [one, two]) await client.query("BEGIN; INSERT INTO audit_log (session_id) VALUES ('s')");
+      const first = await capture(options, memory);
+      await one.query('COMMIT');
+      await until('the first row', () => memory.turns.length === before + 1);
+      await first.stop();
+      const confirmed = memory.progress!.resumeLsn;
+      await two.query('COMMIT');
+      const second = await capture(options, memory);
+      await until('the second row', () => memory.turns.length === before + 2);
+      await second.stop();
+      adjacent = String(memory.turns.at(-1)!.position.lsn) === String(confirmed);
+    }
+    await Promise.all([one.end(), two.end()]);
+  });
+
   test('a batch whose handler failed is delivered again', async () => {
     const options = await freshLog();
     const before = await slotOf(options);
@@ -106,7 +134,7 @@ describe('what Postgres is told to forget', () => {
   test('a row whose transaction was open while idle positions were confirmed is delivered', async () => {
     const options = await freshLog({ timings: { idleAdvanceMs: 50 } });
     const run = await capture(options);
-    const writer = new (await import('pg')).default.Client({ connectionString: options.url });
+    const writer = new pg.Client({ connectionString: options.url });
     await writer.connect();
     await writer.query("BEGIN; INSERT INTO audit_log (session_id) VALUES ('slow')");
     await queryOn(options.url, 'CREATE TABLE other AS SELECT 1');
@@ -136,6 +164,25 @@ describe('where a stream begins', () => {
     expect(keysOf(run.memory.turns)).toEqual(upTo(201));
     expect(run.source.status().reconnects).toBeGreaterThan(0);
     await run.stop();
+  });
+
+  test('a connection that is cut within a transaction brings the rest of it', async () => {
+    const options = await freshLog({ batchRows: 50, maxBufferBytes: 20_000 });
+    let release = () => {};
+    const blocked = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const run = await capture(options, emptyMemory(), silent, (batch) =>
+      batch.sessionIds.size > 0 ? blocked : undefined,
+    );
+    await insert(options.url, 30_000);
+    await until('the socket to be paused', () => run.source.status().paused);
+    await queryOn(options.url, `SELECT pg_terminate_backend(${(await slotOf(options)).pid})`);
+    release();
+    await until('all rows', () => run.memory.turns.length >= 30_000);
+    expect(run.source.status().reconnects).toBeGreaterThan(0);
+    await run.stop();
+    expect(keysOf(run.memory.turns)).toEqual(upTo(30_000));
   });
 
   test('a slot that is ahead of what is stored stops with the missing range', async () => {
@@ -277,7 +324,7 @@ describe('publication and slot', () => {
     const url = await server.createDatabase();
     const options = optionsOf(url);
     await queryOn(url, 'CREATE TABLE audit_log (id bigint PRIMARY KEY, session_id text)');
-    const writer = new (await import('pg')).default.Client({ connectionString: url });
+    const writer = new pg.Client({ connectionString: url });
     await writer.connect();
     await writer.query("BEGIN; INSERT INTO audit_log VALUES (1, 's')");
     await expect(createCapture({ ...options, lockTimeoutMs: 200 })).rejects.toMatchObject({ code: 'slot_waiting' });
