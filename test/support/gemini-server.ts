@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 
 export interface ReceivedCall {
+  path: string;
   model: string;
   apiKey: string | undefined;
   body: {
@@ -54,8 +55,9 @@ export async function startGeminiServer(): Promise<GeminiServer> {
 async function readCall(request: IncomingMessage): Promise<Omit<ReceivedCall, 'apiKey'>> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  const model = /models\/([^:]+):generateContent/.exec(request.url ?? '')?.[1] ?? '';
-  return { model, body: JSON.parse(Buffer.concat(chunks).toString() || '{}') };
+  const path = request.url ?? '';
+  const model = /models\/([^:]+):generateContent/.exec(path)?.[1] ?? '';
+  return { path, model, body: JSON.parse(Buffer.concat(chunks).toString() || '{}') };
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {
@@ -67,6 +69,7 @@ export interface ReplyOptions {
   finishReason?: string;
   modelVersion?: string;
   usage?: Record<string, number>;
+  continuationToken?: string;
 }
 
 /** A finished answer, its tokens counted. */
@@ -76,6 +79,7 @@ export function answer(text: string, options: ReplyOptions = {}): Script {
       candidates: [
         { content: { role: 'model', parts: [{ text }] }, finishReason: options.finishReason ?? 'STOP', index: 0 },
       ],
+      ...(options.continuationToken === undefined ? {} : { continuationToken: options.continuationToken }),
       usageMetadata: options.usage ?? { promptTokenCount: 1000, candidatesTokenCount: 200, totalTokenCount: 1200 },
       modelVersion: options.modelVersion ?? call.model,
       responseId: 'response',
