@@ -10,8 +10,6 @@ export interface Described {
   /** Without a capital and a full stop: "the VPN was disconnected". */
   sentence: string;
   support: Support;
-  /** What stands in the turn and makes the sentence this action's. */
-  literal: string;
 }
 
 export const pathKey = /^(path|file|file_?path|file_?name)$/i;
@@ -34,7 +32,6 @@ function describeCommand(call: Call): Described | null {
   return {
     sentence: `\`${shown}${more}\` was run`,
     support: support(call, 'arguments', leaf.path, shown, leaf.key),
-    literal: shown,
   };
 }
 
@@ -69,7 +66,7 @@ function describeEdit(call: Call): Described | null {
   const [was, is] = firstDifference(old.value, next.value);
   if (is.length < 4) return null;
   const sentence = was === '' ? `\`${is}\` was added to ${file}` : `in ${file}, \`${was}\` was replaced by \`${is}\``;
-  return { sentence, support: support(call, 'arguments', next.path, is, next.key), literal: is };
+  return { sentence, support: support(call, 'arguments', next.path, is, next.key) };
 }
 
 /** The first line that differs, before and after. */
@@ -96,14 +93,12 @@ function describeTool(call: Call): Described | null {
     return {
       sentence: `${done}${detail}`,
       support: support(call, 'arguments', leaf.path, leaf.value, leaf.key),
-      literal: leaf.value,
     };
   }
   if (outcome === null) return null;
   return {
     sentence: `${done} (${call.tool})`,
     support: support(call, 'response', call.text?.path ?? null, outcome),
-    literal: outcome,
   };
 }
 
@@ -115,7 +110,6 @@ function describeUnknown(call: Call): Described | null {
   return {
     sentence: `${call.tool} was called${detail}`,
     support: support(call, 'tool', null, call.tool),
-    literal: call.tool,
   };
 }
 
@@ -130,7 +124,6 @@ function describeSwitch(call: Call): Described | null {
   return {
     sentence: `${subject} was switched ${state} (${call.tool})`,
     support: support(call, 'response', call.text?.path ?? null, outcome),
-    literal: outcome,
   };
 }
 

@@ -1,7 +1,7 @@
 /** A turn as the families see it: what was called on what, what came back, and whether it changed anything. */
 import type { RenderedTurn, SegmentView } from '../compiler.ts';
 import { failureOf, hasFailed } from './failure.ts';
-import { isObject, type Leaf, leavesOf, type Record_, recordsOf } from './flatten.ts';
+import { type FoundRecord, isObject, type Leaf, leavesOf, recordsOf } from './flatten.ts';
 import { type Reading, readingsOf } from './readings.ts';
 import { isShell, shellEffect } from './shell.ts';
 import { isChangingVerb, isReadingVerb } from './verbs.ts';
@@ -32,7 +32,7 @@ export interface Call {
   text: { value: string; path: string | null } | null;
   readings: Reading[];
   leaves: Leaf[];
-  records: Record_[];
+  records: FoundRecord[];
   /** The response holds text that reads like an instruction to a model: no support. */
   tainted: boolean;
 }

@@ -10,7 +10,7 @@ export interface Leaf {
 }
 
 /** An object that names itself by an id. */
-export interface Record_ {
+export interface FoundRecord {
   idKey: string;
   id: string;
   /** Path of the object; empty at the root. */
@@ -50,16 +50,6 @@ function collect(value: unknown, path: string, key: string, depth: number, into:
   }
 }
 
-/** The leaf that a path leads to, as text; null where there is none. */
-export function valueAt(value: unknown, path: string): string | null {
-  let at: unknown = value;
-  for (const name of path === '' ? [] : path.split('.')) {
-    if (typeof at !== 'object' || at === null) return null;
-    at = (at as Record<string, unknown>)[name];
-  }
-  return at === null || at === undefined || typeof at === 'object' ? null : String(at);
-}
-
 const idKey = /^(id|uuid|key|number)_?$|(_id|Id|_uuid|_number)$/;
 
 /** An id that can stand for a thing by itself: has a digit or a separator, is no sentence, no plain small number. */
@@ -69,13 +59,13 @@ export function looksLikeId(value: string): boolean {
   return /\d/.test(value) && /^[#@\w.:+/-]+$/.test(value);
 }
 
-export function recordsOf(value: unknown): Record_[] {
-  const records: Record_[] = [];
+export function recordsOf(value: unknown): FoundRecord[] {
+  const records: FoundRecord[] = [];
   walk(value, '', 0, records);
   return records;
 }
 
-function walk(value: unknown, path: string, depth: number, into: Record_[]): void {
+function walk(value: unknown, path: string, depth: number, into: FoundRecord[]): void {
   if (typeof value !== 'object' || value === null || depth > maxDepth || into.length >= 200) return;
   if (isObject(value)) {
     const own =
@@ -87,7 +77,7 @@ function walk(value: unknown, path: string, depth: number, into: Record_[]): voi
     walk(child, path === '' ? name : `${path}.${name}`, depth + 1, into);
 }
 
-function recordOf(value: Record<string, unknown>, own: string, path: string): Record_ {
+function recordOf(value: Record<string, unknown>, own: string, path: string): FoundRecord {
   return {
     idKey: own,
     id: String(value[own]),

@@ -1,12 +1,12 @@
 /** Things that the session's records speak of, by id: where each was seen, and with which attributes. */
 import { parse } from 'yaml';
 import type { Call } from './call.ts';
-import { isObject, type Leaf, looksLikeId, type Record_, recordsOf } from './flatten.ts';
+import { type FoundRecord, isObject, type Leaf, looksLikeId, recordsOf } from './flatten.ts';
 import { singular, spell, spellKey, splitName } from './words.ts';
 
 export interface Sighting {
   call: Call;
-  record: Record_;
+  record: FoundRecord;
   /** False where the response is text in the form of lists and keys: paths lead nowhere then. */
   hasPaths: boolean;
 }
@@ -57,7 +57,7 @@ export function kindOf({ call, record }: Sighting): string {
 }
 
 /** Path of an attribute from its record on. */
-export function within(record: Record_, leaf: Leaf): string {
+export function within(record: FoundRecord, leaf: Leaf): string {
   return record.path === '' ? leaf.path : leaf.path.slice(record.path.length + 1);
 }
 
@@ -66,7 +66,7 @@ export function isIdKey(key: string): boolean {
 }
 
 /** Attributes that a person would ask for: no ids, no empty or long values. */
-export function tellable(record: Record_): Leaf[] {
+export function tellable(record: FoundRecord): Leaf[] {
   return record.attributes.filter(
     (leaf) =>
       !isIdKey(leaf.key) &&

@@ -150,9 +150,9 @@ describe('what is not asked because it is no matter of two turns', () => {
       response: { exit_code: 0 },
     };
     const questions = (lines: Line[]) => candidatesOf(viewOf(lines)).map((one) => one.question);
-    expect(questions(edits)).toContain('How many times was notes.txt changed over the whole session?');
+    expect(questions(edits)).toContain('How many `edit_file` calls on notes.txt succeeded over the whole session?');
     expect(questions([...edits, command])).not.toContain(
-      'How many times was notes.txt changed over the whole session?',
+      'How many `edit_file` calls on notes.txt succeeded over the whole session?',
     );
   });
 
@@ -198,7 +198,7 @@ describe('what is not asked because it is no matter of two turns', () => {
     };
     const gap = says('assistant', 'once more');
     const questions = candidatesOf(viewOf([failing, gap, failing, gap, failing])).map((one) => one.question);
-    expect(questions.join()).not.toContain('notes.txt changed');
+    expect(questions.join()).not.toContain('notes.txt succeeded');
     expect(questions).toContain("How many of the session's `edit_file` calls ended in an error?");
   });
 });

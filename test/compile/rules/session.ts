@@ -1,7 +1,6 @@
 /** Small invented sessions as views: one line a turn. */
 
 import type { SegmentView } from '../../../src/compile/compiler.ts';
-import { callsOf } from '../../../src/compile/rules/call.ts';
 import { createView } from '../../../src/compile/segment.ts';
 import type { Lsn, Trajectory, Turn } from '../../../src/records.ts';
 
@@ -54,9 +53,4 @@ export function trajectoryOf(lines: readonly Line[]): Trajectory {
     closedBy: 'idle',
     contentHash: '',
   };
-}
-
-/** Calls of a small session, for families that are tested by themselves. */
-export function callsIn(lines: readonly Line[]) {
-  return callsOf(viewOf(lines));
 }

@@ -54,6 +54,9 @@ function questionOf(check: Check, found: Difference[], again: string): string {
     return `Which values had changed in ${check.name} between the first time it was run and ${again}?`;
   }
   const { before, after } = found[0]!;
+  const bothFailed = check.calls[0]!.failed && check.calls.at(-1)!.failed;
+  if (bothFailed && before.label === null)
+    return `With what did ${check.name} fail the first time, and with what ${again}?`;
   if (check.name.startsWith('`')) return `What did ${check.name} print the first time it was run, and what ${again}?`;
   if (before.label === null) return `What was the outcome of ${check.name} the first time, and what was it ${again}?`;
   if (changedSegments(before.value, after.value) !== null) {

@@ -109,6 +109,9 @@ function aboutLink(from: Sighting, ref: Leaf, to: Sighting, things: Things): Can
     to.record.attributes.map((leaf) => leaf.value),
   );
   const seen = things.byId.get(to.record.id) ?? [];
+  // The only plan that was ever seen is likely to be the one: such a question is a stopgap.
+  const hasRivals = things.all.some(({ record }) => record.idKey === to.record.idKey && record.id !== to.record.id);
+  const worth = hasRivals ? 64 : 40;
   return tellable(to.record)
     .filter((leaf) => !from.call.turn.text.includes(leaf.value) && isSettled(leaf, seen))
     .slice(0, 2)
@@ -118,9 +121,9 @@ function aboutLink(from: Sighting, ref: Leaf, to: Sighting, things: Things): Can
       return build(
         question,
         leaf.value,
-        [named, refOf(from, ref), idOf(to), leafOf(to, leaf)],
+        [named, leafOf(from, ref), idOf(to), leafOf(to, leaf)],
         `link:${from.record.id}`,
-        64,
+        worth,
       );
     });
 }
@@ -133,8 +136,6 @@ function isSettled(leaf: Leaf, seen: readonly Sighting[]): boolean {
 function leafOf({ call, hasPaths }: Sighting, leaf: Leaf): Support {
   return support(call, 'response', hasPaths ? leaf.path : null, leaf.value, leaf.key);
 }
-
-const refOf = leafOf;
 
 function idOf(sighting: Sighting): Support {
   const { record } = sighting;

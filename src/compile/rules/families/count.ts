@@ -106,7 +106,7 @@ function edited(group: readonly Call[], calls: readonly Call[]): Asked[] {
     return [
       {
         selection,
-        question: `How many times was ${file} changed over the whole session?`,
+        question: `How many \`${first.tool}\` calls on ${file} succeeded over the whole session?`,
         worth: 54,
       },
     ];
@@ -149,7 +149,7 @@ function candidate({ selection, question, worth }: Asked, calls: readonly Call[]
   const least = selection.outcome === 'failed' ? 2 : minCount;
   if (number < least || number > maxCount || chosen.length !== selected(calls, selection).length) return [];
   const supports = chosen.slice(0, 50).map((call) => support(call, 'tool', null, call.tool));
-  const times = selection.distinct === undefined && selection.outcome !== 'failed' ? ' times' : '';
+  const times = question.startsWith('How many times') ? ' times' : '';
   return [
     {
       family: 'count',

@@ -53,7 +53,7 @@ function candidate(calls: readonly Call[], check: Check, { from, to, change }: S
     {
       family: 'intervention',
       qaType: 'reasoning',
-      question: questionOf(check, change, actions.length),
+      question: questionOf(check, change, actions.length, from.failed && to.failed),
       answer: `${toldAs(told)}.`,
       support: supports,
       derivation: derivation('intervention', supports, toldAs(told), {
@@ -82,11 +82,11 @@ export function actionsAmong(between: readonly Call[]): Call[] {
   return changes.length === 0 && unclear.length === 1 ? unclear : [];
 }
 
-function questionOf(check: Check, { before, after }: Difference, actions: number): string {
+function questionOf(check: Check, { before, after }: Difference, actions: number, failed: boolean): string {
   const asked = actions === 1 ? 'what was changed in between' : 'which changes were made in between, in order';
   const [from, to] = [shown(before.value), shown(after.value)];
   if (before.label === null) {
-    const verb = check.name.startsWith('`') ? 'printed' : 'gave';
+    const verb = failed ? 'failed with' : check.name.startsWith('`') ? 'printed' : 'gave';
     return `${capitalise(check.name)} ${verb} "${before.value}" and the next time "${after.value}"; ${asked}?`;
   }
   if (saysTheSame(before.label, check.name)) {
