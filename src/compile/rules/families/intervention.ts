@@ -96,5 +96,5 @@ function questionOf(check: Check, { before, after }: Difference, actions: number
 }
 
 function shown(value: string): string {
-  return value.includes(' | ') ? `"${value}"` : value;
+  return value.includes(' ') && !/^\d/.test(value) ? `"${value}"` : value;
 }
