@@ -232,6 +232,10 @@ describe('the text of rows is data', () => {
     ).toBe(true);
   });
 
+  it('and names its tags by a code that another record does not have', () => {
+    expect(codeOf(promptOf(parcelRows.slice(1)).prompt)).not.toBe(codeOf(promptOf(parcelRows).prompt));
+  });
+
   it('and changes neither the fixed part, nor schema, nor settings', async () => {
     const rows: Row[] = [
       ...parcelRows,

@@ -30,7 +30,7 @@ describe('the rendering of a turn', () => {
   });
 
   it('has no lone surrogate, whatever the row holds', () => {
-    const text = textOf({ rawArgs: '{"a":"\\ud83d"}', rawResponse: '"x\\udc00y"' });
+    const text = textOf({ agent: '\ud83d', rawArgs: '{"a":"\\ud83d"}', rawResponse: '"x\\udc00y"' });
     expect(text.isWellFormed()).toBe(true);
   });
 

@@ -77,9 +77,13 @@ export function answer(text: string, options: ReplyOptions = {}): Script {
   return (response, call) =>
     send(response, 200, {
       candidates: [
-        { content: { role: 'model', parts: [{ text }] }, finishReason: options.finishReason ?? 'STOP', index: 0 },
+        {
+          content: { role: 'model', parts: [{ text }] },
+          finishReason: options.finishReason ?? 'STOP',
+          index: 0,
+          ...(options.continuationToken === undefined ? {} : { continuationToken: options.continuationToken }),
+        },
       ],
-      ...(options.continuationToken === undefined ? {} : { continuationToken: options.continuationToken }),
       usageMetadata: options.usage ?? { promptTokenCount: 1000, candidatesTokenCount: 200, totalTokenCount: 1200 },
       modelVersion: options.modelVersion ?? call.model,
       responseId: 'response',
