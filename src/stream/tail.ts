@@ -1,0 +1,336 @@
+/** The source over its connections: one walsender after another, and a pool that asks the server how far it is. */
+import type pg from 'pg';
+import { messageOf, OperatorError, stop } from '../errors.ts';
+import { backoffMs, pause } from '../lifecycle.ts';
+import type { Logger } from '../log.ts';
+import { sourceName } from '../postgres/audit-table.ts';
+import { explainPostgres } from '../postgres/connection.ts';
+import { type Batch, type Lsn, type Micros, microsOf, type Progress, type ResumeLsn } from '../records.ts';
+import { Assembler } from './assembler.ts';
+import { columnPicker } from './columns.ts';
+import { bytesBetween, later, parseLsn, shortLsn } from './lsn.ts';
+import { type Message, PgoutputDecoder } from './pgoutput.ts';
+import { type Identity, type Replication, replicate } from './replication.ts';
+import { type Capture, readSlot, type SlotState, verifyPublication } from './slot.ts';
+import { readHistory } from './snapshot.ts';
+import type { Source, SourceOptions, SourceStatus, SourceTimings } from './source.ts';
+import { checkIdentity } from './start.ts';
+import { readTampering, type Tampering, tamperedSince } from './tamper.ts';
+import { slackMicros } from './watermark.ts';
+
+const defaultTimings: SourceTimings = {
+  probeMs: 1_000,
+  pollMs: 10_000,
+  publicationMs: 60_000,
+  idleAdvanceMs: 10_000,
+  confirmMs: 200,
+  slotWaitMs: 20_000,
+  backoff: { baseMs: 200, maxMs: 15_000 },
+};
+
+export class PostgresSource implements Source {
+  readonly identity: Identity;
+  readonly source: string;
+  readonly history: boolean;
+  readonly #options: SourceOptions;
+  readonly #timings: SourceTimings;
+  readonly #capture: Capture;
+  readonly #pool: pg.Pool;
+  readonly #log: Logger;
+  readonly #closing = new AbortController();
+  #slot: SlotState;
+  #start: Progress | null;
+  #assembler: Assembler | null = null;
+  /** Of the last batch handed out. */
+  #progress: Progress | null = null;
+  #replication: Replication | null = null;
+  #durable: ResumeLsn | null = null;
+  #confirmedAt = 0;
+  #confirmTimer: NodeJS.Timeout | undefined;
+  #connected = false;
+  #paused = false;
+  #serverLsn: Lsn | null = null;
+  #reconnects = 0;
+  #truncates = 0;
+  #tampering: Tampering | null = null;
+  #tampered: Tampering = { updated: 0, deleted: 0 };
+  #skipped = new Map<string, number>();
+  #loops: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    options: SourceOptions,
+    capture: Capture,
+    identity: Identity,
+    start: Progress | null,
+    pool: pg.Pool,
+    log: Logger,
+  ) {
+    this.identity = identity;
+    this.source = sourceName(identity.system_identifier, capture.server.database, capture.table);
+    this.history = start === null;
+    this.#options = options;
+    this.#timings = { ...defaultTimings, ...options.timings };
+    this.#capture = capture;
+    this.#pool = pool;
+    this.#log = log;
+    this.#slot = capture.slot;
+    this.#start = start;
+  }
+
+  async *batches(signal: AbortSignal): AsyncGenerator<Batch> {
+    const start = this.#start ?? (yield* this.#readHistory(signal));
+    if (start === null) return;
+    const assembler = this.#startStream(start);
+    for (;;) {
+      const batch = await assembler.take(signal);
+      if (batch === null) return;
+      this.#regulate();
+      await this.#trustIdle(batch);
+      yield batch;
+    }
+  }
+
+  async confirm(lsn: ResumeLsn): Promise<void> {
+    if (this.#durable !== null && lsn <= this.#durable) return;
+    this.#durable = lsn;
+    const dueMs = Math.max(0, this.#confirmedAt + this.#timings.confirmMs - Date.now());
+    this.#confirmTimer ??= setTimeout(() => {
+      this.#confirmTimer = undefined;
+      this.#confirmedAt = Date.now();
+      this.#replication?.status(false);
+    }, dueMs);
+  }
+
+  status(): SourceStatus {
+    const lastLsn = this.#assembler?.streamLsn ?? null;
+    const behind = lastLsn !== null && this.#serverLsn !== null ? bytesBetween(lastLsn, this.#serverLsn) : null;
+    return {
+      connected: this.#connected,
+      lastLsn,
+      confirmedLsn: this.#durable,
+      serverLsn: this.#serverLsn,
+      lagBytes: behind === null ? null : Math.max(0, behind),
+      retainedBytes: this.#slot.retainedBytes,
+      walStatus: this.#slot.walStatus,
+      watermark: this.#assembler?.watermark ?? null,
+      ...(this.#assembler?.counters ?? { rows: 0, transactions: 0, bytes: 0 }),
+      bufferedBytes: this.#assembler?.bufferedBytes ?? 0,
+      paused: this.#paused,
+      reconnects: this.#reconnects,
+      truncates: this.#truncates,
+      updates: this.#tampered.updated,
+      deletes: this.#tampered.deleted,
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    clearTimeout(this.#confirmTimer);
+    await this.#replication?.close();
+    // A question on a connection that went silent is answered by its own time limit; nobody waits for that.
+    const waited = new AbortController();
+    const ended = this.#loops.then(() => this.#pool.end());
+    await Promise.race([ended, pause(2_000, waited.signal)]);
+    waited.abort();
+  }
+
+  async *#readHistory(signal: AbortSignal): AsyncGenerator<Batch, Progress | null> {
+    const { url, batchRows, maxBufferBytes } = this.#options;
+    const { table } = this.#capture;
+    const before = { resumeLsn: this.#slot.confirmedFlush as ResumeLsn, partial: null };
+    let last: Batch | undefined;
+    for await (last of readHistory({ url, table, batchRows, batchBytes: maxBufferBytes / 4, before }, signal))
+      yield last;
+    if (last?.history?.state !== 'done') return null;
+    this.#log.info(`history is read; the stream goes on from ${shortLsn(last.progress.resumeLsn)}`);
+    return last.progress;
+  }
+
+  /**
+   * A publication that lost its table streams nothing, and looks idle: before an idle position lets the server forget,
+   * the publication is looked at. A server that can't be asked, as at its shutdown, is no reason to hold it back.
+   */
+  async #trustIdle(batch: Batch): Promise<void> {
+    const idle = batch.sessionIds.size === 0 && batch.progress.resumeLsn !== this.#progress?.resumeLsn;
+    this.#progress = batch.progress;
+    if (!idle) return;
+    try {
+      await verifyPublication(this.#pool, this.#capture.table, this.#options.publication);
+    } catch (error) {
+      if (error instanceof OperatorError && error.kind === 'stop') throw error;
+    }
+  }
+
+  #startStream(start: Progress): Assembler {
+    const { batchRows, batchMs, maxBufferBytes, until } = this.#options;
+    const assembler = new Assembler({
+      mapping: this.#capture.table.mapping,
+      start,
+      slack: slackMicros(this.#capture.server.walWriterDelayMs),
+      batchRows,
+      batchMs,
+      maxBufferBytes,
+      idleAdvanceMs: this.#timings.idleAdvanceMs,
+      until,
+      onSkip: (reason, lsn) => this.#sayOnce(reason, lsn),
+    });
+    this.#assembler = assembler;
+    this.#progress = start;
+    this.#durable ??= start.resumeLsn;
+    this.#loops = Promise.all([
+      this.#stream(assembler),
+      this.#every(this.#timings.probeMs, () => this.#probe(assembler)),
+      this.#every(this.#timings.pollMs, () => this.#poll(assembler)),
+      this.#every(this.#timings.publicationMs, () => this.#checkPublication(assembler)),
+    ]);
+    return assembler;
+  }
+
+  /** One connection after another, until closed or stopped. */
+  async #stream(assembler: Assembler): Promise<void> {
+    const { signal } = this.#closing;
+    let busySince: number | null = null;
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      const bytesBefore = assembler.streamLsn;
+      const error = await this.#streamOnce(assembler);
+      if (signal.aborted) return;
+      if (assembler.streamLsn !== bytesBefore) attempt = 1;
+      const busy = error.code === 'slot_active';
+      busySince = busy ? (busySince ?? Date.now()) : null;
+      if (error.kind === 'stop') return assembler.fail(error);
+      if (busySince !== null && Date.now() - busySince >= this.#timings.slotWaitMs) {
+        return assembler.fail(stop('slot_active', `${error.message} (waited ${this.#timings.slotWaitMs} ms)`));
+      }
+      const waitMs = backoffMs(busy ? 1 : attempt, this.#timings.backoff);
+      const level = attempt < 5 ? 'warn' : 'error';
+      this.#log[level]({ code: error.code, attempt }, `${error.message}; trying again in ${waitMs} ms`);
+      await pause(waitMs, signal);
+      this.#reconnects += 1;
+    }
+  }
+
+  /** Streams until the connection is over, and returns why. */
+  async #streamOnce(assembler: Assembler): Promise<OperatorError> {
+    const { url, slot, publication } = this.#options;
+    const decoder = new PgoutputDecoder(columnPicker(this.#capture.table));
+    assembler.reconnected();
+    try {
+      const replication = await replicate({
+        url,
+        slot,
+        publication,
+        start: assembler.received.resumeLsn,
+        decode: (buffer) => decoder.decode(buffer),
+        onMessage: (message) => this.#take(assembler, message),
+        onKeepalive: (lsn, replyRequested) => {
+          this.#connected = true;
+          assembler.keepalive(lsn, replyRequested);
+        },
+        durable: () => this.#durable ?? assembler.received.resumeLsn,
+      });
+      this.#replication = replication;
+      checkIdentity(this.identity, { ...replication.identity, slot, publication });
+      if (this.#closing.signal.aborted) await replication.close();
+      await replication.ended;
+      return stop('closed', 'the capture was closed');
+    } catch (error) {
+      await this.#replication?.close();
+      return explainPostgres(error, url, 'stream');
+    } finally {
+      this.#replication = null;
+      this.#connected = false;
+      this.#paused = false;
+    }
+  }
+
+  #take(assembler: Assembler, message: Message): void {
+    this.#connected = true;
+    if (message.kind === 'truncate') this.#truncated(assembler.streamLsn);
+    else assembler.message(message);
+    this.#regulate();
+  }
+
+  #regulate(): void {
+    const buffered = this.#assembler?.bufferedBytes ?? 0;
+    const limit = this.#options.maxBufferBytes;
+    if (!this.#paused && buffered > limit) {
+      this.#paused = true;
+      this.#replication?.pauseReading();
+    } else if (this.#paused && buffered < limit / 2) {
+      this.#paused = false;
+      this.#replication?.resumeReading();
+    }
+  }
+
+  async #probe(assembler: Assembler): Promise<void> {
+    const { rows } = await this.#pool.query('SELECT pg_current_wal_flush_lsn() AS lsn, clock_timestamp() AS at');
+    const probe = { lsn: parseLsn(rows[0].lsn), at: microsOf(rows[0].at) as Micros };
+    this.#serverLsn = this.#serverLsn === null ? probe.lsn : later(probe.lsn, this.#serverLsn);
+    assembler.probe(probe);
+    if (assembler.awaitsPosition) this.#replication?.status(true);
+  }
+
+  async #poll(assembler: Assembler): Promise<void> {
+    try {
+      this.#slot = await readSlot(this.#pool, this.#options.slot, this.#capture.server.database);
+    } catch (error) {
+      if (error instanceof OperatorError && error.kind === 'stop') assembler.fail(error);
+      throw error;
+    }
+    const now = await readTampering(this.#pool, this.#capture.table);
+    const { updated, deleted } = tamperedSince(this.#tampering ?? now, now);
+    this.#tampering = now;
+    if (updated + deleted === 0) return;
+    this.#tampered = { updated: this.#tampered.updated + updated, deleted: this.#tampered.deleted + deleted };
+    this.#brokenPromise(`${updated} rows updated, ${deleted} deleted`);
+  }
+
+  async #checkPublication(assembler: Assembler): Promise<void> {
+    try {
+      await verifyPublication(this.#pool, this.#capture.table, this.#options.publication);
+    } catch (error) {
+      if (error instanceof OperatorError && error.kind === 'stop') assembler.fail(error);
+      throw error;
+    }
+  }
+
+  #truncated(lsn: Lsn): void {
+    this.#truncates += 1;
+    this.#brokenPromise(`truncated at about ${shortLsn(lsn)}`);
+  }
+
+  #brokenPromise(what: string): void {
+    const { schema, name } = this.#capture.table;
+    this.#log.warn(
+      { code: 'not_append_only' },
+      `${schema}.${name} is not append-only: ${what}; what was taken in before stays as it was`,
+    );
+  }
+
+  /** Each reason is said with its first row; the counts are in the metrics. */
+  #sayOnce(reason: string, lsn: Lsn): void {
+    const count = (this.#skipped.get(reason) ?? 0) + 1;
+    this.#skipped.set(reason, count);
+    if (count > 1 || reason === 'excluded') return;
+    const { mapping, schema, name } = this.#capture.table;
+    const column = mapping.names[reason === 'no_key' ? mapping.at.key : mapping.at.sessionId];
+    const what =
+      reason === 'other_table'
+        ? `a row of another table or kind came with ${schema}.${name}`
+        : `column "${column}" of ${schema}.${name} is null`;
+    this.#log.warn(
+      { code: reason },
+      `${what} at ${shortLsn(lsn)}: such rows are counted under rows_skipped{reason="${reason}"}`,
+    );
+  }
+
+  /** A failure is the connection's to report: here the next turn asks again. */
+  async #every(ms: number, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await work().catch((error: unknown) => this.#log.debug(messageOf(error)));
+      await pause(ms, signal);
+    }
+  }
+}
