@@ -10,7 +10,7 @@ import { countOf, type Selection, selected } from './families/count.ts';
 import { actionsOn, lookupsIn } from './families/exclusion.ts';
 import { handoffsIn, taskOf, toldTasks } from './families/handoff.ts';
 import { actionsAmong, toldAs } from './families/intervention.ts';
-import { deedsIn, toldDeeds } from './families/narrated.ts';
+import { deedsIn, isTold, toldDeeds } from './families/narrated.ts';
 import { doneOnce, toldInOrder } from './families/order.ts';
 import { changedIn, toldStates } from './families/record-change.ts';
 import { settingsIn, toldSetting } from './families/record-set.ts';
@@ -102,7 +102,7 @@ function tasks({ operands, params, calls }: Run): string | null {
 function deeds({ operands, params, calls }: Run): string | null {
   const done = deedsIn(calls).filter((deed) => deed.verb === params.deeds && deed.call.agent === params.agent);
   const [first, last] = [done[0], done.at(-1)];
-  if (first === undefined || last === undefined) return null;
+  if (!isTold(first) || !isTold(last)) return null;
   if (first.object !== operands[0]?.value || last.object !== operands[1]?.value) return null;
   return toldDeeds(first.object, last.object);
 }

@@ -59,7 +59,7 @@ export function candidatesOf(view: SegmentView): Candidate[] {
     ...aroundAction(calls, checks),
     ...recovery(calls),
     ...shellRecovery(calls),
-    ...recordChange(things),
+    ...recordChange(calls, things),
     ...recordSet(calls, things),
     ...difference(checks),
     ...bridge(calls, things),

@@ -15,7 +15,7 @@ export interface Handoff {
 
 export function handoffsIn(calls: readonly Call[]): Handoff[] {
   return calls.flatMap((call) => {
-    if (!handoffTool.test(call.tool) || call.tainted) return [];
+    if (!handoffTool.test(call.tool)) return [];
     const to = call.args.find((leaf) => /^(to|agent|recipient|target|assignee)$/i.test(leaf.key));
     const task = call.args.find((leaf) => /^(content|task|message|instruction|prompt|request)$/i.test(leaf.key));
     return to === undefined || task === undefined ? [] : [{ call, to, task }];
@@ -24,7 +24,10 @@ export function handoffsIn(calls: readonly Call[]): Handoff[] {
 
 export function handoff(calls: readonly Call[], view: SegmentView): Candidate[] {
   const byAgent = new Map<string, Handoff[]>();
-  for (const one of handoffsIn(calls)) byAgent.set(one.to.value, [...(byAgent.get(one.to.value) ?? []), one]);
+  const all = handoffsIn(calls);
+  // Left out of a count or of a first and a last, it would make them wrong.
+  if (all.some((one) => one.call.tainted)) return [];
+  for (const one of all) byAgent.set(one.to.value, [...(byAgent.get(one.to.value) ?? []), one]);
   const isWhole = view.turns.length === view.trajectory.turns.length;
   return [...byAgent.values()].flatMap((group) => [...firstAndLast(group), ...(isWhole ? howOften(group) : [])]);
 }

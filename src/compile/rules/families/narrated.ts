@@ -3,21 +3,32 @@ import type { SegmentView } from '../../compiler.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 
-const told = /^I (typed|searched for|clicked|opened|visited|queried) ['"“](.+?)['"”](?=[ .\n]|$)/;
+const opening = /^I (typed|searched for|clicked|opened|visited|queried) /;
+/** The closing quotation mark is the one that something ends or goes on behind: `'Mariano's salads' into …`. */
+const told = /^['"“](.+?)['"”](?= into |\.\s*(?:\n|$)|\n|$)/s;
 
 export interface Deed {
   call: Call;
   verb: string;
-  object: string;
+  /** Null where it is too long, or of several lines, to be asked for. */
+  object: string | null;
 }
 
+export type Told = Deed & { object: string };
+
 export function deedsIn(calls: readonly Call[]): Deed[] {
-  return calls.flatMap((call) => {
-    const found = call.isMessage || call.tainted ? null : told.exec((call.text?.value ?? '').slice(0, 400));
-    return found === null || found[2]!.length > 160 || found[2]!.length < 3
-      ? []
-      : [{ call, verb: found[1]!, object: found[2]! }];
+  return calls.flatMap((call): Deed[] => {
+    const text = (call.text?.value ?? '').slice(0, 600);
+    const found = call.isMessage ? null : opening.exec(text);
+    if (found === null) return [];
+    const object = call.tainted ? null : (told.exec(text.slice(found[0].length))?.[1] ?? null);
+    const isShort = object !== null && object.length >= 3 && object.length <= 160 && !object.includes('\n');
+    return [{ call, verb: found[1]!, object: isShort ? object : null }];
   });
+}
+
+export function isTold(deed: Deed | undefined): deed is Told {
+  return deed !== undefined && deed.object !== null;
 }
 
 export function narrated(calls: readonly Call[], view: SegmentView): Candidate[] {
@@ -40,7 +51,8 @@ const deeds: Record<string, string> = {
 };
 
 function firstAndLast(group: readonly Deed[]): Candidate[] {
-  const [first, last] = [group[0]!, group.at(-1)!];
+  const [first, last] = [group[0], group.at(-1)];
+  if (!isTold(first) || !isTold(last)) return [];
   if (!apart(first.call, last.call) || first.object === last.object) return [];
   const supports = [first, last].map((deed) =>
     support(deed.call, 'response', deed.call.text!.path, deed.object, deed.verb),
@@ -67,8 +79,8 @@ export function toldDeeds(first: string, last: string): string {
 
 /** The one thing that was done three times or more: a loop, which is what people look for in such a session. */
 function repeated(group: readonly Deed[]): Candidate[] {
-  const times = new Map<string, Deed[]>();
-  for (const deed of group) times.set(deed.object, [...(times.get(deed.object) ?? []), deed]);
+  const times = new Map<string, Told[]>();
+  for (const deed of group.filter(isTold)) times.set(deed.object, [...(times.get(deed.object) ?? []), deed]);
   return [...times.values()]
     .filter((same) => same.length >= 3 && same.length <= 20)
     .map((same) => {

@@ -1,5 +1,5 @@
 /** A thing that was seen twice, by whichever calls, and was not the same: what it was first and what in the end. */
-import { apart } from '../call.ts';
+import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 import type { Leaf } from '../flatten.ts';
 import { sameValue } from '../text.ts';
@@ -7,10 +7,13 @@ import { isIdKey, kindOf, type Sighting, type Things, within } from '../things.t
 import { passive, spellKey } from '../words.ts';
 import { subtract } from './difference.ts';
 
-export function recordChange(things: Things): Candidate[] {
+export function recordChange(calls: readonly Call[], things: Things): Candidate[] {
+  const tainted = calls.filter((call) => call.tainted);
   return [...things.byId.values()].flatMap((sightings) => {
     const [first, last] = [sightings[0]!, sightings.at(-1)!];
     if (!first.hasPaths || !last.hasPaths || kindOf(first) !== kindOf(last) || !apart(first.call, last.call)) return [];
+    // What may have been seen in a response that is not to be trusted has no first and last sighting.
+    if (tainted.some((call) => call.turn.text.includes(first.record.id))) return [];
     // One check made twice is the before-and-after family's.
     if (first.call.signature === last.call.signature) return [];
     return changedIn(first, last).flatMap((change) => candidates(first, last, change));
