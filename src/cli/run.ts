@@ -50,9 +50,10 @@ export async function runPipeline(
   const pipeline = await openPipeline({ config, from, until, feed, log, metrics, drain, abort });
   const dataset = openDataset(filesOf(config).dataset);
   try {
-    const server = until === 'stopped' ? await serveMetrics(context, metrics, pipeline) : null;
+    const asked = until === 'stopped' || context.loaded.origins['metrics.port'] !== 'default';
+    const server = asked ? await serveMetrics(context, metrics, pipeline) : null;
     const status = await followStatus(pipeline, dataset);
-    const line = showStatus(status.text);
+    const line = showStatus(status.text, until === 'stopped' ? 30_000 : 5000);
     try {
       await pipeline.run();
     } finally {

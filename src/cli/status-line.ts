@@ -1,5 +1,4 @@
 /** One calm line that says how things stand: rewritten in place on a terminal, now and then a plain line elsewhere. */
-const plainEveryMs = 30_000;
 const liveEveryMs = 250;
 
 export interface StatusLine {
@@ -7,8 +6,9 @@ export interface StatusLine {
   stop(): void;
 }
 
-/** Shows `text()` on stderr until stopped. */
-export function showStatus(text: () => string, stream: NodeJS.WriteStream = process.stderr): StatusLine {
+/** Shows `text()` on stderr until stopped; where that is no terminal, a line every `plainEveryMs`. */
+export function showStatus(text: () => string, plainEveryMs = 5000): StatusLine {
+  const stream = process.stderr;
   const live = stream.isTTY === true;
   const draw = () => {
     if (!live) stream.write(`${text()}\n`);
