@@ -49,6 +49,14 @@ export interface Replication {
   close(): Promise<void>;
 }
 
+/** What node-postgres holds and its types leave out. */
+interface Wire {
+  stream: Duplex;
+  end(): void;
+}
+
+const goodbyeMs = 2_000;
+
 type Parsed = { message: Message } | { error: unknown };
 
 function pluginOf(publication: string, decode: (buffer: Buffer) => Message) {
@@ -80,7 +88,7 @@ function pluginOf(publication: string, decode: (buffer: Buffer) => Message) {
  */
 export async function replicate(options: ReplicationOptions): Promise<Replication> {
   const { client, identity, senderTimeoutMs } = await openWalsender(options.url, 'capture');
-  const connection = (client as unknown as { connection: { stream: Duplex } }).connection;
+  const connection = (client as unknown as { connection: Wire }).connection;
   const service = new LogicalReplicationService({}, { acknowledge: { auto: false, timeoutSeconds: 0 } });
   // The connection is ours, so that its socket can be paused.
   Object.assign(service, {
@@ -146,7 +154,7 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
     )
     .finally(async () => {
       clearInterval(timer);
-      await end(service, client, connection.stream);
+      await end(service, client, connection);
     });
   ended.catch(() => {});
 
@@ -170,7 +178,7 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
       if (!closing) {
         status(false);
         closing = true;
-        await end(service, client, connection.stream);
+        await end(service, client, connection);
       }
       await ended.catch(() => {});
     },
@@ -204,15 +212,24 @@ export async function openWalsender(url: string, purpose: string, settings: Reco
   }
 }
 
-/** A paused socket never sees the other side's end: read on, and cut it where the goodbye takes too long. */
-async function end(service: LogicalReplicationService, client: pg.Client, stream: Duplex): Promise<void> {
+/**
+ * `client.end()` destroys the socket under a running query, and with it the status that was just written: the goodbye is
+ * said on the connection itself. A paused socket never sees the other side's end, so it is read on; and it is cut where
+ * the server takes too long, as within a large transaction.
+ */
+async function end(service: LogicalReplicationService, client: pg.Client, connection: Wire): Promise<void> {
+  const { stream } = connection;
   service.removeAllListeners();
   service.on('error', () => {});
-  stream.resume();
-  const cut = new AbortController();
-  void pause(2_000, cut.signal).then(() => stream.destroy());
+  if (!stream.destroyed) {
+    stream.resume();
+    const closed = new AbortController();
+    stream.once('close', () => closed.abort());
+    connection.end();
+    await pause(goodbyeMs, closed.signal);
+    stream.destroy();
+  }
   await client.end().catch(() => {});
-  cut.abort();
 }
 
 function explainMessage(error: unknown, lsn: Lsn): OperatorError {
