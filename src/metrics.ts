@@ -73,7 +73,11 @@ export function createMetrics(version: string) {
       'stage',
       'tier',
     ]),
-    modelCostUnknown: counter('tc_llm_cost_unknown_total', 'Answered model calls whose price is not known.', ['model']),
+    modelCostUnknown: counter(
+      'tc_llm_cost_unknown_total',
+      'Model calls whose cost is not known: no price, or no answer that says what it took.',
+      ['model'],
+    ),
     modelDuration: histogram(
       'tc_llm_request_duration_seconds',
       'Duration of model calls.',
@@ -144,15 +148,13 @@ function count(compiled: Compiled, metrics: Metrics): void {
     metrics.pairs.inc({ outcome: 'rejected', qa_type: '' });
     metrics.rejections.inc({ reason });
   }
-  for (const call of compiled.calls) countCall(call, metrics);
 }
 
-function countCall(call: ModelCall, metrics: Metrics): void {
+/** Counts a model call that was really made: the same call comes again with every redelivered trajectory. */
+export function observeCall(call: ModelCall, metrics: Metrics): void {
   const model = call.model ?? call.requestedModel;
   const { stage, outcome } = call;
   metrics.modelCalls.inc({ model, stage, outcome });
-  // An answer from the call store was paid for, and counted, when it was given.
-  if (outcome === 'reused') return;
   metrics.modelDuration.observe({ model, stage }, call.durationMs / 1000);
   const cached = call.cachedTokens ?? 0;
   metrics.modelTokens.inc({ model, type: 'input' }, Math.max(0, (call.promptTokens ?? 0) - cached));
@@ -160,7 +162,7 @@ function countCall(call: ModelCall, metrics: Metrics): void {
   metrics.modelTokens.inc({ model, type: 'output' }, call.outputTokens ?? 0);
   metrics.modelTokens.inc({ model, type: 'thinking' }, call.thinkingTokens ?? 0);
   if (call.costUsd !== null) metrics.modelCost.inc({ model, stage, tier: call.serviceTier }, call.costUsd);
-  else if (call.model !== null) metrics.modelCostUnknown.inc({ model });
+  else metrics.modelCostUnknown.inc({ model });
 }
 
 /** Counts a sink's writes. */

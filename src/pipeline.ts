@@ -11,7 +11,7 @@ import type { CompileStage } from './compile/compile.ts';
 import type { Config } from './config.ts';
 import { pause, Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
-import { type Metrics, observeCompile, observeSink, observeStep } from './metrics.ts';
+import { type Metrics, observeCall, observeCompile, observeSink, observeStep } from './metrics.ts';
 import { openAuditReader } from './postgres/rows.ts';
 import { type Compiled, compiledSchema, compilerKey } from './records.ts';
 import { type Journal, openJournal } from './sessionizer/journal.ts';
@@ -93,9 +93,13 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   await reader.close();
   const journal = openJournal(files.journal, { source: reader.source, rules });
   releasers.push('journal', () => journal.close());
-  if (journal.dropHistory()) log.info('reading of history was interrupted: it starts over');
+  const interrupted = journal.dropHistory();
+  if (interrupted) log.info('reading of history was interrupted: it starts over');
+  if (options.from === 'beginning' && journal.progress !== null) {
+    log.info(`${config.dataDir} has a position already and goes on from there: --from beginning is for a fresh one`);
+  }
 
-  const { stage, calls } = openCompileStage(config, log);
+  const { stage, calls } = openCompileStage(config, log, (call) => observeCall(call, metrics));
   releasers.push('call store', () => calls.close());
   const sinks = [observeSink(openSqliteSink({ path: files.dataset, log }), metrics)];
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
@@ -123,13 +127,13 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   const source = await openSource(
     {
       ...settings,
-      from: options.from,
+      from: interrupted ? 'beginning' : options.from,
       batchRows: config['capture.batchRows'],
       batchMs: config['capture.batchDelay'],
       maxBufferBytes: config['capture.bufferBytes'],
       until: target,
     },
-    { progress: journal.progress, identity: journal.identity, historyDone: journal.historyState === 'done' },
+    { progress: journal.progress, identity: journal.identity },
     log,
   );
   releasers.push('source', () => source.close());

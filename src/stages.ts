@@ -10,7 +10,7 @@ import type { ColumnTest, Config } from './config.ts';
 import { exitCodes, stop } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { ColumnSettings, TableSettings } from './postgres/audit-table.ts';
-import type { Turn } from './records.ts';
+import type { ModelCall, Turn } from './records.ts';
 import type { SessionRules } from './sessionizer/part.ts';
 
 /** Everything that lies in a data directory. */
@@ -102,7 +102,7 @@ export interface OpenCompileStage {
 }
 
 /** @throws OperatorError where the tier asks for what the settings do not give: a key, the word about redaction. */
-export function openCompileStage(config: Config, log: Logger): OpenCompileStage {
+export function openCompileStage(config: Config, log: Logger, onCall?: (call: ModelCall) => void): OpenCompileStage {
   const tier = config['compile.tier'];
   const redactor = createRedactor({ mode: config['redact.mode'] }, tier);
   const calls = openCallStore(filesOf(config).calls);
@@ -120,6 +120,7 @@ export function openCompileStage(config: Config, log: Logger): OpenCompileStage 
             serviceTier: config['compile.serviceTier'],
             prices: config.prices,
             redaction: redactor.name,
+            ...(onCall === undefined ? {} : { onCall }),
           },
           calls,
           log,

@@ -19,7 +19,7 @@ import {
   unknownTime,
 } from './part.ts';
 
-export type { PartState, ReleaseReason, SessionRules, Standing };
+export type { PartState, SessionRules, Standing };
 
 /** What a batch is judged against: the journal's answer to `recall`. */
 export interface KnownParts {

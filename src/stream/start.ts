@@ -7,11 +7,9 @@ import type { SlotState } from './slot.ts';
 
 /** What the journal stored. */
 export interface StoredStart {
-  /** Null before the first batch was stored. */
+  /** Null before the first batch was stored, and where a history that was begun is to be read again. */
   progress: Progress | null;
   identity: Identity | null;
-  /** False while a history that was begun has not been read to its end. */
-  historyDone: boolean;
 }
 
 const words: Record<keyof Identity, string> = {
@@ -44,7 +42,7 @@ export function startOf(
   slotName: string,
   from: 'now' | 'beginning',
 ): Progress | null {
-  if (from === 'beginning' && (start.progress === null || !start.historyDone)) return null;
+  if (start.progress === null && from === 'beginning') return null;
   if (start.progress === null) return { resumeLsn: resumeAt(slot.confirmedFlush), partial: null };
   const { resumeLsn } = start.progress;
   if (slot.confirmedFlush > resumeLsn) {

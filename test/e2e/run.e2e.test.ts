@@ -62,7 +62,7 @@ describe('run --once', () => {
         url,
         "SELECT (clock_timestamp() > max(created_at) + interval '3 s')::text AS idle FROM audit_log",
       );
-      expect(row?.['idle']).toBe('true');
+      expect(row?.idle).toBe('true');
     });
     await insert('late', 12);
     const first = await runCli(['run', '--once', '--json'], { env });

@@ -92,13 +92,11 @@ test('where a stream begins', () => {
   const stored = (at: bigint) => ({
     progress: { resumeLsn: resumeAt(lsnOf(at)), partial: null },
     identity: null,
-    historyDone: false,
   });
-  const nothing = { progress: null, identity: null, historyDone: false };
+  const nothing = { progress: null, identity: null };
   expect(startOf(nothing, slot, 's', 'now')?.resumeLsn).toBe(lsnOf(100n));
   expect(startOf(nothing, slot, 's', 'beginning')).toBeNull();
-  expect(startOf(stored(150n), slot, 's', 'beginning')).toBeNull();
-  expect(startOf({ ...stored(150n), historyDone: true }, slot, 's', 'beginning')?.resumeLsn).toBe(lsnOf(150n));
+  expect(startOf(stored(150n), slot, 's', 'beginning')?.resumeLsn).toBe(lsnOf(150n));
   expect(startOf(stored(100n), slot, 's', 'now')?.resumeLsn).toBe(lsnOf(100n));
   expect(() => startOf(stored(99n), slot, 's', 'now')).toThrow(/slot s is at 0\/64, ahead of 0\/63 .*1 bytes/);
 });

@@ -49,7 +49,7 @@ test('history that was cut short starts over, and what was confirmed meanwhile s
   await cut.stop();
   expect(cut.memory.historyDone).toBe(false);
   await queryOn(options.url, "INSERT INTO audit_log (session_id) VALUES ('s')");
-  const again = await capture(options, { ...cut.memory, turns: [] });
+  const again = await capture(options, { ...cut.memory, progress: null, turns: [] });
   expect(again.source.history).toBe(true);
   await until('all rows', () => again.memory.turns.length === 501);
   await queryOn(options.url, "INSERT INTO audit_log (session_id) VALUES ('s')");
