@@ -1,16 +1,12 @@
-/**
- * The audit log as batches in commit order: history first where it was asked for, then the slot's stream, across broken
- * connections. This file is the contract and the preflight; `tail.ts` does it.
- */
-import type pg from 'pg';
 import type { Logger } from '../log.ts';
 import type { ColumnSettings, ExcludeRule } from '../postgres/audit-table.ts';
 import { explainPostgres, openPool } from '../postgres/connection.ts';
 import type { Batch, Lsn, Micros, ResumeLsn } from '../records.ts';
 import { type Identity, openWalsender } from './replication.ts';
-import { type Capture, verifyCapture } from './slot.ts';
+import { verifyCapture } from './slot.ts';
 import { checkIdentity, type StoredStart, startOf } from './start.ts';
 import { PostgresSource } from './tail.ts';
+import { countRows } from './unread.ts';
 
 export { currentTarget } from './target.ts';
 
@@ -109,28 +105,11 @@ export async function openSource(options: SourceOptions, start: StoredStart, log
     const identity = { ...walsender.identity, slot: options.slot, publication: options.publication };
     checkIdentity(start.identity, identity);
     const progress = startOf(start, capture.slot, options.slot, options.from);
-    if (start.progress === null && progress !== null) await sayWhatIsUnread(pool, capture, log);
-    return new PostgresSource(options, capture, identity, progress, pool, log);
+    const isFirst = start.progress === null && progress !== null;
+    const held = isFirst ? await countRows(pool, capture.table) : null;
+    return new PostgresSource(options, capture, identity, { progress, held }, pool, log);
   } catch (error) {
     await pool.end();
     throw explainPostgres(error, url, 'start the capture');
-  }
-}
-
-const countedUnread = 100_000;
-
-/** History can cost money, so a first start leaves it out, and says so. */
-async function sayWhatIsUnread(pool: pg.Pool, { table }: Capture, log: Logger): Promise<void> {
-  const how = 'read them with run --from beginning into a fresh data directory, or with compile';
-  try {
-    const { rows } = await pool.query(
-      `SELECT count(*) AS n FROM (SELECT FROM ${table.sql} LIMIT ${countedUnread + 1}) AS unread`,
-    );
-    const n = Number(rows[0].n);
-    const rowsThere = n > countedUnread ? `more than ${countedUnread} rows` : `${n} rows`;
-    if (n > 0) log.info(`first start: ${rowsThere} of ${table.schema}.${table.name} are left unread: ${how}`);
-  } catch {
-    // Streaming needs no SELECT.
-    log.info(`first start: rows that ${table.schema}.${table.name} holds already are left unread: ${how}`);
   }
 }

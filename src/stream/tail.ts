@@ -16,6 +16,7 @@ import { readHistory } from './snapshot.ts';
 import type { Source, SourceOptions, SourceStatus, SourceTimings } from './source.ts';
 import { checkIdentity } from './start.ts';
 import { readTampering, type Tampering, tamperedSince } from './tamper.ts';
+import { type Counted, unreadSentence } from './unread.ts';
 import { slackMicros } from './watermark.ts';
 
 const defaultTimings: SourceTimings = {
@@ -27,6 +28,13 @@ const defaultTimings: SourceTimings = {
   slotWaitMs: 20_000,
   backoff: { baseMs: 200, maxMs: 15_000 },
 };
+
+export interface Beginning {
+  /** Null where history comes first. */
+  progress: Progress | null;
+  /** At a first start without history. */
+  held: Counted | null;
+}
 
 export class PostgresSource implements Source {
   readonly identity: Identity;
@@ -40,6 +48,8 @@ export class PostgresSource implements Source {
   readonly #closing = new AbortController();
   #slot: SlotState;
   #start: Progress | null;
+  /** What the table held at a first start, until it was said what of it is left unread. */
+  #held: Counted | null;
   #assembler: Assembler | null = null;
   /** Of the last batch handed out. */
   #progress: Progress | null = null;
@@ -61,20 +71,21 @@ export class PostgresSource implements Source {
     options: SourceOptions,
     capture: Capture,
     identity: Identity,
-    start: Progress | null,
+    { progress, held }: Beginning,
     pool: pg.Pool,
     log: Logger,
   ) {
     this.identity = identity;
     this.source = sourceName(identity.system_identifier, capture.server.database, capture.table);
-    this.history = start === null;
+    this.history = progress === null;
     this.#options = options;
     this.#timings = { ...defaultTimings, ...options.timings };
     this.#capture = capture;
     this.#pool = pool;
     this.#log = log;
     this.#slot = capture.slot;
-    this.#start = start;
+    this.#start = progress;
+    this.#held = held;
   }
 
   async *batches(signal: AbortSignal): AsyncGenerator<Batch> {
@@ -86,6 +97,7 @@ export class PostgresSource implements Source {
       if (batch === null) return;
       this.#regulate();
       await this.#trustIdle(batch);
+      this.#sayWhatIsUnread(assembler);
       yield batch;
     }
   }
@@ -160,6 +172,13 @@ export class PostgresSource implements Source {
     } catch (error) {
       if (error instanceof OperatorError && error.kind === 'stop') throw error;
     }
+  }
+
+  #sayWhatIsUnread({ streamLsn, counters }: Assembler): void {
+    if (this.#held === null || streamLsn < this.#held.lsn) return;
+    const sentence = unreadSentence(this.#capture.table, this.#held, counters.rows);
+    this.#held = null;
+    if (sentence !== null) this.#log.info(sentence);
   }
 
   #startStream(start: Progress): Assembler {

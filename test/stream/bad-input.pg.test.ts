@@ -305,11 +305,18 @@ describe('what is committed now', () => {
 
   test('a first start says in one line what it leaves unread', async () => {
     const options = await freshLog();
-    await queryOn(options.url, "INSERT INTO audit_log (session_id) SELECT 's' FROM generate_series(1, 42)");
+    await dropCapture(options);
+    await queryOn(options.url, "INSERT INTO audit_log (session_id) SELECT 'before' FROM generate_series(1, 42)");
+    await createCapture(options);
+    await queryOn(options.url, "INSERT INTO audit_log (session_id) SELECT 'since' FROM generate_series(1, 7)");
     const { log, said } = listening();
-    const source = await openSource(options, emptyMemory(), log);
-    await source.close();
-    expect(said).toEqual([expect.stringMatching(/42 rows of public\.audit_log are left unread.*--from beginning/)]);
+    const run = await capture({ ...options, until: await currentTarget(options.url) }, emptyMemory(), log);
+    await run.done;
+    await run.stop();
+    expect(run.memory.turns.length).toBe(7);
+    expect(said).toEqual([
+      expect.stringMatching(/42 older rows of public\.audit_log are left unread.*--from beginning/),
+    ]);
   });
 });
 

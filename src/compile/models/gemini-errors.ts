@@ -48,7 +48,7 @@ function explainStatus(status: number, body: Body, model: string): ModelFault {
     return fault(
       'key_refused',
       'stop',
-      `the Gemini API refused the key (${said}): check GEMINI_API_KEY, that the key may use the Gemini API and ${model}, and that billing is active`,
+      `the Gemini API refused the key (${said}): check gemini.apiKey (TC_GEMINI_API_KEY or GEMINI_API_KEY), that the key may use the Gemini API and ${model}, and that billing is active`,
     );
   if (status === 404)
     return fault('not_served', 'stop', `${model} is not served at this address (${said}): check compile.model`);
