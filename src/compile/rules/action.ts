@@ -1,10 +1,11 @@
 /** What a call did, in a sentence, with the values that the sentence rests on. */
 import type { Call } from './call.ts';
 import { type Support, support } from './candidate.ts';
-import type { Leaf } from './flatten.ts';
+import { type Leaf, looksLikeId } from './flatten.ts';
 import { firstSentence } from './readings.ts';
 import { fold, shortened } from './text.ts';
-import { passive, spellKey, splitName } from './words.ts';
+import { participle } from './verbs.ts';
+import { anyOf, isUnit, passive, spell, spellKey, splitName } from './words.ts';
 
 export interface Described {
   /** Without a capital and a full stop: "the VPN was disconnected". */
@@ -83,18 +84,14 @@ function describeTool(call: Call): Described | null {
   if (done === null) return describeUnknown(call);
   const switched = describeSwitch(call);
   if (switched !== null) return switched;
-  const args = tellingArgs(call).slice(0, 2);
+  const args = tellingArgs(call);
   const outcome = outcomeOf(call);
-  const isSet = splitName(call.tool)[0] === 'set' && args.length === 1;
-  const by = args.map((leaf) => `${spellKey(leaf.key)} ${leaf.value}`).join(', ');
-  const detail = args.length === 0 ? '' : isSet ? ` to ${args[0]!.value}` : ` (${by})`;
-  if (args.length > 0) {
-    const leaf = args[0]!;
+  const [leaf] = args;
+  if (leaf !== undefined)
     return {
-      sentence: `${done}${detail}`,
+      sentence: withDetails(call, done, args),
       support: support(call, 'arguments', leaf.path, leaf.value, leaf.key),
     };
-  }
   if (outcome === null) return null;
   return {
     sentence: `${done} (${call.tool})`,
@@ -102,11 +99,57 @@ function describeTool(call: Call): Described | null {
   };
 }
 
+export const created = /^(add|book|create|draft|file|issue|open|post|schedule|send|submit)$/;
+
+/** "message M-1 was labelled bills-to-pay (folder new)" for `label_message`: what is named goes where it belongs. */
+function withDetails(call: Call, done: string, args: readonly Leaf[]): string {
+  const found = /^the (.+?) (was|were) (.+)$/.exec(done);
+  const [verb = ''] = splitName(call.tool);
+  if (found === null) return `${done} (${args.slice(0, 2).map(spoken).join(', ')})`;
+  const [, object, was, deed] = found as unknown as [string, string, string, string];
+  const isNamed = (leaf: Leaf) => object === spellKey(leaf.key) || object.endsWith(` ${spellKey(leaf.key)}`);
+  const thing = args.find(isNamed);
+  const given = args.find((leaf) => leaf !== thing && participle(spellKey(leaf.key)) === participle(verb));
+  const rest = args.filter((leaf) => leaf !== thing && leaf !== given).slice(0, given === undefined ? 2 : 1);
+  const isValue = thing !== undefined && /^(update|change|adjust|raise|lower)$/.test(verb) && !looksLikeId(thing.value);
+  const isSet = isValue || (verb === 'set' && (thing !== undefined || (rest.length === 1 && given === undefined)));
+  const value = isSet ? ` to ${(thing ?? rest[0])!.value}` : given === undefined ? '' : ` ${inQuotes(given.value)}`;
+  const others = isSet && thing === undefined ? [] : rest;
+  const subject = thing === undefined || isSet ? articled(object, was, verb) : named(object, thing.value);
+  return `${subject} ${was} ${deed}${value}${others.length === 0 ? '' : ` (${others.map(spoken).join(', ')})`}`;
+}
+
+const bare = /(^| )(roaming|saving|calling)$/;
+
+/** What an action brings about is not known before: "a ticket was created", but "the VPN was disconnected". */
+export function articled(object: string, was: string, verb: string): string {
+  if (bare.test(object)) return object;
+  return created.test(verb) && was === 'was' && anyOf(object) !== object ? anyOf(object) : `the ${object}`;
+}
+
+function named(object: string, value: string): string {
+  return value.includes(' ') ? `the ${object} "${value}"` : `${object} ${value}`;
+}
+
+export function inQuotes(value: string): string {
+  return value.includes(' ') ? `"${value}"` : value;
+}
+
+/** "amount 2 GB" for `gb_amount`, "app messaging" for `app_name`. */
+export function spoken({ key, value }: Leaf): string {
+  const words = splitName(key);
+  const unit = words.find((word) => isUnit(word));
+  if (unit !== undefined && words.length > 1 && /^\d/.test(value))
+    return `${spell(words.filter((word) => word !== unit))} ${value} ${spell([unit])}`;
+  const name = spellKey(key);
+  return `${words.length === 2 ? name.replace(/ name$/, '') : name} ${inQuotes(value)}`;
+}
+
 /** A name that is no English verb is said as it is. */
 function describeUnknown(call: Call): Described | null {
   if (call.effect !== 'unclear' || call.tool.length < 4) return null;
   const [leaf] = tellingArgs(call);
-  const detail = leaf === undefined ? '' : ` with ${spellKey(leaf.key)} ${leaf.value}`;
+  const detail = leaf === undefined ? '' : ` with ${spoken(leaf)}`;
   return {
     sentence: `${call.tool} was called${detail}`,
     support: support(call, 'tool', null, call.tool),
@@ -147,5 +190,6 @@ export function eventName(call: Call): string | null {
   const switched = describeSwitch(call);
   if (switched !== null) return switched.sentence.replace(/ \([^)]*\)$/, '');
   const done = passive(call.tool);
-  return done === null ? null : shortened(done, 80);
+  if (done === null) return null;
+  return shortened(done.replace(/^the (?=(\w+ )?(roaming|saving|calling) )/, ''), 80);
 }

@@ -119,7 +119,8 @@ export function saysTheSame(label: string, name: string): boolean {
       .split(/[^a-z0-9]+/)
       .filter((word) => !fillers.has(word));
   const known = words(name);
-  return words(label).every((word) => known.includes(word));
+  const wanted = words(label);
+  return wanted.length > 0 && wanted.every((word) => known.includes(word));
 }
 
 const fillers = new Set([

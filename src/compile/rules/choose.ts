@@ -52,5 +52,8 @@ export function choose(candidates: readonly Candidate[], view: SegmentView, maxP
 function givesAway({ question }: DraftPair, { derivation, answer, family }: Candidate): boolean {
   if (family === 'exclusion') return false;
   if (answer.length > 5 && question.includes(answer.slice(0, -1))) return true;
-  return derivation.op === 'change' && derivation.operands.every(({ value }) => question.includes(value));
+  return (
+    derivation.op === 'change' &&
+    derivation.operands.every(({ field, value }) => field === 'tool' || question.includes(value))
+  );
 }

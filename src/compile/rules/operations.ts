@@ -6,6 +6,7 @@ import type { Call } from './call.ts';
 import { observationsIn } from './check.ts';
 import { stepsRound, toldAround } from './families/around-action.ts';
 import { toldChange } from './families/before-after.ts';
+import { doneIn } from './families/bridge.ts';
 import { countOf, type Selection, selected } from './families/count.ts';
 import { actionsOn, lookupsIn } from './families/exclusion.ts';
 import { handoffsIn, taskOf, toldTasks } from './families/handoff.ts';
@@ -144,9 +145,11 @@ function recovery({ operands, params, calls }: Run): string | null {
 }
 
 /** name · id | id · answer, or the other way round: the two in the middle are one value in two turns. */
-function bridge({ operands }: Run): string | null {
+function bridge({ operands, params, calls }: Run): string | null {
   const [, left, right, answer] = operands;
   if (left === undefined || right === undefined || answer === undefined) return null;
+  const isOnly = doneIn(calls).filter((call) => call.tool === params.once).length === 1;
+  if (params.once !== undefined && (!isOnly || left.call.tool !== params.once)) return null;
   return left.value === right.value && left.turn !== right.turn ? answer.value : null;
 }
 

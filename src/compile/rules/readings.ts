@@ -30,15 +30,23 @@ const units = new Set(
 export function readingsOf(text: string): Reading[] {
   const lines = text.split('\n', maxLines).filter((line) => line.trim() !== '');
   const found = lines.flatMap(readLine);
-  if (found.length > 0) return found;
+  // A sentence among paragraphs ("The new shelf is full!") is prose, no reading.
+  const isProse = lines.length > 1 && found.length < lines.length / 2;
+  const readings = isProse ? lines.flatMap(readLabelled) : found;
+  if (readings.length > 0 || (isProse && found.length > 0)) return readings;
   const whole = text.trim();
   if (lines.length === 1 && whole.length >= 2 && whole.length <= 160) return [reading(null, firstSentence(whole))];
   return [];
 }
 
+function readLabelled(line: string): Reading[] {
+  const found = labelled.exec(line);
+  return found === null ? [] : [reading(found[1]!, firstSentence(found[2]!.trim()))];
+}
+
 function readLine(line: string): Reading[] {
-  const asLabel = labelled.exec(line);
-  if (asLabel !== null) return [reading(asLabel[1]!, firstSentence(asLabel[2]!.trim()))];
+  const asLabel = readLabelled(line);
+  if (asLabel.length > 0 || /[!?]\s*$/.test(line)) return asLabel;
   const asSentence = sentence.exec(line);
   if (asSentence !== null) return [reading(asSentence[1]!, asSentence[2]!.trim())];
   return [];

@@ -50,10 +50,18 @@ function outlineOf(response: unknown): unknown {
 export function kindOf({ call, record }: Sighting): string {
   const words = splitName(record.idKey);
   if (words.length > 1) return spellKey(record.idKey).replace(/ (number|uuid)$/, '');
+  const holder = holderOf(record);
+  if (holder !== null) return singular(spellKey(holder));
   const object = splitName(call.tool)
     .slice(1)
     .filter((word) => !/^(details?|info|by|id|list|all|recent|most|for|of|in|my)$/.test(word));
   return object.length === 0 ? 'entry' : singular(spell(object.slice(0, 3)));
+}
+
+/** The list that a record inside another one stands in: `payment_methods` of `payment_methods.card_81`. */
+function holderOf({ path, id }: FoundRecord): string | null {
+  const names = path.split('.').filter((name) => name !== '' && name !== id && !/^\d+$/.test(name));
+  return names.at(-1) ?? null;
 }
 
 /** Path of an attribute from its record on. */
@@ -72,6 +80,8 @@ export function tellable(record: FoundRecord): Leaf[] {
       !isIdKey(leaf.key) &&
       // A state is only true at a time.
       !/stat(us|e)$|_at$|time/i.test(leaf.key) &&
+      // "on_call", "sent_by": no noun to ask for.
+      !/^(on|in|by|at|to|from|has|is)_|_(on|in|by|at|to|from)$/i.test(leaf.key) &&
       leaf.value.length >= 2 &&
       leaf.value.length <= 60 &&
       !/^(true|false|null|none|\[\])$/i.test(leaf.value),
@@ -95,7 +105,10 @@ export function nameFor(
     (leaf) => naming.test(leaf.key) && !unlike.includes(leaf.value) && isOnly(leaf, sighting, things),
   );
   if (named === undefined) return { text: `${kind} ${sighting.record.id}`, leaf: null };
-  return { text: `the ${kind} with the ${spellKey(named.key)} ${named.value}`, leaf: named };
+  return {
+    text: `the ${kind} with the ${spellKey(named.key)} ${named.value.includes(' ') ? `"${named.value}"` : named.value}`,
+    leaf: named,
+  };
 }
 
 function isOnly(leaf: Leaf, { record }: Sighting, { all }: Things): boolean {

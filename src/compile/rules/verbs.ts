@@ -20,7 +20,7 @@ const changing =
   'leave lower migrate mint notify pin power promote provision prune purge queue quarantine raise reassign ' +
   'rebuild recall reconnect redirect redeem refill reindex relabel reload relocate remind reopen repair reroute rerun ' +
   'resize retire revert rewrite scale schedule seal shut sync tag tighten trade trim turn tweak unassign unfreeze ' +
-  'unpublish vacuum void wipe';
+  'unpublish vacuum void wipe comment';
 
 const readingVerbs = new Set(reading.split(' '));
 const changingVerbs = new Set(changing.split(' '));
@@ -64,6 +64,7 @@ const irregular: Record<string, string> = {
   withdraw: 'withdrawn',
   write: 'written',
   commit: 'committed',
+  comment: 'commented on',
   transfer: 'transferred',
   submit: 'submitted',
   cancel: 'cancelled',
@@ -84,4 +85,10 @@ export function participle(verb: string): string {
   if (verb.endsWith('e')) return `${verb}d`;
   if (/[^aeiou]y$/.test(verb)) return `${verb.slice(0, -1)}ied`;
   return `${verb}ed`;
+}
+
+/** `send` → "sending". */
+export function gerund(verb: string): string {
+  if (/^(get|set|put|cut|run|stop|swap|plan|log)$/.test(verb)) return `${verb}${verb.at(-1)}ing`;
+  return verb.endsWith('e') && !verb.endsWith('ee') ? `${verb.slice(0, -1)}ing` : `${verb}ing`;
 }

@@ -1,5 +1,5 @@
 /** Names of tools and keys, in English. */
-import { isChangingVerb, isReadingVerb, participle } from './verbs.ts';
+import { gerund, isChangingVerb, isReadingVerb, participle } from './verbs.ts';
 
 const acronyms = new Set(
   'api apn bcc cc cpu csv cvc dns gb gps gpu html http iban id imei ip json mb mms os pdf pin puk ram sim sku sms sql ssh tls url usb vpn xml zip'.split(
@@ -35,6 +35,19 @@ export function spellKey(key: string): string {
   return words.length > 1 && units.has(unit) ? `${spell(words.slice(0, -1))} in ${spell([unit])}` : spell(words);
 }
 
+export function isUnit(word: string): boolean {
+  return units.has(word);
+}
+
+/** Nouns without a plural: an article before one would be wrong. */
+const mass = /(^| )(text|data|info|information|money|content|mail|access|payment|power|saving|balance)$/;
+
+/** "an email", "text", "orders". */
+export function anyOf(noun: string): string {
+  if (mass.test(noun) || isMany(noun)) return noun;
+  return `${/^[aeiou]/i.test(noun) ? 'an' : 'a'} ${noun}`;
+}
+
 const units = new Set('kg gb mb tb kb ms km cm mm usd eur gbp percent seconds minutes hours days'.split(' '));
 
 /** A plural noun as one of its kind: `orders` → `order`. */
@@ -67,11 +80,39 @@ export function checkNoun(tool: string): string {
   return `the ${spell(words)} call`;
 }
 
+/** `can_send_mms` → "the MMS sending check". */
 function canNoun(verb: string, rest: readonly string[]): string {
   const [action, ...object] = rest;
-  if (verb === 'can' && action !== undefined)
-    return `the check whether ${spell(object)} could be ${participle(action)}`;
-  return `the check whether it is ${spell(rest)}`;
+  if (verb === 'can' && action !== undefined) return `the ${spell(object)} ${gerund(action)} check`;
+  return `the ${spell(rest)} check`;
+}
+
+/** "the speed test for L-1" as "the first speed test for L-1"; a command's runs are told apart. */
+export function nth(which: string, name: string): string {
+  if (name.startsWith('`')) return `the ${which} run of ${name}`.replace('the  run', 'the run');
+  return `the ${which} ${name.replace(/^the /, '')}`.replace('the  ', 'the ');
+}
+
+/** A label or key as it is said: `risk_score` → "risk score", "Cellular Signal" → "cellular signal". */
+export function spokenLabel(label: string): string {
+  const bare = label.replace(/ ?\([^)]*\)/g, '').trim();
+  if (/_|[a-z][A-Z]/.test(bare)) return spellKey(bare);
+  const words = bare.split(' ').map((word) => (/[A-Z].*[A-Z]|\d/.test(word) ? word : word.toLowerCase()));
+  return words.length === 1 ? spell(words) : words.join(' ');
+}
+
+const states =
+  /(^| )(open|closed|waiting|pending|unsorted|unread|read|left|remaining|used|free|done|failed|passed|queued|running)$/;
+
+/** "open", "waiting": says in which state something is, not what it is. */
+export function isState(label: string): boolean {
+  return states.test(label) && !label.includes(' ');
+}
+
+/** "sends left", "style warnings": a number of them is no value *of* anything. */
+export function isMany(label: string): boolean {
+  const noun = label.replace(states, '').split(' ').at(-1) ?? '';
+  return /[^su]s$/.test(noun) && !/(status|address|ss|is)$/.test(noun);
 }
 
 /** What a changing tool did, in the passive: "the VPN was disconnected"; null where the name does not say. */
@@ -83,6 +124,14 @@ export function passive(tool: string): string | null {
   if (object.length === 0) return null;
   const many = object.at(-1)!.endsWith('s') && !/(ss|us|is)$/.test(object.at(-1)!);
   return `the ${spell(object)} ${many ? 'were' : 'was'} ${participle(verb)}${tail(rest, object)}`;
+}
+
+/** What a tool tries to do: "close a todo" for `close_todo`; null where its name is no verb with an object. */
+export function attempted(tool: string): string | null {
+  const [verb = '', ...rest] = splitName(lastPart(tool));
+  if (rest.length === 0 || rest.some((word) => prepositions.has(word)) || verb === 'str') return null;
+  if (!isChangingVerb(verb) && !isReadingVerb(verb)) return null;
+  return `${verb} ${anyOf(spell(rest))}`;
 }
 
 /** The same as a question: "was the VPN disconnected". */

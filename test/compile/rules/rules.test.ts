@@ -24,9 +24,9 @@ describe('the rules compiler', () => {
   it('asks what was changed between two readings that differ', async () => {
     const draft = (await draftsOf(pump)).find((one) => familyOf(one) === 'intervention');
     expect(draft?.question).toBe(
-      'In the pump status check, Flow Rate was 12.50 l/min at one point and 40.25 l/min the next time; what was changed in between?',
+      'What was changed between the pump status check that showed the flow rate as 12.50 l/min and the next one, which showed it as 40.25 l/min?',
     );
-    expect(draft?.answer).toBe('The filter was flushed (filter F-204).');
+    expect(draft?.answer).toBe('Filter F-204 was flushed.');
     expect(draft?.supportingTurns).toEqual([1, 4, 6]);
     expect(draft?.qaType).toBe('reasoning');
   });
@@ -34,7 +34,7 @@ describe('the rules compiler', () => {
   it('names the edit that changed what a script prints', async () => {
     const draft = (await draftsOf(script)).find((one) => familyOf(one) === 'intervention');
     expect(draft?.question).toBe(
-      '`python count_birds.py` printed "17" and the next time "18"; what was changed in between?',
+      'What was changed between the run of `python count_birds.py` that printed "17" and the next one, which printed "18"?',
     );
     expect(draft?.answer).toBe('In count_birds.py, `return len(birds) - 1` was replaced by `return len(birds)`.');
   });
@@ -92,7 +92,8 @@ describe('the rules compiler', () => {
   it('joins two records by an id that the question does not say', async () => {
     const found = candidatesOf(viewOf(parcels)).filter((one) => one.family === 'bridge');
     expect(found.map((one) => `${one.question} ${one.answer}`)).toEqual([
-      'What is the weight in kg of the parcel that was updated (note leave at the door)? 0.40.',
+      'What is the weight in kg of the parcel that was updated? 0.40.',
+      'What is the total price of the parcel that was updated? 6.2.',
       'What is the name of the carrier on record for parcel #P4001? Heron Freight.',
       'What is the hotline of the carrier on record for parcel #P4001? 0800-44411.',
     ]);
@@ -108,7 +109,7 @@ describe('the rules compiler', () => {
   });
 
   it('counts only where there is little else to ask', async () => {
-    expect(candidatesOf(viewOf(relay)).find((one) => one.family === 'count')?.answer).toBe('3 times.');
+    expect(candidatesOf(viewOf(relay)).find((one) => one.family === 'count')?.answer).toBe('3 tasks.');
     expect((await draftsOf(relay)).map(familyOf)).not.toContain('count');
     const silent = relay.map((line) => (line.agent === 'Reader' ? { ...line, response: 'I am on it.' } : line));
     expect((await draftsOf(silent)).map(familyOf)).toContain('count');

@@ -2,7 +2,8 @@
 import { eventName } from '../action.ts';
 import type { Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import { best, type Check, differences, saysTheSame } from '../check.ts';
+import { best, type Check, differences } from '../check.ts';
+import { askedOfTwo, runOf, verbOf } from '../showing.ts';
 
 export function aroundAction(calls: readonly Call[], checks: readonly Check[]): Candidate[] {
   return checks.flatMap((check) => stepsRound(calls, check).flatMap((step) => candidate(check, step)));
@@ -40,12 +41,13 @@ function candidate(check: Check, { before, action, after }: Step): Candidate[] {
     support(after, 'response', is.path, is.value, is.hint),
   ];
   const told = toldAround(was.value, is.value);
-  const showed = was.label === null || saysTheSame(was.label, check.name) ? 'show' : `report as "${was.label}"`;
+  const last = `${runOf(check, 'last')} before ${eventName(action)}`;
+  const verb = verbOf(check, [before, after], was, true);
   return [
     {
       family: 'before_after',
       qaType: 'temporal',
-      question: `What did ${check.name} ${showed} the last time before ${eventName(action)}, and what the next time after that?`,
+      question: askedOfTwo(check, [was, is], [last, 'the first one after it'], verb),
       answer: `${told}.`,
       support: supports,
       derivation: derivation('change', supports, told, { around: action.tool, label: was.label ?? '' }, 'session'),

@@ -1,9 +1,10 @@
 /** The same check, first and last: what it reported then and in the end. */
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import { type Check, type Difference, differences, saysTheSame } from '../check.ts';
+import { type Check, type Difference, differences, keyOf, observationsIn } from '../check.ts';
 import { segmentsOf } from '../readings.ts';
-import { join } from '../words.ts';
+import { askedOfTwo, runOf, verbOf } from '../showing.ts';
+import { join, spokenLabel } from '../words.ts';
 
 const maxChanged = 4;
 
@@ -14,8 +15,16 @@ export function beforeAfter(checks: readonly Check[]): Candidate[] {
     const found = differences(first, last).filter(isTellable);
     const told = found.some((one) => one.before.label === null) ? found.slice(0, 1) : found;
     if (told.length === 0 || told.length > 8) return [];
-    return [build(check, first, last, told.length > maxChanged ? told.slice(0, 1) : told)];
+    const isAll = told.length <= maxChanged && tellsAll(first, last);
+    return [build(check, first, last, isAll ? told : told.slice(0, 1))];
   });
+}
+
+/** "Which values had changed" asks for every one: also for those with no counterpart, or too long to be told. */
+function tellsAll(first: Call, last: Call): boolean {
+  const [before, after] = [observationsIn(first), observationsIn(last)].map((all) => all.map(keyOf));
+  const isSame = before!.length === after!.length && before!.every((key, i) => key === after![i]);
+  return isSame && new Set(before).size === before!.length && differences(first, last).every(isTellable);
 }
 
 function isTellable({ before, after }: Difference): boolean {
@@ -36,7 +45,7 @@ function build(check: Check, first: Call, last: Call, found: Difference[]): Cand
   return {
     family: 'before_after',
     qaType: 'temporal',
-    question: questionOf(check, found, again),
+    question: questionOf(check, found),
     answer: `${told}.`,
     support: supports,
     derivation: derivation('change', supports, told, { signature: first.signature, labels }, 'session'),
@@ -49,24 +58,15 @@ function build(check: Check, first: Call, last: Call, found: Difference[]): Cand
   };
 }
 
-function questionOf(check: Check, found: Difference[], again: string): string {
-  if (found.length > 1) {
-    return `Which values had changed in ${check.name} between the first time it was run and ${again}?`;
-  }
+function questionOf(check: Check, found: Difference[]): string {
+  const again = check.calls.length === 2 ? 'the second one' : 'the last one';
+  const first = runOf(check, 'first');
+  if (found.length > 1) return `Which values had changed from ${first} to ${again}?`;
   const { before, after } = found[0]!;
-  const bothFailed = check.calls[0]!.failed && check.calls.at(-1)!.failed;
-  if (bothFailed && before.label === null)
-    return `With what did ${check.name} fail the first time, and with what ${again}?`;
-  if (check.name.startsWith('`')) return `What did ${check.name} print the first time it was run, and what ${again}?`;
-  if (before.label === null) return `What was the outcome of ${check.name} the first time, and what was it ${again}?`;
-  if (changedSegments(before.value, after.value) !== null) {
-    const what = saysTheSame(before.label, check.name)
-      ? check.name
-      : `the ${before.label.toLowerCase()} in ${check.name}`;
-    return `How did ${what} differ between the first time it was made and ${again}?`;
-  }
-  if (saysTheSame(before.label, check.name)) return `What did ${check.name} show the first time, and what ${again}?`;
-  return `What did ${check.name} report as "${before.label}" the first time, and what ${again}?`;
+  const verb = verbOf(check, [check.calls[0]!, check.calls.at(-1)!], before, true);
+  if (changedSegments(before.value, after.value) !== null)
+    return `What did ${first} ${verb} that ${again} did not, and what did ${again} ${verb} instead?`;
+  return askedOfTwo(check, [before, after], [first, again], verb);
 }
 
 export interface Told {
@@ -78,7 +78,10 @@ export interface Told {
 /** The change as a sentence without its full stop: what the answer says, and what is derived again. */
 export function toldChange(changes: readonly Told[], again: string): string {
   const only = changes.length === 1 ? changes[0]! : null;
-  if (only === null) return join(changes.map(({ label, before, after }) => `${label} went from ${before} to ${after}`));
+  if (only === null)
+    return join(
+      changes.map(({ label, before, after }) => `${spokenLabel(label ?? '')} went from ${before} to ${after}`),
+    );
   if (only.label === null) return `The first time "${only.before}", ${again} "${only.after}"`;
   const segments = changedSegments(only.before, only.after);
   if (segments !== null) return `The first time it showed ${segments[0]}; ${again} ${segments[1]}`;

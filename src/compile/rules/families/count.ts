@@ -1,10 +1,10 @@
 /** How often something was done over the whole session. */
 import type { SegmentView } from '../../compiler.ts';
-import { fileOf, pathKey } from '../action.ts';
+import { created, editedText, fileOf, pathKey } from '../action.ts';
 import type { Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 import { type Leaf, looksLikeId } from '../flatten.ts';
-import { inverted, plural, spellKey } from '../words.ts';
+import { anyOf, attempted, inverted, plural, spellKey, splitName } from '../words.ts';
 
 const minCount = 3;
 const maxCount = 20;
@@ -64,11 +64,10 @@ function done(group: readonly Call[]): Asked[] {
   const asked = inverted(tool);
   if (command !== null || asked === null || group[0]!.effect !== 'changes' || fileOf(group[0]!) !== null) return [];
   // Of one and the same thing: "the device"; of several: "an email".
-  const isOne = group.every((call) => call.signature === group[0]!.signature);
-  const what = isOne ? asked : asked.replace(/^was the (?=([aeiou])?)/, (_all, vowel) => `was a${vowel ? 'n' : ''} `);
-  return [
-    { selection: { tool, outcome: 'ok' }, question: `How many times ${what} over the whole session?`, worth: 56 },
-  ];
+  const isNew = created.test(splitName(tool)[0] ?? '');
+  const isOne = !isNew && group.every((call) => call.signature === group[0]!.signature);
+  const what = isOne ? asked : asked.replace(/^was the (.+?)(?= \w+$)/, (_all, noun) => `was ${anyOf(noun)}`);
+  return [{ selection: { tool, outcome: 'ok' }, question: `How many times ${what} in the whole session?`, worth: 56 }];
 }
 
 /** One argument with ids as values: so many things were looked up. */
@@ -87,7 +86,7 @@ function looked(group: readonly Call[]): Asked[] {
   return [
     {
       selection: { tool, outcome: 'ok', distinct: leaf.path },
-      question: `How many different ${plural(kind)} were looked up over the whole session?`,
+      question: `How many different ${plural(kind)} were looked up in the whole session?`,
       worth: 50,
     },
   ];
@@ -106,11 +105,16 @@ function edited(group: readonly Call[], calls: readonly Call[]): Asked[] {
     return [
       {
         selection,
-        question: `How many \`${first.tool}\` calls on ${file} succeeded over the whole session?`,
+        question: `How many ${isPlainEdit(files.get(file)!) ? 'edits of' : `\`${first.tool}\` calls on`} ${file} succeeded in the whole session?`,
         worth: 54,
       },
     ];
   });
+}
+
+/** Creating a file, or writing it whole, is no edit. */
+function isPlainEdit(calls: readonly Call[]): boolean {
+  return calls.every((call) => editedText(call).old !== null && editedText(call).next !== null);
 }
 
 /** Another path that ends in the same name, or another tool or command that may have changed it, spoils the count. */
@@ -127,11 +131,15 @@ function isTouchedElsewhere(file: string, first: Call, leaf: Leaf, calls: readon
 function refused(group: readonly Call[]): Asked[] {
   const { tool, command } = group[0]!;
   if (group.filter((call) => call.failed).length < 2 || (command !== null && !group.every(isClear))) return [];
+  const tried = command === null ? attempted(tool) : null;
   const what = command === null ? `\`${tool}\` calls` : 'shell commands';
   return [
     {
       selection: { tool, outcome: 'failed' },
-      question: `How many of the session's ${what} ended in an error?`,
+      question:
+        tried === null
+          ? `How many of the session's ${what} ended in an error?`
+          : `How many attempts to ${tried} failed in the whole session?`,
       worth: 46,
     },
   ];

@@ -2,6 +2,7 @@
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 import { type Check, keyOf, type Observation, observationsIn, saysTheSame } from '../check.ts';
+import { spokenLabel } from '../words.ts';
 
 export function difference(checks: readonly Check[]): Candidate[] {
   return checks.flatMap((check) => {
@@ -58,10 +59,8 @@ function candidate(check: Check, points: readonly Point[]): Candidate[] {
 
 function questionOf({ label }: Observation, check: Check, way: string, readings: number): string {
   const last = readings === 2 ? 'second' : 'last';
-  if (label === null || saysTheSame(label, check.name)) {
-    return `How much ${way} was the ${last} figure that ${check.name} gave than the first one?`;
-  }
-  return `How much ${way} was "${label}" the ${last} time that ${check.name} gave a figure for it than the first time?`;
+  const what = label === null || saysTheSame(label, check.name) ? '' : `${spokenLabel(label)} `;
+  return `How much ${way} was the ${last} ${what}figure from ${check.name} than the first?`;
 }
 
 /** Exact in decimals, without a sign. */

@@ -3,6 +3,7 @@ import { microsOf } from '../../../records.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 import { best, type Check, differences, observationsIn } from '../check.ts';
+import { runOf, told, verbOf } from '../showing.ts';
 
 export function duration(checks: readonly Check[]): Candidate[] {
   return checks.flatMap((check) => {
@@ -12,7 +13,7 @@ export function duration(checks: readonly Check[]): Candidate[] {
     const seconds = secondsBetween(first, last);
     if (seconds === null || seconds < 10) return [];
     const time = spoken(seconds);
-    const told = observationsIn(last).find((one) => one.path === found.after.path && one.label === found.after.label)!;
+    const shown = observationsIn(last).find((one) => one.path === found.after.path && one.label === found.after.label)!;
     const supports = [
       support(first, 'time', null, first.turn.turn.createdAt ?? ''),
       support(last, 'time', null, last.turn.turn.createdAt ?? ''),
@@ -22,7 +23,7 @@ export function duration(checks: readonly Check[]): Candidate[] {
       {
         family: 'duration' as const,
         qaType: 'temporal' as const,
-        question: `How much time passed between the first run of ${check.name} and the ${again} one, which ${told.label === null ? 'gave' : `showed ${told.label} as`} "${told.value}"?`,
+        question: `How much time passed between ${runOf(check, 'first')} and the ${again} one, which ${verbOf(check, [last], shown, false)} ${told(check, shown)}?`,
         answer: `${time}.`,
         support: supports,
         derivation: derivation('duration', supports, time),

@@ -11,6 +11,8 @@ export function exclusion(calls: readonly Call[], view: SegmentView): Candidate[
   if (view.turns.length !== view.trajectory.turns.length) return [];
   return lookupsIn(calls).flatMap((lookup) => {
     const actions = lookup.ids.map((id) => actionsOn(calls, id));
+    // What was tried and failed is neither left alone nor acted on.
+    if (lookup.ids.some((id, i) => actions[i]!.length === 0 && calls.some((call) => isFailedOn(call, id)))) return [];
     const never = lookup.ids.filter((_, i) => actions[i]!.length === 0);
     const acted = lookup.ids.filter((_, i) => actions[i]!.length > 0);
     if (never.length === 1 && acted.length > 0) return [candidate(lookup, calls, never[0]!, 'never')];
@@ -53,6 +55,10 @@ export function actionsOn(calls: readonly Call[], id: string): Call[] {
   );
 }
 
+function isFailedOn(call: Call, id: string): boolean {
+  return call.failed && call.effect !== 'reads' && call.args.some((leaf) => leaf.value === id);
+}
+
 function candidate(lookup: Lookup, calls: readonly Call[], answer: string, mode: 'never' | 'only'): Candidate {
   const kind = spellKey(lookup.key);
   const acted = mode === 'only' ? [answer] : lookup.ids.filter((id) => id !== answer);
@@ -70,8 +76,8 @@ function candidate(lookup: Lookup, calls: readonly Call[], answer: string, mode:
   const listed = join(lookup.ids).replace(' and ', ' or ');
   const question =
     mode === 'never'
-      ? `Which of the ${plural(kind)} that were looked up (${listed}) was never changed in the session?`
-      : `Which of the ${plural(kind)} that were looked up (${listed}) was the only one to be changed in the session?`;
+      ? `Of the ${plural(kind)} that were looked up (${listed}), which one was left alone?`
+      : `Of the ${plural(kind)} that were looked up (${listed}), which was the only one acted on?`;
   return {
     family: 'exclusion',
     // Which one was changed is looked up; that one was not takes a look at all the others.

@@ -72,15 +72,16 @@ export function toldTasks(first: string, last: string): string {
 
 function howOften(group: readonly Handoff[]): Candidate[] {
   const { call, to } = group[0]!;
-  if (group.length < 3 || group.length > 12 || group.some((one) => one.call.tool !== call.tool)) return [];
+  if (group.length < 3 || group.length > 12) return [];
+  if (group.some((one) => one.call.tool !== call.tool || one.call.agent !== call.agent)) return [];
   const selection = { tool: call.tool, path: to.path, value: to.value };
   const supports = group.map((one) => support(one.call, 'arguments', one.to.path, one.to.value, one.to.key));
   return [
     {
       family: 'count',
       qaType: 'composition',
-      question: `How many times was a task handed to ${to.value} over the whole session?`,
-      answer: `${group.length} times.`,
+      question: `How many tasks did ${call.agent} hand to ${to.value} in the whole session?`,
+      answer: `${group.length} tasks.`,
       support: supports,
       derivation: derivation('count', supports, String(group.length), selection, 'session'),
       subject: `handoff:${to.value}`,

@@ -2,16 +2,18 @@
 import { type Described, describe } from '../action.ts';
 import type { Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import { best, type Check, type Difference, differences, saysTheSame } from '../check.ts';
+import { best, type Check, type Difference, differences } from '../check.ts';
+import { runOf, told, toldAgain, verbOf } from '../showing.ts';
 import { capitalise, join } from '../words.ts';
 
-const maxActions = 3;
+/** A longer list answers nothing: which of them was it? */
+const maxActions = 2;
 
 export function intervention(calls: readonly Call[], checks: readonly Check[]): Candidate[] {
   return checks.flatMap((check) => {
     const steps = stepsOf(check);
     return steps
-      .filter((step) => steps.filter((other) => sameStep(step, other)).length === 1)
+      .filter((step) => steps.filter((other) => isSameStep(step, other)).length === 1)
       .flatMap((step) => candidate(calls, check, step));
   });
 }
@@ -32,8 +34,14 @@ function stepsOf(check: Check): Step[] {
   return steps;
 }
 
-function sameStep(a: Step, b: Step): boolean {
-  return a.change.before.value === b.change.before.value && a.change.after.value === b.change.after.value;
+/** Whether the values that the question names stand for the other step too, whatever that is asked for. */
+function isSameStep({ change }: Step, { from, to }: Step): boolean {
+  return differences(from, to).some(
+    ({ before, after }) =>
+      before.label === change.before.label &&
+      before.value === change.before.value &&
+      after.value === change.after.value,
+  );
 }
 
 function candidate(calls: readonly Call[], check: Check, { from, to, change }: Step): Candidate[] {
@@ -43,22 +51,20 @@ function candidate(calls: readonly Call[], check: Check, { from, to, change }: S
   if (actions.length === 0 || actions.length > maxActions) return [];
   const described = actions.map(describe);
   if (described.some((one) => one === null)) return [];
-  const told = described.map((one) => one!);
+  const deeds = described.map((one) => one!);
   const supports = [
     support(from, 'response', change.before.path, change.before.value, change.before.hint),
-    ...told.map((one) => one.support),
+    ...deeds.map((one) => one.support),
     support(to, 'response', change.after.path, change.after.value, change.after.hint),
   ];
   return [
     {
       family: 'intervention',
       qaType: 'reasoning',
-      question: questionOf(check, change, actions.length, from.failed && to.failed),
-      answer: `${toldAs(told)}.`,
+      question: questionOf(check, { from, to, change }, actions.length),
+      answer: `${toldAs(deeds)}.`,
       support: supports,
-      derivation: derivation('intervention', supports, toldAs(told), {
-        signature: from.signature,
-      }),
+      derivation: derivation('intervention', supports, toldAs(deeds), { signature: from.signature }),
       subject: from.signature,
       worth: 90 - (actions.length - 1) * 8 + (change.before.quantity === null ? 0 : 6),
       needs: [],
@@ -82,19 +88,9 @@ export function actionsAmong(between: readonly Call[]): Call[] {
   return changes.length === 0 && unclear.length === 1 ? unclear : [];
 }
 
-function questionOf(check: Check, { before, after }: Difference, actions: number, failed: boolean): string {
-  const asked = actions === 1 ? 'what was changed in between' : 'which changes were made in between, in order';
-  const [from, to] = [shown(before.value), shown(after.value)];
-  if (before.label === null) {
-    const verb = failed ? 'failed with' : check.name.startsWith('`') ? 'printed' : 'gave';
-    return `${capitalise(check.name)} ${verb} "${before.value}" and the next time "${after.value}"; ${asked}?`;
-  }
-  if (saysTheSame(before.label, check.name)) {
-    return `${capitalise(check.name)} showed ${from} and the next time ${to}; ${asked}?`;
-  }
-  return `In ${check.name}, ${before.label} was ${from} at one point and ${to} the next time; ${asked}?`;
-}
-
-function shown(value: string): string {
-  return value.includes(' ') && !/^\d/.test(value) ? `"${value}"` : value;
+function questionOf(check: Check, { from, to, change }: Step, actions: number): string {
+  const asked = actions === 1 ? 'What was changed' : 'Which two changes were made, in order,';
+  const verb = verbOf(check, [from, to], change.before, false);
+  const [before, after] = [told(check, change.before), toldAgain(check, change.after)];
+  return `${asked} between ${runOf(check, '')} that ${verb} ${before} and the next one, which ${verb} ${after}?`;
 }

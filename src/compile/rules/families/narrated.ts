@@ -50,6 +50,15 @@ const deeds: Record<string, string> = {
   queried: 'queried',
 };
 
+const acts: Record<string, string> = {
+  typed: 'type',
+  'searched for': 'search for',
+  clicked: 'click on',
+  opened: 'open',
+  visited: 'visit',
+  queried: 'query',
+};
+
 function firstAndLast(group: readonly Deed[]): Candidate[] {
   const [first, last] = [group[0], group.at(-1)];
   if (!isTold(first) || !isTold(last)) return [];
@@ -91,7 +100,7 @@ function repeated(group: readonly Deed[]): Candidate[] {
       return {
         family: 'count' as const,
         qaType: 'composition' as const,
-        question: `How many times was "${object}" ${verb} by ${call.agent} over the whole session?`,
+        question: `How many times did ${call.agent} ${acts[verb]} "${object}" in the whole session?`,
         answer: `${number} times.`,
         support: supports,
         derivation: derivation('count', supports, number, { tool: call.tool, agent: call.agent, starts }, 'session'),

@@ -27,10 +27,17 @@ export function settingsIn(calls: readonly Call[], things: Things): Setting[] {
     return call.args.flatMap((after): Setting[] => {
       const before = seen.record.attributes.find((leaf) => leaf.key === after.key);
       if (before === undefined || isIdKey(after.key) || sameValue(before.value, after.value)) return [];
-      const isTold = [before, after].every((leaf) => leaf.value.trim() !== '' && leaf.value.length <= 80);
+      // Of a value that was set twice, neither is the one before nor the one it was set to.
+      const isAgain = calls.some((other) => other !== call && isSetting(other, after.key, seen));
+      const isTold = !isAgain && [before, after].every((leaf) => leaf.value.trim() !== '' && leaf.value.length <= 80);
       return isTold ? [{ seen, call, before, after }] : [];
     });
   });
+}
+
+function isSetting(call: Call, key: string, seen: Sighting): boolean {
+  if (call.effect !== 'changes' || call.failed || !call.args.some((leaf) => leaf.key === key)) return false;
+  return isTargetOf(seen, call);
 }
 
 /** By its id; one that is only a number must also be of the kind that the tool's name speaks of. */

@@ -1,9 +1,9 @@
 /** A call failed, and the same tool on the same target later worked with something changed: why, and with what. */
-import { editedText, fileOf } from '../action.ts';
+import { editedText, fileOf, inQuotes } from '../action.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 import type { Leaf } from '../flatten.ts';
-import { shortened } from '../text.ts';
+import { holds, shortened } from '../text.ts';
 import { spell, spellKey, splitName } from '../words.ts';
 
 export function recovery(calls: readonly Call[]): Candidate[] {
@@ -36,11 +36,27 @@ function recoveryOf(calls: readonly Call[], failed: Call): Candidate | null {
   if (worked === undefined || !apart(failed, worked) || failed.failure === null) return null;
   const changed = changedArgs(failed, worked);
   if (changed.length > 4) return null;
-  const leaf = editedText(failed).old === null ? changed[0]! : editedText(worked).old;
-  if (leaf === null) return null;
+  const leaf = editedText(failed).old === null ? acceptedIn(failed, worked, changed) : editedText(worked).old;
+  if (leaf === null || (editedText(failed).old === null && !isFirst(calls, failed, target))) return null;
   const shown = shownValue(leaf.value);
   if (shown === null || !changed.some((one) => one.path === leaf.path)) return null;
   return candidateOf(failed, worked, leaf, shown, target);
+}
+
+/** What was wrong, where the refusal names it; else what alone was changed, but for lists, which have no one value. */
+function acceptedIn(failed: Call, worked: Call, changed: readonly Leaf[]): Leaf | null {
+  const named = changed.filter((leaf) => {
+    const before = failed.args.find((one) => one.path === leaf.path)?.value;
+    return before !== undefined && holds(failed.failure!, before);
+  });
+  if (named.length === 1) return named[0]!;
+  const single = changed.filter((leaf) => worked.args.filter((one) => one.key === leaf.key).length === 1);
+  return single[0] ?? null;
+}
+
+/** "The first attempt" was no other than the one that failed. */
+function isFirst(calls: readonly Call[], failed: Call, target: Leaf | null): boolean {
+  return !calls.slice(0, failed.rank).some((call) => call.tool === failed.tool && sharesTarget(call, target));
 }
 
 function sharesTarget(call: Call, target: Leaf | null): boolean {
@@ -97,6 +113,6 @@ function wordsFor(failed: Call, leaf: Leaf, shown: string, target: Leaf | null, 
   const what = spellKey(leaf.key);
   return {
     question: `Why did the first attempt to ${action}${where} fail, and which ${what} was accepted later?`,
-    answer: `It failed with "${reason}"; ${what} ${shown} was accepted.`,
+    answer: `It failed with "${reason}"; ${what} ${inQuotes(shown)} was accepted.`,
   };
 }
