@@ -1,7 +1,7 @@
 /** What a check showed, in the words of a question: of one reading, of a number of things, or of its one statement. */
 import type { Call } from './call.ts';
 import { type Check, type Observation, saysTheSame } from './check.ts';
-import { isMany, isState, nth, spokenLabel } from './words.ts';
+import { isMany, isState, nth, spokenLabel, unitOf } from './words.ts';
 
 type Shown = Pick<Observation, 'label' | 'value'>;
 
@@ -13,7 +13,10 @@ export function verbOf(check: Check, runs: readonly Call[], { label }: Shown, ba
 }
 
 function labelIn(check: Check, { label }: Shown): string | null {
-  return label === null || saysTheSame(label, check.name) ? null : spokenLabel(label);
+  if (label === null || saysTheSame(label, check.name)) return null;
+  const spoken = spokenLabel(label);
+  // A VPN is no value: its state is.
+  return /^[A-Z]+$/.test(spoken) ? `${spoken} state` : spoken;
 }
 
 const whole = /^\d+$/;
@@ -36,6 +39,8 @@ export function toldAgain(check: Check, one: Shown): string {
 }
 
 function quoted({ label, value }: Shown): string {
+  const unit = label === null || !/^\d/.test(value) ? null : unitOf(label);
+  if (unit !== null) return `${value} ${unit}`;
   return label === null || (value.includes(' ') && !/^[\d$€£]/.test(value)) ? `"${value}"` : value;
 }
 

@@ -72,7 +72,7 @@ export function checkNoun(tool: string): string {
   if (rest.length === 0) return `the ${spell([verb])} call`;
   if (verb === 'run' || verb === 'do' || verb === 'perform' || verb === 'start') return `the ${spell(rest)}`;
   if ((verb === 'can' || verb === 'is') && rest.length > 1) return canNoun(verb, rest);
-  if (verb === 'check' || verb === 'test' || verb === 'verify' || verb === 'search') {
+  if (verb === 'check' || verb === 'test' || verb === 'verify' || verb === 'search' || verb === 'scan') {
     return `the ${spell(rest)} ${verb === 'verify' ? 'check' : verb}`;
   }
   if (verb === 'measure') return `the ${spell(rest)} measurement`;
@@ -96,13 +96,20 @@ export function nth(which: string, name: string): string {
 /** A label or key as it is said: `risk_score` → "risk score", "Cellular Signal" → "cellular signal". */
 export function spokenLabel(label: string): string {
   const bare = label.replace(/ ?\([^)]*\)/g, '').trim();
-  if (/_|[a-z][A-Z]/.test(bare)) return spellKey(bare);
+  if (/_|[a-z][A-Z]/.test(bare)) return spellKey(bare).replace(/ in (\w+)$/, '');
   const words = bare.split(' ').map((word) => (/[A-Z].*[A-Z]|\d/.test(word) ? word : word.toLowerCase()));
   return words.length === 1 ? spell(words) : words.join(' ');
 }
 
 const states =
   /(^| )(open|closed|waiting|pending|unsorted|unread|read|left|remaining|used|free|done|failed|passed|queued|running)$/;
+
+/** "GB" of `data_used_gb`; null where the key names no unit. */
+export function unitOf(key: string): string | null {
+  const words = splitName(key);
+  const last = words.at(-1) ?? '';
+  return words.length > 1 && units.has(last) ? spell([last]) : null;
+}
 
 /** "open", "waiting": says in which state something is, not what it is. */
 export function isState(label: string): boolean {

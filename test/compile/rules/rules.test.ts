@@ -74,9 +74,7 @@ describe('the rules compiler', () => {
 
   it('asks by how much an action raised what a listing showed', async () => {
     const draft = (await draftsOf(standingOrder)).find((one) => familyOf(one) === 'difference');
-    expect(draft?.question).toBe(
-      'By how much was the amount of standing order 4 raised when the standing order was updated?',
-    );
+    expect(draft?.question).toBe('By how much was the amount of standing order 4 raised when it was updated?');
     expect(draft?.answer).toBe('By 89.50 (from 840.50 to 930).');
     expect(draft?.supportingTurns).toEqual([2, 4]);
   });

@@ -1,4 +1,5 @@
 /** The same check, first and last: what it reported then and in the end. */
+import { inQuotes } from '../action.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 import { type Check, type Difference, differences, keyOf, observationsIn } from '../check.ts';
@@ -24,7 +25,15 @@ export function beforeAfter(checks: readonly Check[]): Candidate[] {
 function tellsAll(first: Call, last: Call): boolean {
   const [before, after] = [observationsIn(first), observationsIn(last)].map((all) => all.map(keyOf));
   const isSame = before!.length === after!.length && before!.every((key, i) => key === after![i]);
-  return isSame && new Set(before).size === before!.length && differences(first, last).every(isTellable);
+  const isWhole = leavesThatDiffer(first, last) <= differences(first, last).length;
+  return isSame && isWhole && new Set(before).size === before!.length && differences(first, last).every(isTellable);
+}
+
+/** Of structured responses: values that are too long, or too far down, to be observed count too. */
+function leavesThatDiffer(first: Call, last: Call): number {
+  if (first.readings.length > 0) return 0;
+  const before = new Map(first.leaves.map((leaf) => [leaf.path, leaf.value]));
+  return last.leaves.filter((leaf) => before.get(leaf.path) !== leaf.value).length;
 }
 
 function isTellable({ before, after }: Difference): boolean {
@@ -80,7 +89,9 @@ export function toldChange(changes: readonly Told[], again: string): string {
   const only = changes.length === 1 ? changes[0]! : null;
   if (only === null)
     return join(
-      changes.map(({ label, before, after }) => `${spokenLabel(label ?? '')} went from ${before} to ${after}`),
+      changes.map(
+        ({ label, before, after }) => `${spokenLabel(label ?? '')} went from ${inQuotes(before)} to ${inQuotes(after)}`,
+      ),
     );
   if (only.label === null) return `The first time "${only.before}", ${again} "${only.after}"`;
   const segments = changedSegments(only.before, only.after);

@@ -56,11 +56,13 @@ function candidates({ seen, call, before, after }: Setting): Candidate[] {
   const name = `${kindOf(seen)} ${seen.record.id}`;
   const done = passive(call.tool);
   if (done === null) return [];
+  const [, object, deed] = /^the (.+) (was .+)$/.exec(done) ?? [];
+  const when = object === kindOf(seen) ? `it ${deed}` : done;
   const told = toldSetting(before.value, after.value);
   const change: Candidate = {
     family: 'before_after',
     qaType: 'temporal',
-    question: `What was the ${spellKey(before.key)} of ${name} before ${done}, and what was it set to?`,
+    question: `What was the ${spellKey(before.key)} of ${name} before ${when}, and what was it set to?`,
     answer: `${told}.`,
     support: supports,
     derivation: derivation('change', supports, told, { set: after.key, record: seen.record.id }, 'session'),
@@ -77,7 +79,7 @@ function candidates({ seen, call, before, after }: Setting): Candidate[] {
       ...change,
       family: 'difference',
       qaType: 'composition',
-      question: `By how much was the ${spellKey(before.key)} of ${name} ${way} when ${done}?`,
+      question: `By how much was the ${spellKey(before.key)} of ${name} ${way} when ${when}?`,
       answer: `By ${result} (from ${before.value} to ${after.value}).`,
       derivation: derivation('difference', supports, result),
       worth: 76,
