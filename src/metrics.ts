@@ -32,7 +32,7 @@ export function createMetrics(version: string) {
       'tc_watermark_delay_seconds',
       'How far the watermark is behind the clock: how late an ended session is noticed.',
     ),
-    slotLag: gauge('tc_slot_lag_bytes', 'WAL between what is confirmed and the end of the WAL.'),
+    slotLag: gauge('tc_slot_lag_bytes', 'WAL between what is received and the end of the WAL.'),
     slotRetained: gauge('tc_slot_retained_bytes', 'WAL that the server keeps for the slot.'),
 
     openParts: gauge('tc_sessions_open', 'Parts of sessions that are open.'),

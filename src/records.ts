@@ -208,7 +208,7 @@ export const rejectedPairSchema = z.object({
   /** SHA-256 hex over segment id, compiler version and what was proposed. */
   key: z.string(),
   segmentId: z.string(),
-  /** Reason code, a label of `pairs_rejected_total`. */
+  /** Reason code, a label of `tc_pair_rejections_total`. */
   reason: z.string(),
   detail: z.string(),
   question: z.string().nullable(),

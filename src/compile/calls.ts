@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { type ModelCall, modelCallSchema, qaPairSchema, rejectedPairSchema, segmentOutcomeSchema } from '../records.ts';
-import { openSqlite, type SqliteDatabase } from '../sqlite.ts';
+import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 
 export const segmentResultSchema = z.object({
   spec: z.literal('segment_result/1'),
@@ -67,61 +67,82 @@ const migrations = [
    ) STRICT, WITHOUT ROWID;`,
 ] as const;
 
+const what = 'call store';
+
 /** Opens `<dataDir>/calls.sqlite`. @throws OperatorError as {@link openSqlite} does. */
 export function openCallStore(path: string): CallStore {
-  return new SqliteCallStore(openSqlite(path, { what: 'call store', migrations }));
+  return new SqliteCallStore(openSqlite(path, { what, migrations }), path);
 }
 
 class SqliteCallStore implements CallStore {
   readonly #db: SqliteDatabase;
+  readonly #path: string;
 
-  constructor(db: SqliteDatabase) {
+  constructor(db: SqliteDatabase, path: string) {
     this.#db = db;
+    this.#path = path;
+  }
+
+  /** A full disk is told as such, and stops: what was not recorded would be paid for again. */
+  #guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw explainSqlite(error, what, this.#path);
+    }
   }
 
   async answer(key: string): Promise<StoredAnswer | null> {
-    const row = this.#db
-      .prepare('SELECT call, reply FROM answers JOIN calls ON calls.id = answers.call_id WHERE key = ?')
-      .get(key) as { call: string; reply: string } | undefined;
+    const row = this.#guard(() =>
+      this.#db
+        .prepare('SELECT call, reply FROM answers JOIN calls ON calls.id = answers.call_id WHERE key = ?')
+        .get(key),
+    ) as { call: string; reply: string } | undefined;
     return row === undefined ? null : { call: modelCallSchema.parse(JSON.parse(row.call)), reply: row.reply };
   }
 
   async record(call: ModelCall, answer?: { key: string; reply: string }): Promise<void> {
-    this.#db.transaction(() => {
-      this.#db
-        .prepare('INSERT INTO calls (id, segment_id, call) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING')
-        .run(call.id, call.segmentId, JSON.stringify(call));
-      if (answer === undefined) return;
-      // A forced second answer takes the place of the first: the newer one was asked for.
-      this.#db
-        .prepare('INSERT OR REPLACE INTO answers (key, call_id, reply) VALUES (?, ?, ?)')
-        .run(answer.key, call.id, answer.reply);
-    })();
+    this.#guard(
+      this.#db.transaction(() => {
+        this.#db
+          .prepare('INSERT INTO calls (id, segment_id, call) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING')
+          .run(call.id, call.segmentId, JSON.stringify(call));
+        if (answer === undefined) return;
+        // A forced second answer takes the place of the first: the newer one was asked for.
+        this.#db
+          .prepare('INSERT OR REPLACE INTO answers (key, call_id, reply) VALUES (?, ?, ?)')
+          .run(answer.key, call.id, answer.reply);
+      }),
+    );
   }
 
   async unsettled(segmentId: string): Promise<ModelCall[]> {
-    const rows = this.#db
-      .prepare('SELECT call FROM calls WHERE segment_id = ? AND settled = 0 ORDER BY rowid')
-      .all(segmentId) as { call: string }[];
+    const rows = this.#guard(() =>
+      this.#db.prepare('SELECT call FROM calls WHERE segment_id = ? AND settled = 0 ORDER BY rowid').all(segmentId),
+    ) as { call: string }[];
     return rows.map(({ call }) => modelCallSchema.parse(JSON.parse(call)));
   }
 
   async segment({ sessionId, fingerprint, version }: SegmentKey): Promise<SegmentResult | null> {
-    const row = this.#db
-      .prepare('SELECT result FROM segments WHERE session_id = ? AND fingerprint = ? AND version = ?')
-      .get(sessionId, fingerprint, version) as { result: string } | undefined;
+    const row = this.#guard(() =>
+      this.#db
+        .prepare('SELECT result FROM segments WHERE session_id = ? AND fingerprint = ? AND version = ?')
+        .get(sessionId, fingerprint, version),
+    ) as { result: string } | undefined;
     // A result of another form was recorded by another version: the segment is judged again, by recorded answers.
     return row === undefined ? null : (segmentResultSchema.safeParse(JSON.parse(row.result)).data ?? null);
   }
 
   async settle({ sessionId, fingerprint, version }: SegmentKey, result: SegmentResult): Promise<void> {
-    this.#db.transaction(() => {
-      this.#db
-        .prepare('INSERT OR REPLACE INTO segments (session_id, fingerprint, version, result) VALUES (?, ?, ?, ?)')
-        .run(sessionId, fingerprint, version, JSON.stringify(result));
-      const settled = this.#db.prepare('UPDATE calls SET settled = 1 WHERE id = ?');
-      for (const { id } of result.calls) settled.run(id);
-    })();
+    this.#guard(
+      this.#db.transaction(() => {
+        this.#db
+          .prepare('INSERT OR REPLACE INTO segments (session_id, fingerprint, version, result) VALUES (?, ?, ?, ?)')
+          .run(sessionId, fingerprint, version, JSON.stringify(result));
+        const settled = this.#db.prepare('UPDATE calls SET settled = 1 WHERE id = ?');
+        for (const { id } of result.calls) settled.run(id);
+      }),
+    );
   }
 
   async close(): Promise<void> {

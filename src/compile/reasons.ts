@@ -1,4 +1,4 @@
-/** Why a proposed pair was refused or held: labels of `pairs_rejected_total` and of the dataset's rejections. */
+/** Why a proposed pair was refused or held: labels of `tc_pair_rejections_total` and of the dataset's rejections. */
 
 export const reasons = {
   schema: 'the proposal is not of a pair’s form',

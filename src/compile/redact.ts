@@ -47,7 +47,7 @@ export function redactOrPark(redactor: Redactor, trajectory: Trajectory): Trajec
 function refusal(trajectory: Trajectory, cause: unknown): OperatorError {
   return park(
     'redaction_failed',
-    `trajectory ${trajectory.id} could not be redacted and was sent nowhere: see the cause, then put it back with dlq requeue`,
+    `trajectory ${trajectory.id} could not be redacted and was sent nowhere: it waits among the dead letters (dlq list), and dlq requeue puts it back`,
     { cause },
   );
 }

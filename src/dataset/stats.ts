@@ -141,7 +141,7 @@ function modelUses(db: SqliteDatabase): ModelUse[] {
   return db
     .prepare(
       `SELECT coalesce(model, requested_model) AS model, stage, count(*) AS calls,
-              count(*) FILTER (WHERE outcome <> 'ok') AS failed,
+              count(*) FILTER (WHERE outcome NOT IN ('ok', 'reused')) AS failed,
               coalesce(sum(prompt_tokens), 0) AS promptTokens, coalesce(sum(cached_tokens), 0) AS cachedTokens,
               coalesce(sum(output_tokens), 0) AS outputTokens, coalesce(sum(thinking_tokens), 0) AS thinkingTokens,
               sum(cost_usd) AS costUsd, count(*) - count(cost_usd) AS unknownCostCalls

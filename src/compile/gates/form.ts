@@ -54,10 +54,16 @@ export function checkLabels(draft: DraftPair, cited: readonly RenderedTurn[]): R
 
 /** "Was it A or B?" offers its answer among others; any other question that holds its answer gives it away. */
 export function checkGivenAway({ question, answer }: DraftPair): Refusal | null {
-  const asked = normalise(question);
   const told = normalise(answer);
-  if (told === '' || !standsIn(asked, told) || /\bor\b|\bwhich (one )?of\b/.test(asked)) return null;
+  if (told === '' || !standsIn(normalise(question), told) || isOption(told, question)) return null;
   return refuse('answer_in_question', excerpt(answer));
+}
+
+/** Whether it is one of two or more things that the question offers: `red or blue`, `which of A, B or C`. */
+function isOption(told: string, question: string): boolean {
+  if (!/\bor\b|\bwhich (one )?of\b/i.test(question)) return false;
+  const offered = question.split(/[,;:()?]|\bor\b/i).map(normalise);
+  return offered.some((option) => option === told || option.endsWith(` ${told}`) || option.startsWith(`${told} `));
 }
 
 const placeholderPattern = /⟦[^⟧]*⟧?/g;

@@ -271,6 +271,8 @@ describe('wording', () => {
     expect(reasonOf(run({ question: given }))).toBe('answer_in_question');
     const offered = 'Who leads the depot of complaint C-71, Tamsin Okafor or Wim Adeyemi?';
     expect(run({ question: offered }).refused).toEqual([]);
+    const hidden = 'Which clerk or lead called Tamsin Okafor here leads the depot of complaint C-71?';
+    expect(reasonOf(run({ question: hidden }))).toBe('answer_in_question');
   });
 
   it('refuses placeholders that were made up', () => {
