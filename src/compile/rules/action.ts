@@ -110,7 +110,10 @@ function withDetails(call: Call, done: string, args: readonly Leaf[]): string {
   const isNamed = (leaf: Leaf) => object === spellKey(leaf.key) || object.endsWith(` ${spellKey(leaf.key)}`);
   const thing = args.find(isNamed);
   const given = args.find((leaf) => leaf !== thing && participle(spellKey(leaf.key)) === participle(verb));
-  const rest = args.filter((leaf) => leaf !== thing && leaf !== given).slice(0, given === undefined ? 2 : 1);
+  const rest = mostTelling(args.filter((leaf) => leaf !== thing && leaf !== given)).slice(
+    0,
+    given === undefined ? 2 : 1,
+  );
   const isValue = thing !== undefined && /^(update|change|adjust|raise|lower)$/.test(verb) && !looksLikeId(thing.value);
   const isSet = isValue || (verb === 'set' && (thing !== undefined || (rest.length === 1 && given === undefined)));
   const value = isSet ? ` to ${(thing ?? rest[0])!.value}` : given === undefined ? '' : ` ${inQuotes(given.value)}`;
@@ -170,10 +173,20 @@ function describeSwitch(call: Call): Described | null {
   };
 }
 
+/** One value and the thing that it was for, where there are both. */
+function mostTelling(args: readonly Leaf[]): readonly Leaf[] {
+  const [value] = args.filter((leaf) => !isId(leaf));
+  const [thing] = args.filter(isId);
+  return value === undefined || thing === undefined ? args : [value, thing];
+}
+
+function isId({ key, value }: Leaf): boolean {
+  return /(^|_)ids?$|Ids?$/.test(key) || /^\d+$/.test(key) || (looksLikeId(value) && /[A-Z]+-?\d{3,}/.test(value));
+}
+
 /** Short arguments, those that are no bare ids first: "2.0 GB" says more than "L1002". */
 function tellingArgs(call: Call): Leaf[] {
   const short = call.args.filter((leaf) => leaf.value !== '' && leaf.value.length <= 60);
-  const isId = (leaf: Leaf) => /(^|_)ids?$|Ids?$/.test(leaf.key) || /^\d+$/.test(leaf.key);
   return [...short.filter((leaf) => !isId(leaf)), ...short.filter(isId)];
 }
 
@@ -192,4 +205,19 @@ export function eventName(call: Call): string | null {
   const done = passive(call.tool);
   if (done === null) return null;
   return shortened(done.replace(/^the (?=(\w+ )?(roaming|saving|calling) )/, ''), 80);
+}
+
+const switching = /^(toggle|switch|turn|enable|disable|activate|deactivate)$/;
+
+/** Another tool switched the same thing: "roaming was enabled" may then mean the one or the other. */
+export function isDoneOtherwise(call: Call, calls: readonly Call[]): boolean {
+  const [verb = '', ...object] = splitName(call.tool);
+  return (
+    switching.test(verb) &&
+    calls.some((other) => {
+      const [otherVerb = '', ...otherObject] = splitName(other.tool);
+      const isSame = object.at(-1) !== undefined && object.at(-1) === otherObject.at(-1);
+      return other.tool !== call.tool && switching.test(otherVerb) && isSame;
+    })
+  );
 }

@@ -104,6 +104,9 @@ function isEditor(tool: string): boolean {
 const editKey = /^(old|new)_?(str|text|string)$|^(file_?text|insert_line|content)$/i;
 
 const opened = /^(file|document|doc|url|page|browser|tab|email|mail|message|folder|link|site|website)s?$/;
+/** "Roaming was already enabled": asked for, and nothing was done. */
+const saysNothingDone =
+  /\balready\b.{0,40}\b(on|off|enabled|disabled|active|set|connected|disconnected|open|closed|done|exists?)\b|\bno changes? (was|were) made\b|\bnothing (was |has )?(to do|changed)\b/i;
 const saysDone = /\b(is now|are now|successfully|has been|have been|was updated|was created|now (on|off|set))\b/i;
 
 /** By the verb in the tool's name; where that says nothing, by what the response claims to have done. */
@@ -111,11 +114,12 @@ function effectOf(tool: string, args: readonly Leaf[], command: string | null, t
   if (command !== null) return shellEffect(command);
   if (isEditor(tool)) return args.some((leaf) => editKey.test(leaf.key)) ? 'changes' : 'reads';
   const words = splitName(tool);
+  const done = saysNothingDone.test(text.slice(0, 120)) ? 'reads' : 'changes';
   for (const word of [words[0] ?? '', words.at(-1) ?? '', ...words]) {
-    if (isChangingVerb(word) && word !== 'order' && word !== 'file') return 'changes';
+    if (isChangingVerb(word) && word !== 'order' && word !== 'file') return done;
     if (isReadingVerb(word)) return 'reads';
   }
-  if (isChangingVerb(words[0] ?? '')) return 'changes';
+  if (isChangingVerb(words[0] ?? '')) return done;
   // A document is opened to be read; a valve is not.
   if (words[0] === 'open' && words.slice(1).every((word) => opened.test(word))) return 'reads';
   return saysDone.test(text.slice(0, 300)) ? 'changes' : 'unclear';

@@ -89,6 +89,11 @@ describe('how an answer tells what was done', () => {
     ['add_note', { title: 'call the mill', day: 'Friday' }, 'A note was added (title "call the mill", day Friday).'],
     ['remove_item', { item: 'spare key', box: 'B-1' }, 'The item "spare key" was removed (box B-1).'],
     ['refill_oil', { gb_amount: 2, tank: 'T-1' }, 'The oil was refilled (amount 2 GB, tank T-1).'],
+    [
+      'schedule_visit',
+      { day: 'Friday', hour: '9', site: 'ST-1001' },
+      'A visit was scheduled (day Friday, site ST-1001).',
+    ],
     ['comment_ticket', { ticket: 'T-9', text: 'soon' }, 'Ticket T-9 was commented on (text soon).'],
   ])('%s', (tool, args, told) => {
     const [pair] = tool === 'refill_oil' ? between(act('refuel_oil', args)) : between(act(tool, args));
@@ -178,6 +183,28 @@ describe('what is asked of things that were acted on', () => {
     const asked = 'What was the row of crate CR-100 before it was moved, and what was it set to?';
     expect(questions([seen, gap, set('C')])).toContain(asked);
     expect(questions([seen, gap, set('C'), gap, set('D')])).not.toContain(asked);
+  });
+});
+
+describe('what was not done', () => {
+  const level = (value: string): Line => ({ tool: 'measure_level', response: `Tank Level: ${value} %` });
+  const set = (tool: string, response: string): Line => ({ tool, args: { tank: 'T-1' }, response });
+
+  it('is no change, though it was asked for', () => {
+    const flush = set('flush_tank', 'Tank flushed.');
+    const enabled = set('enable_drain', 'Drain was already enabled');
+    expect(pairs([level('10'), enabled, flush, level('90')], 'intervention')[0]).toContain('Tank T-1 was flushed.');
+    expect(pairs([level('10'), enabled, level('90')], 'intervention')).toEqual([]);
+  });
+
+  it('is told apart from what another tool switched: neither is then "the one that was enabled"', () => {
+    const act = (tool: string) => set(tool, 'Done.');
+    const acts = [act('lock_tank'), gap, act('enable_drain'), gap, act('rename_tank')];
+    expect(pairs(acts, 'order')).toHaveLength(1);
+    expect(pairs([...acts, gap, act('toggle_drain')], 'order').join()).not.toContain('drain');
+    const checked = [level('10'), act('enable_drain'), gap, level('90')];
+    expect(questions(checked).join()).toContain('before the drain was enabled');
+    expect(questions([...checked, act('toggle_drain')]).join()).not.toContain('before the drain was enabled');
   });
 });
 

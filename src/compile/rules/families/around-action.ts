@@ -1,5 +1,5 @@
 /** What a check showed before a named action, and what after it. */
-import { eventName } from '../action.ts';
+import { eventName, isDoneOtherwise } from '../action.ts';
 import type { Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 import { best, type Check, differences } from '../check.ts';
@@ -26,7 +26,8 @@ export function stepsRound(calls: readonly Call[], { calls: runs }: Pick<Check, 
     const [action] = between;
     if (between.length !== 1 || action === undefined || action.failed || action.tainted || eventName(action) === null)
       continue;
-    if (calls.filter((call) => call.tool === action.tool).length === 1) steps.push({ before, action, after });
+    const isOnce = calls.filter((call) => call.tool === action.tool).length === 1;
+    if (isOnce && !isDoneOtherwise(action, calls)) steps.push({ before, action, after });
   }
   return steps;
 }

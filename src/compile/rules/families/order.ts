@@ -1,5 +1,5 @@
 /** Three things that were each done once: in which order. */
-import { eventName } from '../action.ts';
+import { eventName, isDoneOtherwise } from '../action.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 import { capitalise } from '../words.ts';
@@ -39,7 +39,8 @@ export function doneOnce(calls: readonly Call[]): Call[] {
       !call.isMessage &&
       !call.failed &&
       !call.tainted &&
-      eventName(call) !== null,
+      eventName(call) !== null &&
+      !isDoneOtherwise(call, calls),
   );
 }
 
