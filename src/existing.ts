@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import PQueue from 'p-queue';
 import type { CompileStage } from './compile/compile.ts';
 import type { Config } from './config.ts';
-import { knownSessions, rowsAmong } from './dataset/known.ts';
+import { compiledAmong, knownSessions, rowsAmong, storedTrajectory, trajectoriesOf } from './dataset/known.ts';
 import { openDataset, openDatasetIfPresent } from './dataset/open.ts';
 import { codeOf, kindOf, messageOf } from './errors.ts';
 import { Releasers } from './lifecycle.ts';
@@ -64,20 +64,25 @@ export async function listExisting(config: Config, limit: number): Promise<Exist
 
 export interface CompileExistingOptions {
   config: Config;
+  /** Sessions in which there is something to compile, longest first; what is known does not count. */
   limit: number;
   /** Compile what is known too. */
   force: boolean;
   log: Logger;
-  signal: AbortSignal;
+  /** Begin no further session; finish what is in work. */
+  drain: AbortSignal;
+  /** Give up what is in work. */
+  abort: AbortSignal;
   onProgress: (progress: CompileProgress) => void;
 }
 
 export interface CompileProgress {
-  /** Sessions looked at, of `total`. */
+  /** Sessions looked at, of `total` that are long enough. */
   sessions: number;
   total: number;
+  /** Trajectories compiled. */
   compiled: number;
-  /** Trajectories that are in the dataset already. */
+  /** Trajectories that this compiler has been over before. */
   known: number;
   /** Sessions, or rests of sessions, that are still running, too short, or in the pipe of this data directory. */
   notYet: number;
@@ -85,132 +90,25 @@ export interface CompileProgress {
   failed: Record<string, number>;
   pairs: number;
   rejected: number;
+  /** Of the calls made now; null where one's cost is unknown. */
   costUsd: number | null;
 }
 
 /**
- * Compiles sessions of the table into the dataset. A row belongs to one trajectory at most: what is in the dataset, or
- * in the pipe of this data directory, is left to it; `force` compiles what is in the dataset again.
+ * Compiles sessions of the table into the dataset. A row belongs to one trajectory at most, whichever way it came: rows
+ * that are in the dataset stay in the trajectory they are in, which is compiled where this compiler has not been over it
+ * or `force` asks for it; rows that are in the pipe of this data directory are left to it.
  *
- * @throws OperatorError where the table can't be read, the dataset can't be written, or only an operator can help.
+ * @throws OperatorError where the table can't be read, the dataset can't be written, or only an operator can help; what
+ * was in work is finished before.
  */
 export async function compileExisting(options: CompileExistingOptions): Promise<CompileProgress> {
   const releasers = new Releasers();
   try {
-    const work = await ExistingWork.open(options, releasers);
+    const work = new ExistingWork(options, await openParts(options, releasers));
     return await work.run();
   } finally {
     await releasers.unwind();
-  }
-}
-
-class ExistingWork {
-  readonly #options: CompileExistingOptions;
-  readonly #parts: Parts;
-  readonly progress: CompileProgress = {
-    sessions: 0,
-    total: 0,
-    compiled: 0,
-    known: 0,
-    notYet: 0,
-    failed: {},
-    pairs: 0,
-    rejected: 0,
-    costUsd: 0,
-  };
-
-  constructor(options: CompileExistingOptions, parts: Parts) {
-    this.#options = options;
-    this.#parts = parts;
-  }
-
-  static async open(options: CompileExistingOptions, releasers: Releasers): Promise<ExistingWork> {
-    const { config, log } = options;
-    const files = filesOf(config);
-    const { stage, calls } = openCompileStage(config, log);
-    releasers.push('call store', () => calls.close());
-    const reader = await openReader(config);
-    releasers.push('reader', () => reader.close());
-    const sink = openSqliteSink({ path: files.dataset, log });
-    releasers.push('dataset', () => sink.close());
-    const dataset = openDataset(files.dataset);
-    releasers.push('dataset reader', () => void dataset.close());
-    const journal = existsSync(files.journal) ? openJournalReader(files.journal) : null;
-    releasers.push('journal', () => journal?.close());
-    const { at } = await currentTarget(urlOf(config));
-    return new ExistingWork(options, { reader, stage, sink, dataset, journal, snapshotAt: at });
-  }
-
-  async run(): Promise<CompileProgress> {
-    const { config, limit, signal } = this.#options;
-    const { sessions } = await this.#parts.reader.listSessions({ minTurns: config['session.minTurns'], limit });
-    this.progress.total = sessions.length;
-    const queue = new PQueue({ concurrency: config['compile.concurrency'] });
-    await queue.addAll(
-      sessions.map(({ sessionId }) => async () => {
-        if (signal.aborted) return;
-        await this.#session(sessionId);
-        this.progress.sessions += 1;
-        this.#options.onProgress(this.progress);
-      }),
-    );
-    return this.progress;
-  }
-
-  async #session(sessionId: string): Promise<void> {
-    const { reader, journal, snapshotAt } = this.#parts;
-    if (journal?.isInPipe(sessionId) === true) {
-      this.progress.notYet += 1;
-      return;
-    }
-    const turns = await reader.readSession(sessionId);
-    const rest = this.#options.force ? turns : this.#unknown(turns);
-    if (rest.length === 0) this.progress.known += 1;
-    const grouped = groupHistory(rest, {
-      source: reader.source,
-      rules: sessionRules(this.#options.config),
-      snapshotAt,
-    });
-    for await (const { standing, trajectory } of grouped) {
-      if (standing === 'sealed') await this.#compile(trajectory);
-      else this.progress.notYet += 1;
-    }
-  }
-
-  #unknown(turns: Turn[]): Turn[] {
-    const known = rowsAmong(
-      this.#parts.dataset,
-      turns.map(({ rowKey }) => rowKey),
-      this.#parts.reader.source,
-    );
-    return turns.filter(({ rowKey }) => !known.has(rowKey));
-  }
-
-  async #compile(trajectory: Trajectory): Promise<void> {
-    const { stage, sink } = this.#parts;
-    const { signal, force } = this.#options;
-    try {
-      const compiled = await stage.compileTrajectory(trajectory, signal, { force });
-      await sink.write(compiled, signal);
-      this.#count(compiled);
-    } catch (error) {
-      // What only an operator can mend would fail for every session alike.
-      if (signal.aborted) return;
-      if (kindOf(error) === 'stop') throw error;
-      const code = codeOf(error);
-      this.progress.failed[code] = (this.progress.failed[code] ?? 0) + 1;
-      this.#options.log.warn({ trajectory: trajectory.id, code }, messageOf(error));
-    }
-  }
-
-  #count({ pairs, rejected, calls }: Compiled): void {
-    this.progress.compiled += 1;
-    this.progress.pairs += pairs.length;
-    this.progress.rejected += rejected.length;
-    for (const { costUsd } of calls) {
-      const { costUsd: sum } = this.progress;
-      this.progress.costUsd = sum === null || costUsd === null ? null : sum + costUsd;
-    }
   }
 }
 
@@ -221,6 +119,134 @@ interface Parts {
   dataset: SqliteDatabase;
   journal: JournalReader | null;
   snapshotAt: Micros;
+}
+
+async function openParts({ config, log }: CompileExistingOptions, releasers: Releasers): Promise<Parts> {
+  const files = filesOf(config);
+  const { stage, calls } = openCompileStage(config, log);
+  releasers.push('call store', () => calls.close());
+  const reader = await openReader(config);
+  releasers.push('reader', () => reader.close());
+  const sink = openSqliteSink({ path: files.dataset, log });
+  releasers.push('dataset', () => sink.close());
+  const dataset = openDataset(files.dataset);
+  releasers.push('dataset reader', () => void dataset.close());
+  const journal = existsSync(files.journal) ? openJournalReader(files.journal) : null;
+  releasers.push('journal', () => journal?.close());
+  const { at } = await currentTarget(urlOf(config));
+  return { reader, stage, sink, dataset, journal, snapshotAt: at };
+}
+
+class ExistingWork {
+  readonly #options: CompileExistingOptions;
+  readonly #parts: Parts;
+  readonly #queue: PQueue;
+  readonly #progress: CompileProgress = {
+    sessions: 0,
+    total: 0,
+    compiled: 0,
+    known: 0,
+    notYet: 0,
+    failed: {},
+    pairs: 0,
+    rejected: 0,
+    costUsd: 0,
+  };
+  #stopped: { error: unknown } | null = null;
+
+  constructor(options: CompileExistingOptions, parts: Parts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#queue = new PQueue({ concurrency: options.config['compile.concurrency'] });
+  }
+
+  async run(): Promise<CompileProgress> {
+    const { config, limit, drain } = this.#options;
+    const { reader, dataset } = this.#parts;
+    // Enough to reach the limit though every known session comes first.
+    const known = knownSessions(dataset, reader.source);
+    const listed = limit + known.size;
+    const { sessions, total } = await reader.listSessions({ minTurns: config['session.minTurns'], limit: listed });
+    this.#progress.total = total;
+    for (let begun = 0; sessions.length > 0 && begun < limit && !drain.aborted && this.#stopped === null; ) {
+      const { sessionId, turns } = sessions.shift()!;
+      const work = await this.#plan(sessionId, turns > (known.get(sessionId)?.turns ?? 0));
+      this.#progress.sessions += 1;
+      this.#options.onProgress(this.#progress);
+      if (work.length > 0) begun += 1;
+      for (const trajectory of work) void this.#queue.add(() => this.#compile(trajectory));
+      // Bodies wait in memory: no more of them than are about to be worked on.
+      await this.#queue.onSizeLessThan(this.#queue.concurrency);
+    }
+    await this.#queue.onIdle();
+    if (this.#stopped !== null) throw this.#stopped.error;
+    return this.#progress;
+  }
+
+  /** What of a session this compiler has still to go over; its rows are read where there are any beyond the dataset's. */
+  async #plan(sessionId: string, hasMore: boolean): Promise<Trajectory[]> {
+    const { reader, journal, dataset, stage } = this.#parts;
+    const { force } = this.#options;
+    if (journal?.isInPipe(sessionId) === true) {
+      this.#progress.notYet += 1;
+      return [];
+    }
+    const ids = trajectoriesOf(dataset, reader.source, sessionId);
+    const done = force ? new Set<string>() : compiledAmong(dataset, ids, stage.version);
+    this.#progress.known += done.size;
+    const again = ids.filter((id) => !done.has(id)).map((id) => storedTrajectory(dataset, id));
+    return hasMore ? [...again, ...(await this.#group(await reader.readSession(sessionId)))] : again;
+  }
+
+  /** The trajectories of those turns that are in none so far. */
+  async #group(turns: Turn[]): Promise<Trajectory[]> {
+    const { reader, dataset, snapshotAt } = this.#parts;
+    const keys = turns.map(({ rowKey }) => rowKey);
+    const known = rowsAmong(dataset, keys, reader.source);
+    const rest = turns.filter(({ rowKey }) => !known.has(rowKey));
+    const rules = sessionRules(this.#options.config);
+    const sealed: Trajectory[] = [];
+    for await (const { standing, trajectory } of groupHistory(rest, { source: reader.source, rules, snapshotAt })) {
+      if (standing === 'sealed') sealed.push(trajectory);
+      else this.#progress.notYet += 1;
+    }
+    return sealed;
+  }
+
+  async #compile(trajectory: Trajectory): Promise<void> {
+    const { stage, sink } = this.#parts;
+    const { abort, force } = this.#options;
+    try {
+      const compiled = await stage.compileTrajectory(trajectory, abort, { force });
+      await sink.write(compiled, abort);
+      this.#count(compiled);
+    } catch (error) {
+      if (!abort.aborted) this.#countFailure(trajectory, error);
+    }
+    this.#options.onProgress(this.#progress);
+  }
+
+  #countFailure({ id }: Trajectory, error: unknown): void {
+    // What only an operator can mend would fail for every session alike.
+    if (kindOf(error) === 'stop') {
+      this.#queue.clear();
+      this.#stopped ??= { error };
+      return;
+    }
+    const code = codeOf(error);
+    this.#progress.failed[code] = (this.#progress.failed[code] ?? 0) + 1;
+    this.#options.log.warn({ trajectory: id, code }, messageOf(error));
+  }
+
+  #count({ pairs, rejected, calls }: Compiled): void {
+    this.#progress.compiled += 1;
+    this.#progress.pairs += pairs.length;
+    this.#progress.rejected += rejected.length;
+    for (const { costUsd } of calls) {
+      const { costUsd: sum } = this.#progress;
+      this.#progress.costUsd = sum === null || costUsd === null ? null : sum + costUsd;
+    }
+  }
 }
 
 async function openReader(config: Config): Promise<AuditReader> {

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Config } from '../config.ts';
 import { openDataset } from '../dataset/open.ts';
 import { renderSample } from '../dataset/render-sample.ts';
 import { type SampledPair, samplePairs } from '../dataset/sample.ts';
@@ -9,6 +10,7 @@ import { feedFleet } from '../demo/feed.ts';
 import { exitCodes } from '../errors.ts';
 import { startEmbeddedPostgres } from '../postgres/embedded.ts';
 import { qaTypeSchema } from '../records.ts';
+import { lockDataDir } from '../sessionizer/lock.ts';
 import { initialise } from '../setup.ts';
 import { filesOf, tableSettings } from '../stages.ts';
 import { parseCount } from './arguments.ts';
@@ -32,6 +34,7 @@ export function defineDemo(program: Command, act: Act): void {
     .option('--seed <n>', 'another seed, another fleet', parseCount, 7)
     .action(
       act(async (given, options: Options) => {
+        clearEarlierDemo(given.config);
         given.note('starting an embedded Postgres');
         const postgres = await startEmbeddedPostgres();
         try {
@@ -58,14 +61,13 @@ function demoContext(given: CommandContext, url: string): CommandContext {
       ...config,
       'postgres.url': url,
       'session.idleTimeout': keptIdle ? config['session.idleTimeout'] : idleTimeoutMs,
-      dataDir: join(config.dataDir, 'demo'),
+      dataDir: demoDir(config),
     },
   };
 }
 
 async function demonstrate(context: CommandContext, { keep = false, seed }: Options) {
   const { config, note, drain } = context;
-  clearEarlierDemo(context);
   await initialise(config, { createTable: true });
   note(keep ? 'eight agents at work until Ctrl-C' : 'eight agents at work for about twenty seconds');
   const ended = new AbortController();
@@ -86,10 +88,21 @@ async function demonstrate(context: CommandContext, { keep = false, seed }: Opti
   }
 }
 
-/** Each demo has a server of its own, so what an earlier one left here belongs to a log that is gone. */
-function clearEarlierDemo({ config }: CommandContext): void {
-  for (const file of Object.values(filesOf(config))) {
-    for (const ending of ['', '-wal', '-shm']) rmSync(`${file}${ending}`, { force: true });
+const demoDir = (config: Config): string => join(config.dataDir, 'demo');
+
+/**
+ * Each demo has a server of its own, so what an earlier one left here belongs to a log that is gone. What one that still
+ * runs has here is not touched: the lock refuses.
+ */
+function clearEarlierDemo(config: Config): void {
+  const dataDir = demoDir(config);
+  const lock = lockDataDir(dataDir);
+  try {
+    for (const file of Object.values(filesOf({ ...config, dataDir }))) {
+      for (const ending of ['', '-wal', '-shm']) rmSync(`${file}${ending}`, { force: true });
+    }
+  } finally {
+    lock.release();
   }
 }
 

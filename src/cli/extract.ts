@@ -14,7 +14,7 @@ export function defineExtract(program: Command, act: Act): void {
     .action(
       act(async ({ config, json, print, note }, { limit }: { limit: number }) => {
         const existing = await listExisting(config, limit);
-        if (json) for (const session of existing.sessions) print(JSON.stringify(session));
+        if (json) print(JSON.stringify(existing));
         else if (existing.sessions.length > 0) print(asTable(existing.sessions));
         for (const sentence of closing(existing, config['session.minTurns'])) note(sentence);
         return exitCodes.ok;

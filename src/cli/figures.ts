@@ -8,7 +8,7 @@ export function bytes(n: number): string {
   return `${(n / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
-/** `1 row`, `2 rows`. */
+/** `1 row`, `2 rows`, `2 trajectories`. */
 export function counted(n: number, what: string): string {
-  return `${count(n)} ${n === 1 ? what : `${what}s`}`;
+  return `${count(n)} ${n === 1 ? what : what.replace(/y$/, 'ie').concat('s')}`;
 }

@@ -109,7 +109,7 @@ function summary(
 ): string[] {
   const { retainedBytes, walStatus } = source.status();
   return [
-    `${counted(rows, 'row')} of ${counted(sessions, 'session')}: ${count(trajectories)} trajectories, ${count(open)} open, ${count(belowMinTurns)} below the minimum of turns`,
+    `${counted(rows, 'row')} of ${counted(sessions, 'session')}: ${counted(trajectories, 'trajectory')}, ${count(open)} open, ${count(belowMinTurns)} below the minimum of turns`,
     `${counted(pairs, 'pair')}, ${count(rejected)} rejected${parked > 0 ? `, ${count(parked)} parked` : ''}, cost ${usd(costUsd)}`,
     `the slot retains ${bytes(retainedBytes)} of WAL (${walStatus})`,
   ];

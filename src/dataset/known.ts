@@ -1,6 +1,8 @@
 /** What has been compiled already: asked before anything is read or compiled again. */
 
-import { type CompilerVersion, compilerKey } from '../records.ts';
+import { inflateSync } from 'node:zlib';
+import { park } from '../errors.ts';
+import { type CompilerVersion, compilerKey, microsOf, type Trajectory, trajectorySchema } from '../records.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 
 export interface KnownSession {
@@ -51,4 +53,29 @@ export function rowsAmong(db: SqliteDatabase, rowKeys: readonly string[], source
     .pluck()
     .all(source, JSON.stringify(rowKeys));
   return new Set(found as string[]);
+}
+
+/** Ids of a session's trajectories, by part. */
+export function trajectoriesOf(db: SqliteDatabase, source: string, sessionId: string): string[] {
+  const sql = 'SELECT id FROM trajectories WHERE source = ? AND session_id = ? ORDER BY part, id';
+  return db.prepare(sql).pluck().all(source, sessionId) as string[];
+}
+
+/** A trajectory as the dataset holds it. @throws OperatorError `trajectory_unknown` where it holds none of that id. */
+export function storedTrajectory(db: SqliteDatabase, id: string): Trajectory {
+  const row = db.prepare('SELECT * FROM trajectories WHERE id = ?').get(id) as Record<string, string> | undefined;
+  if (row === undefined) throw park('trajectory_unknown', `the dataset does not hold trajectory ${id}`);
+  return trajectorySchema.parse({
+    spec: 'trajectory/1',
+    id,
+    source: row.source,
+    sessionId: row.session_id,
+    part: row.part,
+    agents: JSON.parse(row.agents ?? '[]'),
+    turns: JSON.parse(inflateSync(row.turns as unknown as Uint8Array).toString('utf8')),
+    startedAt: microsOf(row.started_at ?? ''),
+    endedAt: microsOf(row.ended_at ?? ''),
+    closedBy: row.closed_by,
+    contentHash: row.content_hash,
+  });
 }

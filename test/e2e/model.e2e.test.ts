@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { lastJson, runCli } from '../support/cli.ts';
+import { lastJson, runCli, startCli } from '../support/cli.ts';
 import { answer, dailyQuota, type GeminiServer, startGeminiServer, status } from '../support/gemini-server.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { pairsOf, settingsFor } from './pipe.ts';
@@ -83,6 +83,35 @@ it('a session becomes a pair for the price of one call, and nothing is asked aga
   expect(known).toMatchObject({ known: 1, compiled: 0 });
   expect(gemini.received).toHaveLength(1);
   expect(gemini.received[0]?.apiKey).toBe('not-a-real-key');
+});
+
+it('what the rules went over, a model goes over too, and neither goes over it again', async () => {
+  env.TC_COMPILE_TIER = 'rules';
+  expect(lastJson(await run())).toMatchObject({ trajectories: 1, costUsd: 0 });
+  env.TC_COMPILE_TIER = 'cheap';
+  gemini.play(good);
+  expect(lastJson(await runCli(['compile', '--json'], { env }))).toMatchObject({ compiled: 1, known: 0, pairs: 1 });
+  expect(lastJson(await runCli(['compile', '--json'], { env }))).toMatchObject({ compiled: 0, known: 1 });
+  expect(gemini.received).toHaveLength(1);
+  const active = pairsOf(env.TC_DATA_DIR!).filter((pair) => pair.status === 'active');
+  expect(active.map((pair) => pair.source_model)).toEqual(['gemini-3.5-flash-lite']);
+});
+
+it('the first signal lets a call that is under way finish, and its answer is kept', async () => {
+  env.TC_COMPILE_TIER = 'rules';
+  await run();
+  env.TC_COMPILE_TIER = 'cheap';
+  const asked = new Promise<void>((resolve) => {
+    gemini.play((response, call) => {
+      resolve();
+      setTimeout(() => good(response, call), 1500);
+    });
+  });
+  const compiling = startCli(['compile', '--json'], { env });
+  await asked;
+  compiling.child.kill('SIGINT');
+  const { stdout, stderr } = await compiling.finished;
+  expect(JSON.parse(stdout), stderr).toMatchObject({ compiled: 1, pairs: 1, failed: {} });
 });
 
 it('what is no pair is kept with its reason and paid for all the same', async () => {
