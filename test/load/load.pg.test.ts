@@ -194,13 +194,11 @@ describe('loadFile', () => {
   });
 
   const recorded = join(import.meta.dirname, '../../../shared/data/audit_log.jsonl.gz');
-  it.skipIf(!existsSync(recorded))(
-    'loads the recorded audit log whole',
-    async () => {
+  if (existsSync(recorded)) {
+    it('loads the recorded audit log whole', async () => {
       const table = await freshTable();
       expect(await load(table, recorded)).toEqual({ rows: 5488, sessions: 166, skipped: 0, nextLine: null });
       expect(await stored(table)).toHaveLength(5488);
-    },
-    60_000,
-  );
+    });
+  }
 });

@@ -253,17 +253,19 @@ describe('a connection that is in trouble', () => {
   });
 
   test('a fast shutdown of the server does not wait for an idle capture', async () => {
-    const options = await freshLog();
+    const patient = await startPostgres({ settings: { wal_sender_timeout: '60s' } });
+    const options = await createAuditLog(await patient.createDatabase());
     const run = await capture(options);
     await until('the connection', () => run.source.status().connected);
     await queryOn(options.url, "CREATE TABLE other AS SELECT repeat('x', 1000) FROM generate_series(1, 1000)");
     const started = performance.now();
-    await server.restart('fast');
-    // A capture that confirms nothing holds it until wal_sender_timeout at least.
-    expect(performance.now() - started).toBeLessThan(1_900);
+    await patient.restart('fast');
+    // A capture that confirms nothing holds it for half of wal_sender_timeout at least.
+    expect(performance.now() - started).toBeLessThan(20_000);
     await insert(options.url, 1);
     await until('the row after the restart', () => run.memory.turns.length === 1);
     await run.stop();
+    await patient.stop();
   });
 
   test('an immediate restart in mid-stream loses nothing', async () => {
