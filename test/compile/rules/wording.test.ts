@@ -70,9 +70,9 @@ describe('how a question speaks of what a check showed', () => {
   it('reads no values out of prose', () => {
     const leaflet = (what: string): Line => ({
       tool: 'read_leaflet',
-      response: `Dear neighbours,\nthe shop opens again on Monday.\nThe new ${what} are here.\nDo come by,\nand bring your friends.`,
+      response: `Dear neighbours,\nthe shop opens again on Monday.\nThe new kettles are ${what}.\nDo come by,\nand bring your friends.`,
     });
-    expect(pairs([leaflet('kettles'), gap, leaflet('kettles in blue')])).toEqual([]);
+    expect(pairs([leaflet('here'), gap, leaflet('sold out')])).toEqual([]);
     const shout = (what: string): Line => ({ tool: 'read_sign', response: `The door is ${what}!\nSigned: us` });
     expect(questions([shout('open'), gap, shout('shut')]).join()).not.toContain('door');
   });
@@ -116,10 +116,13 @@ describe('how an answer tells what was done', () => {
   });
 
   it('is not asked again the other way round', async () => {
-    const { drafts } = await createRulesCompiler().propose(viewOf(pump), new AbortController().signal);
-    const asked = drafts.map(({ question }) => question);
-    expect(asked.join()).toContain('What was changed between');
-    expect(asked.filter((one) => one.includes('before the filter was flushed'))).toHaveLength(1);
+    const belt = (state: string): Line => ({ tool: 'check_belt', response: `Belt Guard: ${state}` });
+    const lines = [belt('jammed shut'), act('reset_motor', { motor: 'M-1' }), gap, belt('wide open')];
+    const { drafts } = await createRulesCompiler().propose(viewOf(lines), new AbortController().signal);
+    expect(questions(lines).join()).toContain('before the motor was reset');
+    const asked = drafts.map((draft) => draft.question).join();
+    expect(asked).toContain('What was changed between');
+    expect(asked).not.toContain('before the motor was reset');
   });
 });
 
@@ -135,6 +138,57 @@ describe('what is asked of things that were acted on', () => {
     expect(questions([...parcels, again])).toContain(
       'What is the weight in kg of the parcel that was updated with note "leave at the door"?',
     );
+  });
+
+  it('no detail that two of the actions have in common', () => {
+    const note = (id: string, text: string): Line => ({
+      tool: 'update_parcel',
+      args: { parcel_id: id, note: text },
+      response: 'ok',
+    });
+    const lines = [...parcels, note('#P4003', 'leave at the door')];
+    expect(questions(lines).join()).not.toContain('that was updated');
+  });
+
+  it('not the one thing in a list, for which nothing was done by itself', () => {
+    const shed = (id: string, price: string): Line => ({
+      tool: 'get_item',
+      args: { item_id: id },
+      response: { item_id: id, price },
+    });
+    const send: Line = { tool: 'return_order', args: { order_id: '#Q1', item_ids: ['IT-1'] }, response: 'ok' };
+    expect(pairs([shed('IT-1', '12.50'), shed('IT-2', '8.10'), gap, send], 'bridge')).toEqual([]);
+    const one: Line = { ...send, args: { order_id: '#Q1', item_id: 'IT-1' } };
+    expect(pairs([shed('IT-1', '12.50'), shed('IT-2', '8.10'), gap, one], 'bridge')).toHaveLength(1);
+  });
+
+  it('attributes that have a name in English', () => {
+    const door = (id: string, n: number): Line => ({
+      tool: 'get_door',
+      args: { door_id: id },
+      response: {
+        door_id: id,
+        on_call: `Ada ${n}`,
+        last_paint_date: `2026-01-0${n}`,
+        minutes_used: n * 100,
+        width: n + 80,
+      },
+    });
+    const lock: Line = { tool: 'lock_door', args: { door_id: 'D-101' }, response: 'ok' };
+    expect(pairs([door('D-101', 1), door('D-102', 2), gap, lock], 'bridge')).toEqual([
+      'What is the width of the door that was locked? 81.',
+    ]);
+  });
+
+  it('nothing that two turns in a row tell', async () => {
+    const again: Line = { tool: 'weigh_parcel', response: 'Scale reads 0.40 kg' };
+    const asked = async (lines: Line[]) => {
+      const { drafts } = await createRulesCompiler().propose(viewOf(lines), new AbortController().signal);
+      return drafts.map((draft) => draft.question);
+    };
+    expect(await asked(parcels)).toContain(question);
+    const at = parcels.findIndex((line) => line.tool === 'update_parcel');
+    expect(await asked(parcels.toSpliced(at + 1, 0, again))).not.toContain(question);
   });
 
   it('nothing that a message tells whole', () => {
