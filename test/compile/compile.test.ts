@@ -7,7 +7,7 @@ import { type CompileStageOptions, createCompileStage } from '../../src/compile/
 import type { Compiler, DraftPair, Proposal } from '../../src/compile/compiler.ts';
 import { createRedactor } from '../../src/compile/redact.ts';
 import { type CompilerVersion, compiledSchema, type ModelCall } from '../../src/records.ts';
-import { parcelRows, type Row, trajectoryOf } from '../support/trajectories.ts';
+import { heavierDraft, leadsDraft, parcelRows, type Row, trajectoryOf } from '../support/trajectories.ts';
 
 let folder: string;
 let calls: CallStore;
@@ -31,39 +31,8 @@ const version: CompilerVersion = {
 };
 const llm: CompilerVersion = { ...version, kind: 'llm', tier: 'cheap', model: 'some-model' };
 
-const leads: DraftPair = {
-  question: 'Who leads the depot that holds the parcel of complaint C-71?',
-  answer: 'Tamsin Okafor',
-  qaType: 'factoid',
-  supportingTurns: [0, 3, 6],
-  evidence: [
-    { turn: 0, quote: 'parcel: PX-4417' },
-    { turn: 3, quote: 'depot: harbour_depot' },
-    { turn: 6, quote: 'lead: Tamsin Okafor' },
-  ],
-  derivation: null,
-  raw: '{"n":1}',
-};
-const heavier: DraftPair = {
-  question: 'By how many kilograms did parcel PX-4417 weigh more after it was packed anew?',
-  answer: '0.55 kilograms',
-  qaType: 'composition',
-  supportingTurns: [2, 8],
-  evidence: [
-    { turn: 2, quote: 'kilograms: 12.40' },
-    { turn: 8, quote: 'kilograms: 12.95' },
-  ],
-  derivation: {
-    op: 'difference',
-    operands: [
-      { turn: 2, field: 'response', path: 'kilograms', value: '12.40' },
-      { turn: 8, field: 'response', path: 'kilograms', value: '12.95' },
-    ],
-    scope: 'operands',
-    result: '0.55',
-  },
-  raw: '{"n":2}',
-};
+const leads: DraftPair = { ...leadsDraft, raw: '{"n":1}' };
+const heavier: DraftPair = { ...heavierDraft, raw: '{"n":2}' };
 
 /** Proposes the same for each segment and counts how often it was asked. */
 function compilerOf(proposal: Partial<Proposal>, of = version): Compiler & { asked: number } {

@@ -1,4 +1,5 @@
 /** Small trajectories of our own to compile. */
+import type { DraftPair } from '../../src/compile/compiler.ts';
 import type { Position, Trajectory, Turn } from '../../src/records.ts';
 
 export interface Row {
@@ -62,3 +63,40 @@ export const parcelRows: Row[] = [
   { tool: 'check_calendar', args: { day: 'monday' }, response: { free: true } },
   { tool: 'weigh_parcel', args: { parcel: 'PX-4417' }, response: { kilograms: '12.95', scale: 'S1' } },
 ];
+
+/** Complaint → parcel → depot → who leads it: three turns, none next to another. */
+export const leadsDraft: DraftPair = {
+  question: 'Who leads the depot that holds the parcel of complaint C-71?',
+  answer: 'Tamsin Okafor',
+  qaType: 'factoid',
+  supportingTurns: [0, 3, 6],
+  evidence: [
+    { turn: 0, quote: 'parcel: PX-4417' },
+    { turn: 3, quote: 'depot: harbour_depot' },
+    { turn: 6, quote: 'lead: Tamsin Okafor' },
+  ],
+  derivation: null,
+  raw: '{}',
+};
+
+/** The parcel weighed twice, seven turns apart. */
+export const heavierDraft: DraftPair = {
+  question: 'By how many kilograms did parcel PX-4417 weigh more after it was packed anew?',
+  answer: '0.55 kilograms',
+  qaType: 'composition',
+  supportingTurns: [2, 8],
+  evidence: [
+    { turn: 2, quote: 'kilograms: 12.40' },
+    { turn: 8, quote: 'kilograms: 12.95' },
+  ],
+  derivation: {
+    op: 'difference',
+    operands: [
+      { turn: 2, field: 'response', path: 'kilograms', value: '12.40' },
+      { turn: 8, field: 'response', path: 'kilograms', value: '12.95' },
+    ],
+    scope: 'operands',
+    result: '0.55',
+  },
+  raw: '{}',
+};

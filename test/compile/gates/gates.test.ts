@@ -3,46 +3,15 @@ import type { DraftPair } from '../../../src/compile/compiler.ts';
 import { type GateResult, runGates } from '../../../src/compile/gates/run.ts';
 import { createView, segmentTrajectory } from '../../../src/compile/segment.ts';
 import type { Derivation } from '../../../src/records.ts';
-import { parcelRows, type Row, trajectoryOf } from '../../support/trajectories.ts';
+import {
+  leadsDraft as good,
+  heavierDraft as heavier,
+  parcelRows,
+  type Row,
+  trajectoryOf,
+} from '../../support/trajectories.ts';
 
 const view = createView(trajectoryOf(parcelRows));
-
-/** Complaint → parcel → depot → who leads it: three turns, none next to another. */
-const good: DraftPair = {
-  question: 'Who leads the depot that holds the parcel of complaint C-71?',
-  answer: 'Tamsin Okafor',
-  qaType: 'factoid',
-  supportingTurns: [0, 3, 6],
-  evidence: [
-    { turn: 0, quote: 'parcel: PX-4417' },
-    { turn: 3, quote: 'depot: harbour_depot' },
-    { turn: 6, quote: 'lead: Tamsin Okafor' },
-  ],
-  derivation: null,
-  raw: '{}',
-};
-
-/** The parcel weighed twice, seven turns apart. */
-const heavier: DraftPair = {
-  question: 'By how many kilograms did parcel PX-4417 weigh more after it was packed anew?',
-  answer: '0.55 kilograms',
-  qaType: 'composition',
-  supportingTurns: [2, 8],
-  evidence: [
-    { turn: 2, quote: 'kilograms: 12.40' },
-    { turn: 8, quote: 'kilograms: 12.95' },
-  ],
-  derivation: {
-    op: 'difference',
-    operands: [
-      { turn: 2, field: 'response', path: 'kilograms', value: '12.40' },
-      { turn: 8, field: 'response', path: 'kilograms', value: '12.95' },
-    ],
-    scope: 'operands',
-    result: '0.55',
-  },
-  raw: '{}',
-};
 
 const run = (draft: Partial<DraftPair>, on = view): GateResult => runGates([{ ...good, ...draft }], on);
 const reasonOf = (result: GateResult) => result.refused[0]?.reason ?? null;
