@@ -5,7 +5,7 @@ import { type Leaf, looksLikeId } from './flatten.ts';
 import { firstSentence } from './readings.ts';
 import { fold, shortened } from './text.ts';
 import { participle } from './verbs.ts';
-import { anyOf, isUnit, passive, spell, spellKey, splitName } from './words.ts';
+import { anyOf, isUnit, passive, singular, spell, spellKey, splitName } from './words.ts';
 
 export interface Described {
   /** Without a capital and a full stop: "the VPN was disconnected". */
@@ -108,7 +108,7 @@ function withDetails(call: Call, done: string, args: readonly Leaf[]): string {
   if (found === null) return `${done} (${args.slice(0, 2).map(spoken).join(', ')})`;
   const [, object, was, deed] = found as unknown as [string, string, string, string];
   const isNamed = (leaf: Leaf) => object === spellKey(leaf.key) || object.endsWith(` ${spellKey(leaf.key)}`);
-  const thing = args.find(isNamed);
+  const thing = args.find(isNamed) ?? args.find(({ key }) => spellKey(key) === `${singular(object)} count`);
   const given = args.find((leaf) => leaf !== thing && participle(spellKey(leaf.key)) === participle(verb));
   const rest = mostTelling(args.filter((leaf) => leaf !== thing && leaf !== given)).slice(
     0,

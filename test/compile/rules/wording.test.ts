@@ -85,6 +85,7 @@ describe('how an answer tells what was done', () => {
   it.each([
     ['label_crate', { crate: 'C-1', label: 'to-sell' }, 'Crate C-1 was labelled to-sell.'],
     ['set_power_saving', { power_saving: 'off', lamp: 'L-1' }, 'Power saving was set to off (lamp L-1).'],
+    ['set_workers', { mill: 'M-1', worker_count: 4 }, 'The workers were set to 4 (mill M-1).'],
     ['update_score', { score: 7, crate: 'C-1' }, 'The score was updated to 7 (crate C-1).'],
     ['add_note', { title: 'call the mill', day: 'Friday' }, 'A note was added (title "call the mill", day Friday).'],
     ['remove_item', { item: 'spare key', box: 'B-1' }, 'The item "spare key" was removed (box B-1).'],
