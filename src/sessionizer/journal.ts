@@ -79,7 +79,7 @@ export function openJournalReader(path: string): JournalReader {
       .pluck();
     return {
       source,
-      outbox: new OutboxReader(db, source),
+      outbox: new OutboxReader(db, path, source),
       totals: () => readTotals(db),
       isInPipe: (id) => inPipe.get({ id }) === 1,
       close: () => db.close(),
@@ -110,7 +110,7 @@ export class Journal {
     this.#due = new DueQueue((live) => dueAt(live.part, rules));
     this.#facts = readFact<CaptureFacts>(db, 'capture') ?? noCapture;
     this.#identity = readFact<SourceIdentity>(db, 'identity');
-    this.outbox = new Outbox(db, source, this.#space);
+    this.outbox = new Outbox(db, path, source, this.#space);
     for (const live of this.#writer.loadLive()) this.#keep(live);
   }
 
@@ -173,17 +173,9 @@ export class Journal {
       );
     }
     const facts = this.#factsAfter(step, batch);
-    const written = this.#guard(() =>
-      this.#db
-        .transaction(() => {
-          writeFact(this.#db, 'capture', facts);
-          return this.#writer.write(step, (sessionId) => this.#live.get(sessionId)!.id);
-        })
-        .immediate(),
-    );
+    if (!this.#isIdle(step, facts)) this.#remember(this.#write(step, facts));
     this.#facts = facts;
     this.#version += 1;
-    this.#remember(written);
     this.#guard(() => this.#space.tidy());
   }
 
@@ -205,6 +197,7 @@ export class Journal {
         .immediate(),
     );
     for (const live of this.#live.values()) this.#drop(live);
+    this.#space.recount();
     this.#facts = noCapture;
     this.#version += 1;
     return true;
@@ -212,6 +205,27 @@ export class Journal {
 
   close(): void {
     this.#db.close();
+  }
+
+  #write(step: Step, facts: CaptureFacts): Written {
+    return this.#guard(() =>
+      this.#db
+        .transaction(() => {
+          writeFact(this.#db, 'capture', facts);
+          return this.#writer.write(step, (sessionId) => this.#live.get(sessionId)!.id);
+        })
+        .immediate(),
+    );
+  }
+
+  /**
+   * A quiet log brings a new watermark each second. One that closes nothing is not worth an fsync: it goes to disk with
+   * the next thing that is, and comes again from the log where it did not.
+   */
+  #isIdle({ parts, counts }: Step, after: CaptureFacts): boolean {
+    if (parts.length > 0 || counts.replayed > 0 || Object.keys(counts.skipped).length > 0) return false;
+    const place = ({ watermark: _, ...rest }: CaptureFacts) => JSON.stringify(rest);
+    return place(after) === place(this.#facts);
   }
 
   #dueBy(watermark: Micros | null): Iterable<LivePart> {

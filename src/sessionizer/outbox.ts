@@ -1,7 +1,7 @@
 /** Sealed parts on their way out. References only: a body is assembled when it is delivered. */
 import { park } from '../errors.ts';
 import type { CloseReason, Micros, Trajectory } from '../records.ts';
-import type { SqliteDatabase } from '../sqlite.ts';
+import { explainSqlite, type SqliteDatabase } from '../sqlite.ts';
 import { unpackTurns } from './chunk.ts';
 import type { Space } from './space.ts';
 import { assembleTrajectory } from './trajectory.ts';
@@ -22,13 +22,15 @@ export interface TrajectoryRef {
 const refColumns =
   'trajectory_id AS trajectoryId, session_id AS sessionId, part, turns, bytes, first_at AS firstAt, last_at AS lastAt, closed_by AS closedBy';
 
-/** The reading half, which another process may open too. */
+/** The reading half, which another process may open too. Its methods throw OperatorErrors as `explainSqlite` words them. */
 export class OutboxReader {
   readonly #db: SqliteDatabase;
+  readonly #path: string;
   readonly #source: string;
 
-  constructor(db: SqliteDatabase, source: string) {
+  constructor(db: SqliteDatabase, path: string, source: string) {
     this.#db = db;
+    this.#path = path;
     this.#source = source;
   }
 
@@ -37,34 +39,45 @@ export class OutboxReader {
    * should that start over, nothing of it must have gone out.
    */
   pending(limit: number): TrajectoryRef[] {
-    if (isReadingHistory(this.#db)) return [];
     const sql = `SELECT ${refColumns} FROM sealed WHERE published = 0 ORDER BY seq LIMIT ?`;
-    return this.#db.prepare(sql).all(limit) as TrajectoryRef[];
+    return this.guard(() => (isReadingHistory(this.#db) ? [] : (this.#db.prepare(sql).all(limit) as TrajectoryRef[])));
   }
 
   /** Published, and not yet forgotten. */
   publishedIds(): string[] {
-    return this.#db.prepare('SELECT trajectory_id FROM sealed WHERE published = 1').pluck().all() as string[];
+    const sql = 'SELECT trajectory_id FROM sealed WHERE published = 1';
+    return this.guard(() => this.#db.prepare(sql).pluck().all() as string[]);
   }
 
   /** Sealed and not yet published. */
   depth(): number {
-    return this.#db.prepare('SELECT count(*) FROM sealed WHERE published = 0').pluck().get() as number;
+    const sql = 'SELECT count(*) FROM sealed WHERE published = 0';
+    return this.guard(() => this.#db.prepare(sql).pluck().get() as number);
   }
 
   /** @throws OperatorError `trajectory_unknown` (park) where the journal does not hold it, or no longer. */
   assemble(trajectoryId: string): Trajectory {
     // One read transaction: the body must not be forgotten between the two statements.
-    return this.#db.transaction(() => {
-      const sql = `SELECT part_id AS partId, ${refColumns} FROM sealed WHERE trajectory_id = ?`;
-      const ref = this.#db.prepare(sql).get(trajectoryId) as (TrajectoryRef & { partId: number }) | undefined;
-      if (ref === undefined) {
-        throw park('trajectory_unknown', `the journal does not hold trajectory ${trajectoryId}, or no longer`);
-      }
-      const chunks = this.#db.prepare('SELECT heads, body FROM chunks WHERE part_id = ?').all(ref.partId);
-      const turns = (chunks as { heads: string; body: string }[]).flatMap((c) => unpackTurns(ref.sessionId, c));
-      return assembleTrajectory({ source: this.#source, part: ref, closedBy: ref.closedBy, turns });
-    })();
+    return this.guard(this.#db.transaction(() => this.#assemble(trajectoryId)));
+  }
+
+  protected guard<R>(work: () => R): R {
+    try {
+      return work();
+    } catch (error) {
+      throw explainSqlite(error, 'journal', this.#path);
+    }
+  }
+
+  #assemble(trajectoryId: string): Trajectory {
+    const sql = `SELECT part_id AS partId, ${refColumns} FROM sealed WHERE trajectory_id = ?`;
+    const ref = this.#db.prepare(sql).get(trajectoryId) as (TrajectoryRef & { partId: number }) | undefined;
+    if (ref === undefined) {
+      throw park('trajectory_unknown', `the journal does not hold trajectory ${trajectoryId}, or no longer`);
+    }
+    const chunks = this.#db.prepare('SELECT heads, body FROM chunks WHERE part_id = ?').all(ref.partId);
+    const turns = (chunks as { heads: string; body: string }[]).flatMap((c) => unpackTurns(ref.sessionId, c));
+    return assembleTrajectory({ source: this.#source, part: ref, closedBy: ref.closedBy, turns });
   }
 }
 
@@ -72,46 +85,48 @@ export class Outbox extends OutboxReader {
   readonly #db: SqliteDatabase;
   readonly #space: Space;
 
-  constructor(db: SqliteDatabase, source: string, space: Space) {
-    super(db, source);
+  constructor(db: SqliteDatabase, path: string, source: string, space: Space) {
+    super(db, path, source);
     this.#db = db;
     this.#space = space;
   }
 
   /** Takes note that the topic holds these durably. */
   published(trajectoryIds: Iterable<string>): void {
-    const mark = this.#db.prepare('UPDATE sealed SET published = 1 WHERE trajectory_id = ?');
-    this.#db
-      .transaction(() => {
-        for (const id of trajectoryIds) mark.run(id);
-      })
-      .immediate();
+    this.#change(() => {
+      const mark = this.#db.prepare('UPDATE sealed SET published = 1 WHERE trajectory_id = ?');
+      for (const id of trajectoryIds) mark.run(id);
+    });
   }
 
   /** Removes bodies that no unfinished message needs. What is not published yet stays. Returns how many went. */
   forget(trajectoryIds: Iterable<string>): number {
+    const gone = this.#change(() => this.#drop(trajectoryIds));
+    this.#space.add(-gone.bytes);
+    this.guard(() => this.#space.tidy());
+    return gone.count;
+  }
+
+  #drop(trajectoryIds: Iterable<string>): { count: number; bytes: number } {
     const find = this.#db.prepare(
       'SELECT part_id AS partId, bytes FROM sealed WHERE trajectory_id = ? AND published = 1',
     );
     const dropChunks = this.#db.prepare('DELETE FROM chunks WHERE part_id = ?');
     const drop = this.#db.prepare('DELETE FROM sealed WHERE trajectory_id = ?');
-    let count = 0;
-    let bytes = 0;
-    this.#db
-      .transaction(() => {
-        for (const id of trajectoryIds) {
-          const row = find.get(id) as { partId: number; bytes: number } | undefined;
-          if (row === undefined) continue;
-          dropChunks.run(row.partId);
-          drop.run(id);
-          count += 1;
-          bytes += row.bytes;
-        }
-      })
-      .immediate();
-    this.#space.add(-bytes);
-    this.#space.tidy();
-    return count;
+    const gone = { count: 0, bytes: 0 };
+    for (const id of trajectoryIds) {
+      const row = find.get(id) as { partId: number; bytes: number } | undefined;
+      if (row === undefined) continue;
+      dropChunks.run(row.partId);
+      drop.run(id);
+      gone.count += 1;
+      gone.bytes += row.bytes;
+    }
+    return gone;
+  }
+
+  #change<R>(work: () => R): R {
+    return this.guard(() => this.#db.transaction(work).immediate());
   }
 }
 

@@ -12,7 +12,7 @@ const slackBytes = 24 * 1024 * 1024;
 export class Space {
   readonly #db: SqliteDatabase;
   readonly #pageSize: number;
-  #liveBytes: number;
+  #liveBytes = 0;
   /** Live bytes when pages were last packed, or the most since: packing again pays once much of that is gone. */
   #liveBytesPacked = Number.POSITIVE_INFINITY;
   /** Ids of the chunks still to be packed. */
@@ -21,7 +21,11 @@ export class Space {
   constructor(db: SqliteDatabase) {
     this.#db = db;
     this.#pageSize = db.pragma('page_size', { simple: true }) as number;
-    const sum = db.prepare('SELECT (SELECT total(bytes) FROM parts) + (SELECT total(bytes) FROM sealed)').pluck();
+    this.recount();
+  }
+
+  recount(): void {
+    const sum = this.#db.prepare('SELECT (SELECT total(bytes) FROM parts) + (SELECT total(bytes) FROM sealed)').pluck();
     this.#liveBytes = sum.get() as number;
   }
 
@@ -39,7 +43,10 @@ export class Space {
     if (this.#packing !== null) this.#packing = this.#pack(this.#packing);
     const excess = Math.ceil((pages * this.#pageSize - this.#liveBytes * 1.25 - slackBytes) / this.#pageSize);
     const given = Math.min(excess, free, pagesAtOnce);
-    if (given > 0 && free * this.#pageSize > slackBytes) this.#db.pragma(`incremental_vacuum(${given})`);
+    if (given <= 0 || free * this.#pageSize <= slackBytes) return;
+    this.#db.pragma(`incremental_vacuum(${given})`);
+    // The file itself shrinks at a checkpoint, and a quiet log brings none by itself.
+    this.#db.pragma('wal_checkpoint(PASSIVE)');
   }
 
   #startPacking(): void {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Batch, Change, Turn } from '../../src/records.ts';
+import type { Batch, Change, ResumeLsn, Turn } from '../../src/records.ts';
 import { trajectorySchema } from '../../src/records.ts';
 import { type Journal, openJournal, openJournalReader } from '../../src/sessionizer/journal.ts';
 import { sessionize, watermarkOf } from '../../src/sessionizer/sessionize.ts';
-import { batchOf, day, hour, LogWriter, rules, second, start, watermark } from './log.ts';
+import { batchOf, day, hour, LogWriter, lsn, rules, second, start, watermark } from './log.ts';
 
 let dir: string;
 let path: string;
@@ -102,6 +102,27 @@ describe('what was committed', () => {
     expect(journal.watermark).toBe(start + hour);
     take(journal, [watermark(2 * hour)]);
     expect(journal.outbox.pending(10)).toMatchObject([{ sessionId: 'open', turns: 3 }]);
+  });
+
+  test('on a quiet log costs no write: a watermark that closes nothing waits for the next thing that is written', () => {
+    let journal = open();
+    take(journal, [...turns([0, 1, 2]), watermark(3)]);
+    const other = new Database(path, { readonly: true });
+    const writes = () => other.pragma('data_version', { simple: true });
+    const before = writes();
+    for (let at = 4; at < 60; at += 1) take(journal, [watermark(at * second)]);
+    expect(writes()).toBe(before);
+    expect(journal.watermark).toBe(start + 59 * second);
+    take(journal, [], { skipped: { no_key: 1 } });
+    expect(writes()).not.toBe(before);
+    const counted = writes();
+    take(journal, [], { progress: { resumeLsn: lsn(1000) as string as ResumeLsn, partial: null } });
+    expect(writes()).not.toBe(counted);
+    other.close();
+    journal = restart(journal);
+    expect(journal.watermark).toBe(start + 59 * second);
+    expect(journal.totals()).toMatchObject({ open: 1, skipped: { no_key: 1 } });
+    expect(journal.resumeLsn).toBe(lsn(1000));
   });
 
   test('closes after an end marker that came in a later batch than its part', () => {
@@ -288,6 +309,29 @@ describe('a file that cannot be used', () => {
     blocker.close();
     journal.commit(step, batch);
     expect(journal.outbox.pending(1)).toMatchObject([{ turns: 3 }]);
+  });
+
+  test('is named by the outbox too, in words that say what to do', () => {
+    const journal = open();
+    take(journal, [...turns([0, 1, 2]), watermark(hour)]);
+    const [ref] = journal.outbox.pending(1);
+    const blocker = new Database(path);
+    blocker.exec(`CREATE TRIGGER full BEFORE UPDATE ON sealed BEGIN SELECT RAISE(ABORT, 'no'); END`);
+    expect(() => journal.outbox.published([ref!.trajectoryId])).toThrow(
+      expect.objectContaining({ kind: 'stop', code: 'file_unusable' }),
+    );
+    blocker.exec('ALTER TABLE sealed RENAME TO elsewhere');
+    blocker.close();
+    const unusable = expect.objectContaining({ kind: 'stop', message: expect.stringContaining(path) });
+    for (const broken of [
+      () => journal.outbox.pending(1),
+      () => journal.outbox.depth(),
+      () => journal.outbox.publishedIds(),
+      () => journal.outbox.assemble(ref!.trajectoryId),
+      () => journal.outbox.forget([ref!.trajectoryId]),
+    ]) {
+      expect(broken).toThrow(unusable);
+    }
   });
 
   test('keeps the identity of the slot that its positions belong to', () => {

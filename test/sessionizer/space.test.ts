@@ -73,3 +73,18 @@ test.each([
   },
   120_000,
 );
+
+test('the file stays within it where a history that broke off is forgotten', () => {
+  const log = new LogWriter();
+  const rows = (count: number) =>
+    Array.from({ length: count }, (_, n) => log.historyTurn({ session: String(n % 8), response: 'x'.repeat(100_000) }));
+  const reading = { history: { state: 'reading' } } as const;
+  const read = (turns: Turn[]) => {
+    const batch = batchOf(turns, reading);
+    journal.commit(sessionize(journal.recall(batch.sessionIds, watermarkOf(batch)), batch, wide), batch);
+  };
+  for (let i = 0; i < 10; i += 1) read(rows(120));
+  journal.dropHistory();
+  for (let i = 0; i < 200; i += 1) read(rows(1));
+  expect(fileBytes()).toBeLessThanOrEqual(2 * 200 * 100_000 + 64 * mebibyte);
+});
