@@ -107,6 +107,11 @@ describe('how an answer tells what was done', () => {
     expect(between(step(0), step(1), step(2))).toEqual([]);
   });
 
+  it('nothing of which a part was done to another thing than the one that was looked at', () => {
+    expect(between(act('update_shelf', { shelf: 'S-12' }), act('lock_bin', { bin: 'B-1' }))).toHaveLength(1);
+    expect(between(act('update_shelf', { shelf: 'S-12' }), act('lock_shelf', { shelf: 'S-99' }))).toEqual([]);
+  });
+
   it('not at all, where the same two values stand round another change, though that is asked by others', () => {
     const seen = (a: string, b: string) => shelf({ row: a, owner: b });
     const [one, two] = [act('update_bin', { bin: 'B-1' }), act('lock_bin', { bin: 'B-2' })];

@@ -49,6 +49,7 @@ function candidate(calls: readonly Call[], check: Check, { from, to, change }: S
   if (between.some((call) => call.tainted)) return [];
   const actions = actionsAmong(between);
   if (actions.length === 0 || actions.length > maxActions) return [];
+  if (actions.some((action) => isElsewhere(action, from))) return [];
   const described = actions.map(describe);
   if (described.some((one) => one === null)) return [];
   const deeds = described.map((one) => one!);
@@ -70,6 +71,15 @@ function candidate(calls: readonly Call[], check: Check, { from, to, change }: S
       needs: [],
     },
   ];
+}
+
+/** Done to another lead than the one that was looked at: true as an answer, and beside the question. */
+function isElsewhere(action: Call, check: Call): boolean {
+  if (check.command !== null) return false;
+  return check.args.some(({ key, value }) => {
+    const same = action.args.filter((leaf) => leaf.key === key);
+    return same.length > 0 && same.every((leaf) => leaf.value !== value);
+  });
 }
 
 /** The actions as one sentence without its full stop: what the answer says, and what is derived again. */
