@@ -253,7 +253,8 @@ function readFile(given: string | undefined, problems: string[]): YamlFile | nul
     if (document !== null) flatten(document, '', values, path, problems);
     return { path, values };
   } catch (error) {
-    problems.push(`${path} can't be read: ${messageOf(error)}`);
+    // The parser goes on to quote the line, which may hold a password.
+    problems.push(`${path} can't be read: ${messageOf(error).split('\n')[0]}`);
     return null;
   }
 }
@@ -266,11 +267,19 @@ function flatten(node: unknown, prefix: string, into: Map<string, unknown>, path
       flatten(value, prefix === '' ? key : `${prefix}.${key}`, into, path, problems);
     }
   } else {
-    const near = nearest(prefix);
-    problems.push(
-      `${prefix === '' ? path : prefix} is no setting (file (${path}))${near === null ? '' : `: did you mean ${near}?`}`,
-    );
+    const problem = problemOf(node, prefix);
+    if (problem !== null) problems.push(`${problem} (file (${path}))`);
   }
+}
+
+function problemOf(node: unknown, prefix: string): string | null {
+  if (prefix === '') return 'the file must hold settings such as session: {idleTimeout: 10m}';
+  const inGroup = settingNames.find((name) => name.startsWith(`${prefix}.`));
+  // A group whose settings are all commented out.
+  if (inGroup !== undefined && node === null) return null;
+  if (inGroup !== undefined) return `${prefix} is a group of settings, such as ${inGroup}, and has no value of its own`;
+  const near = nearest(prefix);
+  return `${prefix} is no setting${near === null ? '' : `: did you mean ${near}?`}`;
 }
 
 function unknownVariables(env: ConfigSources['env']): string[] {
@@ -302,6 +311,8 @@ export function shownValue(name: SettingName, { written }: LoadedConfig): string
   return name === 'postgres.url' ? withoutPassword(String(value)) : '(set)';
 }
 
+/** What is no URL may hold a password anywhere, so none of it is shown. */
 function withoutPassword(url: string): string {
+  if (!/^[a-z]+:\/\//.test(url)) return '(set)';
   return url.replace(/^([a-z]+:\/\/[^/@:]*):.*@/, '$1:***@').replace(/(password=)[^&\s]+/gi, '$1***');
 }

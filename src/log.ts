@@ -1,4 +1,5 @@
 /** Logs go to stderr: stdout is for data. They never hold row contents, credentials or prompts. */
+import { Writable } from 'node:stream';
 import pino from 'pino';
 import pretty from 'pino-pretty';
 
@@ -6,14 +7,20 @@ export type Logger = pino.Logger;
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-export function createLogger(level: LogLevel): Logger {
+/** On a terminal `beforeLine` is called first: whoever draws there makes room. */
+export function createLogger(level: LogLevel, beforeLine: () => void = () => {}): Logger {
   if (process.stderr.isTTY !== true)
     return pino(
       { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
       pino.destination({ dest: 2, sync: true }),
     );
+  const write = (line: Buffer, _encoding: string, done: () => void) => {
+    beforeLine();
+    process.stderr.write(line);
+    done();
+  };
   return pino(
     { level, base: null },
-    pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' }),
+    pretty({ destination: new Writable({ write }), ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' }),
   );
 }

@@ -9,7 +9,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 // A reader that closes our stdout early (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.stderr.write(`error: cannot write to standard output: ${error.message}\n`);
+  process.exit(1);
 });
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {

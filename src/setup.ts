@@ -1,9 +1,10 @@
 /** What `init` and `teardown` do on the server. */
 import type { Config } from './config.ts';
-import { createTableSql, describeTable } from './postgres/audit-table.ts';
+import { codeOf, exitCodes, messageOf, stop } from './errors.ts';
+import { createMissingTable, describeTable } from './postgres/audit-table.ts';
 import { clientConfig, explainPostgres, openClient } from './postgres/connection.ts';
 import { captureSettings, tableSettings, urlOf } from './stages.ts';
-import { createCapture, dropCapture } from './stream/slot.ts';
+import { createCapture, dropCapture, initSql } from './stream/slot.ts';
 
 export interface InitResult {
   /** What was created, in words; empty where everything was there. */
@@ -17,8 +18,31 @@ const countTimeoutMs = 5000;
 /** @throws OperatorError that names what is missing, and the statement or setting that mends it. */
 export async function initialise(config: Config, { createTable }: { createTable: boolean }): Promise<InitResult> {
   const created = createTable ? await createAuditTable(config) : [];
-  const capture = await createCapture(captureSettings(config));
+  const capture = await createCapture(captureSettings(config)).catch(async (error: unknown) => {
+    throw await withStatements(error, config);
+  });
   return { created: [...created, ...capture.created], rowsBefore: await countRows(config) };
+}
+
+/** A role that may read and replicate may still not create a publication: the table's owner does it once. */
+async function withStatements(error: unknown, config: Config): Promise<unknown> {
+  if (codeOf(error) !== 'source_permission') return error;
+  const settings = captureSettings(config);
+  const client = await openClient(clientConfig(settings.url, { purpose: 'init' }));
+  try {
+    const table = await describeTable(client, settings);
+    const { rows } = await client.query("SELECT current_setting('server_version_num') AS version");
+    const [, ...statements] = initSql(table, settings, Number(rows[0]?.version));
+    return stop(
+      codeOf(error),
+      `${messageOf(error)}. The owner of the table can run init instead, or these statements in this order, without those whose object is there:\n${statements.map((sql) => `  ${sql};`).join('\n')}`,
+      { exitCode: exitCodes.configuration, cause: error },
+    );
+  } catch {
+    return error;
+  } finally {
+    await client.end();
+  }
 }
 
 export async function tearDown(config: Config): Promise<{ dropped: string[] }> {
@@ -30,10 +54,7 @@ async function createAuditTable(config: Config): Promise<string[]> {
   const table = config['postgres.table'];
   const client = await openClient(clientConfig(url, { purpose: 'init' }));
   try {
-    const { rows } = await client.query('SELECT to_regclass($1) IS NOT NULL AS there', [table]);
-    if (rows[0]?.there === 't') return [];
-    for (const statement of createTableSql(tableSettings(config))) await client.query(statement);
-    return [`table ${table}`];
+    return (await createMissingTable(client, tableSettings(config))) ? [`table ${table}`] : [];
   } catch (error) {
     throw explainPostgres(error, url, `create table ${table}`);
   } finally {

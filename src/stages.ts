@@ -1,4 +1,5 @@
 /** From settings to the plain options that each stage takes. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CallStore, openCallStore } from './compile/calls.ts';
 import { type CompileStage, createCompileStage } from './compile/compile.ts';
@@ -11,6 +12,7 @@ import { exitCodes, stop } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { ColumnSettings, TableSettings } from './postgres/audit-table.ts';
 import type { ModelCall, Turn } from './records.ts';
+import { lockDataDir } from './sessionizer/lock.ts';
 import type { SessionRules } from './sessionizer/part.ts';
 
 /** Everything that lies in a data directory. */
@@ -22,6 +24,18 @@ export function filesOf(config: Config) {
     calls: at('calls.sqlite'),
     dataset: at('qa_pairs.sqlite'),
   };
+}
+
+/** Removes everything in it. @throws OperatorError `data_dir_locked` while a capture runs in it: nothing is removed then. */
+export function clearDataDir(config: Config): void {
+  const lock = lockDataDir(config.dataDir);
+  try {
+    for (const file of Object.values(filesOf(config))) {
+      for (const ending of ['', '-wal', '-shm']) rmSync(`${file}${ending}`, { force: true });
+    }
+  } finally {
+    lock.release();
+  }
 }
 
 /** @throws OperatorError `no_url` where `postgres.url` is not set. */

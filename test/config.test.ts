@@ -18,6 +18,15 @@ function yaml(text: string): string {
 
 const nothing = { env: {}, flags: {} };
 
+function messageOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return '';
+}
+
 describe('settings', () => {
   it('have a default each, and a name in the environment and on the command line', () => {
     const { config, origins } = loadConfig({ ...nothing, file: yaml('') });
@@ -104,6 +113,29 @@ describe('settings', () => {
     expect(() => loadConfig({ env: { TC_GEMINI_API_KEY_FILE: '/no/such/file' }, flags: {}, file: yaml('') })).toThrow(
       /TC_GEMINI_API_KEY_FILE: can't read \/no\/such\/file/,
     );
+  });
+
+  it('may be a group of which every one is commented out, and no value in place of a group', () => {
+    expect(
+      loadConfig({ ...nothing, file: yaml('session:\n  # minTurns: 3\ncompile:\n') }).config['session.minTurns'],
+    ).toBe(10);
+    expect(() => loadConfig({ ...nothing, file: yaml('session: 10m') })).toThrow(
+      /session is a group of settings, such as session\./,
+    );
+    expect(() => loadConfig({ ...nothing, file: yaml('- 10m') })).toThrow(/must hold settings such as session: \{/);
+  });
+
+  it('show no password, neither of a file that is not YAML nor of text that is no URL', () => {
+    const broken = yaml('postgres:\n  url: "postgres://u:not-a-real-password@127.0.0.1/db" x\n');
+    const message = messageOf(() => loadConfig({ ...nothing, file: broken }));
+    expect(message).toMatch(/can't be read: .* at line 2/);
+    expect(message).not.toContain('not-a-real-password');
+    const loaded = loadConfig({
+      ...nothing,
+      flags: { 'postgres.url': 'u:not-a-real-password@127.0.0.1/db' },
+      file: yaml(''),
+    });
+    expect(shownValue('postgres.url', loaded)).toBe('(set)');
   });
 
   it('warn about a password in the settings file', () => {

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../config.ts';
@@ -10,9 +9,8 @@ import { feedFleet } from '../demo/feed.ts';
 import { exitCodes } from '../errors.ts';
 import { startEmbeddedPostgres } from '../postgres/embedded.ts';
 import { qaTypeSchema } from '../records.ts';
-import { lockDataDir } from '../sessionizer/lock.ts';
 import { initialise } from '../setup.ts';
-import { filesOf, tableSettings } from '../stages.ts';
+import { clearDataDir, filesOf, tableSettings } from '../stages.ts';
 import { parseCount } from './arguments.ts';
 import type { Act, CommandContext } from './context.ts';
 import { runPipeline } from './run.ts';
@@ -34,7 +32,8 @@ export function defineDemo(program: Command, act: Act): void {
     .option('--seed <n>', 'another seed, another fleet', parseCount, 7)
     .action(
       act(async (given, options: Options) => {
-        clearEarlierDemo(given.config);
+        // Each demo has a server of its own: what an earlier one left here belongs to a log that is gone.
+        clearDataDir(demoConfig(given.config));
         given.note('starting an embedded Postgres');
         const postgres = await startEmbeddedPostgres();
         try {
@@ -58,10 +57,9 @@ function demoContext(given: CommandContext, url: string): CommandContext {
   return {
     ...given,
     config: {
-      ...config,
+      ...demoConfig(config),
       'postgres.url': url,
       'session.idleTimeout': keptIdle ? config['session.idleTimeout'] : idleTimeoutMs,
-      dataDir: demoDir(config),
     },
   };
 }
@@ -88,23 +86,8 @@ async function demonstrate(context: CommandContext, { keep = false, seed }: Opti
   }
 }
 
-const demoDir = (config: Config): string => join(config.dataDir, 'demo');
-
-/**
- * Each demo has a server of its own, so what an earlier one left here belongs to a log that is gone. What one that still
- * runs has here is not touched: the lock refuses.
- */
-function clearEarlierDemo(config: Config): void {
-  const dataDir = demoDir(config);
-  const lock = lockDataDir(dataDir);
-  try {
-    for (const file of Object.values(filesOf({ ...config, dataDir }))) {
-      for (const ending of ['', '-wal', '-shm']) rmSync(`${file}${ending}`, { force: true });
-    }
-  } finally {
-    lock.release();
-  }
-}
+/** A folder of the demo's own, so that nothing else is ever cleared. */
+const demoConfig = (config: Config): Config => ({ ...config, dataDir: join(config.dataDir, 'demo') });
 
 function tell({ config, print }: CommandContext, dataset: string): void {
   const db = openDataset(dataset);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { loadInto } from '../appending.ts';
 import { count } from '../dataset/figures.ts';
-import { exitCodes } from '../errors.ts';
+import { codeOf, exitCodes } from '../errors.ts';
 import type { LoadProgress } from '../load/load.ts';
 import { parseCount, parseSpeed } from './arguments.ts';
 import type { Act } from './context.ts';
@@ -27,7 +27,7 @@ export function defineLoad(program: Command, act: Act): void {
     .action(
       act(async (context, { speed, create = false, skipBad = false, fromLine }: Options, file: string) => {
         const { config, json, print, note, drain } = context;
-        let latest: LoadProgress = { rows: 0, skipped: 0, bytes: 0, totalBytes: null, rate: 0 };
+        let latest: LoadProgress = { rows: 0, skipped: 0, bytes: 0, totalBytes: null, rate: 0, nextLine: 1 };
         const line = showStatus(() => progressText(latest));
         try {
           const result = await loadInto(config, {
@@ -49,6 +49,12 @@ export function defineLoad(program: Command, act: Act): void {
           if (result.nextLine !== null) note(`stopped: go on with --from-line ${result.nextLine}`);
           if (result.skipped > 0) note(`${counted(result.skipped, 'line')} left out`);
           return result.skipped > 0 || result.nextLine !== null ? exitCodes.partial : exitCodes.ok;
+        } catch (error) {
+          line.stop();
+          // A bad line says this itself.
+          if (latest.rows > 0 && codeOf(error) !== 'load_line')
+            note(`${counted(latest.rows, 'row')} appended by then: go on with --from-line ${latest.nextLine}`);
+          throw error;
         } finally {
           line.stop();
         }

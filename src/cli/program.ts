@@ -14,6 +14,7 @@ import { defineRun } from './run.ts';
 import { defineSample } from './sample.ts';
 import { listenForStop } from './signals.ts';
 import { defineStats } from './stats.ts';
+import { clearStatus } from './status-line.ts';
 
 const commands = [
   defineDemo,
@@ -65,12 +66,17 @@ function createProgram(terminal: Terminal, state: { exitCode: ExitCode }): Comma
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .showSuggestionAfterError()
+    .showHelpAfterError('--help says what there is')
     .addHelpText('after', '\nSettings are flags of every command: `trajectory-compiler config print` lists them.');
   for (const name of settingNames) program.addOption(settingOption(name));
   const act = actWith(program, terminal, state);
   for (const define of commands) define(program, act);
+  for (const command of program.commands) command.addHelpText('after', settingsHelp);
   return program;
 }
+
+const settingsHelp =
+  '\nAlso --json, --config <file>, and every setting as a flag, such as --min-turns 5 or --data-dir ./data:\n`trajectory-compiler config print` lists them.';
 
 /** Every setting is a flag; only those that have a short form stand in the help. */
 function settingOption(name: SettingName): Option {
@@ -105,13 +111,16 @@ function createContext(
     flags: flagsOf(program),
     ...(typeof given.config === 'string' ? { file: given.config } : {}),
   });
-  const note = (line: string) => err(`${line}\n`);
+  const note = (line: string) => {
+    clearStatus();
+    err(`${line}\n`);
+  };
   for (const warning of loaded.warnings) note(`warning: ${warning}`);
   const { drain, abort, release } = listenForStop(note);
   const context: CommandContext = {
     config: loaded.config,
     loaded,
-    log: createLogger(loaded.config['log.level']),
+    log: createLogger(loaded.config['log.level'], clearStatus),
     version,
     json: given.json === true,
     print: (line) => out(`${line}\n`),

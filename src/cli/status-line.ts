@@ -6,13 +6,23 @@ export interface StatusLine {
   stop(): void;
 }
 
+/** Whether a live line stands on the terminal. */
+let drawn = false;
+
+/** Takes the live line away, so that what is written next stands on a line of its own; it comes back by itself. */
+export function clearStatus(): void {
+  if (drawn) process.stderr.write('\r\u001b[2K');
+  drawn = false;
+}
+
 /** Shows `text()` on stderr until stopped; where that is no terminal, a line every `plainEveryMs`. */
 export function showStatus(text: () => string, plainEveryMs = 5000): StatusLine {
   const stream = process.stderr;
   const live = stream.isTTY === true;
   const draw = () => {
     if (!live) stream.write(`${text()}\n`);
-    else stream.write(`\r\u001b[2K${text().slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`);
+    else stream.write(`\r\u001b[2K${text().slice(0, Math.max(1, (stream.columns ?? 80) - 1))}`);
+    drawn = live;
   };
   const timer = setInterval(draw, live ? liveEveryMs : plainEveryMs);
   timer.unref();
@@ -23,6 +33,7 @@ export function showStatus(text: () => string, plainEveryMs = 5000): StatusLine 
       if (live && !stopped) {
         draw();
         stream.write('\n');
+        drawn = false;
       }
       stopped = true;
     },

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { exitCodes, OperatorError, stop } from '../errors.ts';
 import { appendRows } from '../postgres/append.ts';
-import { type AuditTable, createTableSql, describeTable, type TableSettings } from '../postgres/audit-table.ts';
+import { type AuditTable, createMissingTable, describeTable, type TableSettings } from '../postgres/audit-table.ts';
 import { type Input, maxLineBytes, openInput } from './lines.ts';
 import { paced } from './paced.ts';
 import { parseLine, type RecordedRow } from './row.ts';
@@ -16,6 +16,8 @@ export interface LoadProgress {
   totalBytes: number | null;
   /** Rows a second since the start. */
   rate: number;
+  /** Everything before this line is in the table, or left out. */
+  nextLine: number;
 }
 
 /** What a load at a given speed amounts to, known before its first row. */
@@ -62,7 +64,7 @@ export async function prepareTable(
   settings: TableSettings,
   create: boolean,
 ): Promise<AuditTable> {
-  if (create) for (const statement of createTableSql(settings)) await client.query(statement);
+  if (create) await createMissingTable(client, settings);
   return describeTable(client, settings);
 }
 
@@ -173,7 +175,7 @@ class Load {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const { totalBytes } = this.#input;
     const rate = seconds > 0 ? Math.round(this.#rows / seconds) : 0;
-    return { rows: this.#rows, skipped: this.#skipped, bytes: this.#input.readBytes(), totalBytes, rate };
+    return { rows: this.#rows, skipped: this.#skipped, bytes: this.#input.readBytes(), totalBytes, rate, nextLine: this.#nextLine };
   }
 }
 

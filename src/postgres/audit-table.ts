@@ -224,6 +224,22 @@ export function createTableSql({ table, columns = {} }: TableSettings): string[]
 }
 
 /**
+ * Creates the audit log where there is none; a role that may only use one that is there needs no more rights.
+ *
+ * @returns whether it was created.
+ */
+export async function createMissingTable(client: pg.ClientBase, settings: TableSettings): Promise<boolean> {
+  const { schema, name } = tableName(settings.table);
+  const { rows } = await client.query(
+    `SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
+    [schema, name],
+  );
+  if (rows.length > 0) return false;
+  for (const statement of createTableSql(settings)) await client.query(statement);
+  return true;
+}
+
+/**
  * What trajectory ids are derived from: cluster, database and table, and nothing of slot or publication, so that a new
  * slot or a failover renames no trajectory. SHA-256 hex, 32 characters.
  */

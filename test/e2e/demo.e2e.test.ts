@@ -28,6 +28,9 @@ it('shows the whole pipe on a machine with nothing installed, and can be shown a
     });
   });
   await told;
+  const third = await runCli(['demo'], { env });
+  expect(third.code).toBe(3);
+  expect(third.stderr).toMatch(/another process captures into .*demo/);
   second.child.kill('SIGINT');
   const { code, stdout, stderr } = await second.finished;
   expect(code, stderr).toBe(0);

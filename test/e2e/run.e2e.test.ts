@@ -200,6 +200,31 @@ describe('a start that can not work says what to do', () => {
     expect(noSlot.stderr).toMatch(/run init/);
   });
 
+  it('where the role may read and replicate, and create neither publication nor table', async () => {
+    await init();
+    const role = `reader_${cases}`;
+    await queryOn(url, `CREATE ROLE ${role} LOGIN REPLICATION PASSWORD 'not-a-real-password'`);
+    await queryOn(url, `GRANT SELECT, INSERT ON audit_log TO ${role}`);
+    const reader = new URL(url);
+    reader.username = role;
+    reader.password = 'not-a-real-password';
+    const asReader = { env: { ...env, TC_POSTGRES_URL: reader.href } };
+    expect(lastJson(await runCli(['init', '--json'], asReader))).toEqual({ created: [], rowsBefore: 0 });
+    const line = `{"session_id": "s", "created_at": "2026-01-05T08:26:59Z"}\n`;
+    expect(lastJson(await runCli(['load', '-', '--create', '--json'], { ...asReader, stdin: line }))).toMatchObject({
+      rows: 1,
+    });
+    expect((await runCli(['teardown'], { env })).code).toBe(0);
+    const refused = await runCli(['init'], asReader);
+    expect(refused.code).toBe(3);
+    expect(refused.stderr).toMatch(
+      /permission denied.*owner of the table.*\n {2}CREATE PUBLICATION .*"public"\."audit_log"/,
+    );
+    expect(refused.stderr).not.toContain('not-a-real-password');
+    await queryOn(url, `DROP OWNED BY ${role}`);
+    await queryOn(url, `DROP ROLE ${role}`);
+  });
+
   it('where another process captures into the same data directory', async () => {
     await init();
     const running = startCli(['run'], { env });
