@@ -1,6 +1,7 @@
 /**
  * Messages in, batches out: counts row messages, skips what a replay brings again, cuts batches, and knows at every
- * moment where a new connection has to begin. No I/O; what it reads of the clock is how long a row has waited.
+ * moment where a new connection has to begin. No I/O; what it reads of the clock is how long a row has waited, by the
+ * clock that is never set.
  *
  * ```
  * Begin ─▶ open ──Insert──▶ open, partial = (final_lsn, ordinal) ──Commit──▶ resumeLsn = end_lsn, partial = null
@@ -60,7 +61,7 @@ export class Assembler {
   #bufferedBytes = 0;
   #yieldedMark: Micros | null = null;
   #streamLsn: Lsn;
-  #advancedAt = Date.now();
+  #advancedAt = performance.now();
   #advanceNow = false;
   #finished = false;
   #failure: unknown;
@@ -192,7 +193,7 @@ export class Assembler {
     this.#received = { resumeLsn: this.#received.resumeLsn, partial: position };
     const turn = row === null ? 'other_table' : turnOf(row, this.#options.mapping, position, open.committedAt);
     const { batch } = this.#pending;
-    if (this.#pendingRows === 0) this.#pendingSince = Date.now();
+    if (this.#pendingRows === 0) this.#pendingSince = performance.now();
     this.#pendingRows += 1;
     if (typeof turn === 'string') {
       batch.skipped[turn] = (batch.skipped[turn] ?? 0) + 1;
@@ -241,10 +242,10 @@ export class Assembler {
 
   /** Milliseconds until the pending batch is due; 0 or less where it is; infinite where there is nothing to say. */
   #waitMs(): number {
-    const waited = Date.now() - this.#pendingSince;
+    const waited = performance.now() - this.#pendingSince;
     if (this.#pendingRows > 0) return this.#options.batchMs - waited;
     if (this.#mark.at !== this.#yieldedMark || this.#advanceDue()) return 0;
-    if (this.#moved()) return this.#advancedAt + this.#options.idleAdvanceMs - Date.now();
+    if (this.#moved()) return this.#advancedAt + this.#options.idleAdvanceMs - performance.now();
     return Number.POSITIVE_INFINITY;
   }
 
@@ -254,7 +255,7 @@ export class Assembler {
 
   #advanceDue(): boolean {
     if (!this.#moved()) return false;
-    return this.#advanceNow || Date.now() - this.#advancedAt >= this.#options.idleAdvanceMs;
+    return this.#advanceNow || performance.now() - this.#advancedAt >= this.#options.idleAdvanceMs;
   }
 
   #cut(): void {
@@ -262,7 +263,7 @@ export class Assembler {
     // An idle position is not worth a write of the journal each second: rows carry it, or its turn comes.
     if (this.#pendingRows > 0 || this.#advanceDue()) {
       this.#yielded = this.#received;
-      this.#advancedAt = Date.now();
+      this.#advancedAt = performance.now();
       this.#advanceNow = false;
     }
     batch.progress = this.#yielded;

@@ -100,7 +100,7 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
 
   let failure: unknown;
   let paused = false;
-  let lastByteAt = Date.now();
+  let lastByteAt = performance.now();
   const fail = (error: unknown) => {
     failure ??= error;
     connection.stream.destroy();
@@ -111,7 +111,7 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
     if (failure === undefined) void service.acknowledge(shortLsn(byteBefore(options.durable())), ping);
   };
   connection.stream.on('data', () => {
-    lastByteAt = Date.now();
+    lastByteAt = performance.now();
   });
   service.on('error', () => {});
   service.on('data', (text: string, parsed: Parsed) => {
@@ -135,7 +135,7 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
   const { everyMs, deadMs } = timings(senderTimeoutMs);
   const timer = setInterval(() => {
     status(true);
-    if (!paused && isDead(Date.now() - lastByteAt, deadMs)) {
+    if (!paused && isDead(performance.now() - lastByteAt, deadMs)) {
       fail(retry('source_unreachable', `no byte from the walsender for ${deadMs} ms: connecting again`));
     }
   }, everyMs);
@@ -171,7 +171,7 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
       if (!paused) return;
       paused = false;
       // What lay in the socket's buffer says nothing of how long the server was silent.
-      lastByteAt = Date.now();
+      lastByteAt = performance.now();
       connection.stream.resume();
     },
     close: async () => {

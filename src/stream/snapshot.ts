@@ -26,7 +26,7 @@ const lockTimeoutMs = 30_000;
 
 /**
  * Yields the rows in the order of (time, key), then one batch without rows that says `done` and carries the consistent
- * point as its progress. Ends early when the signal fires.
+ * point as its progress. Ends early when the signal fires, in the middle of a statement too: it would start over anyway.
  *
  * @throws OperatorError `slot_waiting`, `slot_limit`, `source_permission`, `source_unreachable`.
  */
@@ -34,8 +34,9 @@ export async function* readHistory(options: HistoryOptions, signal: AbortSignal)
   const { url, table, before } = options;
   const settings = { row_security: 'off', statement_timeout: '0', idle_in_transaction_session_timeout: '0' };
   const reader = await openClient(clientConfig(url, { purpose: 'history', settings }));
+  const release = endAtOnce(reader, signal);
   try {
-    const { lsn, at } = await beginAtSnapshot(url, reader);
+    const { lsn, at } = await beginAtSnapshot(url, reader, signal);
     await reader.query(
       `DECLARE history NO SCROLL CURSOR FOR SELECT ${selectList(table.mapping)} FROM ${table.sql} ${historyOrder(table.mapping)}`,
     );
@@ -43,15 +44,26 @@ export async function* readHistory(options: HistoryOptions, signal: AbortSignal)
     if (signal.aborted) return;
     yield { ...emptyBatch({ resumeLsn: resumeAt(lsn), partial: null }), history: { state: 'done', snapshotAt: at } };
   } catch (error) {
+    if (signal.aborted) return;
     throw explainPostgres(error, url, `read the history of ${table.sql} (before ${before.resumeLsn})`);
   } finally {
+    release();
     await reader.end().catch(() => {});
   }
 }
 
+/** A statement may wait for long, for a lock or for other transactions: a signal cuts its connection. */
+function endAtOnce(client: pg.Client, signal: AbortSignal): () => void {
+  const end = () => void client.end().catch(() => {});
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+  return () => signal.removeEventListener('abort', end);
+}
+
 /** The reader's transaction sees what committed before `lsn`. `at` lies before the first commit that it does not see. */
-async function beginAtSnapshot(url: string, reader: pg.Client): Promise<{ lsn: Lsn; at: Micros }> {
+async function beginAtSnapshot(url: string, reader: pg.Client, signal: AbortSignal): Promise<{ lsn: Lsn; at: Micros }> {
   const walsender = await openWalsender(url, 'snapshot', { lock_timeout: `${lockTimeoutMs}ms` });
+  const release = endAtOnce(walsender.client, signal);
   try {
     const { rows: clock } = await reader.query('SELECT clock_timestamp() AS now');
     const at = microsOf(clock[0].now) as Micros;
@@ -65,6 +77,7 @@ async function beginAtSnapshot(url: string, reader: pg.Client): Promise<{ lsn: L
   } catch (error) {
     throw explainSlot(error);
   } finally {
+    release();
     // The reader holds the snapshot now. The temporary slot ends with its connection, and pins no WAL meanwhile.
     await walsender.client.end().catch(() => {});
   }

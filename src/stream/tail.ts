@@ -29,6 +29,9 @@ const defaultTimings: SourceTimings = {
   backoff: { baseMs: 200, maxMs: 15_000 },
 };
 
+/** In a row. */
+const failuresToSay = 10;
+
 export interface Beginning {
   /** Null where history comes first. */
   progress: Progress | null;
@@ -55,7 +58,7 @@ export class PostgresSource implements Source {
   #progress: Progress | null = null;
   #replication: Replication | null = null;
   #durable: ResumeLsn | null = null;
-  #confirmedAt = 0;
+  #confirmedAt = Number.NEGATIVE_INFINITY;
   #confirmTimer: NodeJS.Timeout | undefined;
   #connected = false;
   #paused = false;
@@ -103,12 +106,12 @@ export class PostgresSource implements Source {
   }
 
   async confirm(lsn: ResumeLsn): Promise<void> {
-    if (this.#durable !== null && lsn <= this.#durable) return;
+    if (this.#closing.signal.aborted || (this.#durable !== null && lsn <= this.#durable)) return;
     this.#durable = lsn;
-    const dueMs = Math.max(0, this.#confirmedAt + this.#timings.confirmMs - Date.now());
+    const dueMs = Math.max(0, this.#confirmedAt + this.#timings.confirmMs - performance.now());
     this.#confirmTimer ??= setTimeout(() => {
       this.#confirmTimer = undefined;
-      this.#confirmedAt = Date.now();
+      this.#confirmedAt = performance.now();
       this.#replication?.status(false);
     }, dueMs);
   }
@@ -198,7 +201,7 @@ export class PostgresSource implements Source {
     this.#progress = start;
     this.#durable ??= start.resumeLsn;
     this.#loops = Promise.all([
-      this.#stream(assembler),
+      this.#stream(assembler).catch((error: unknown) => assembler.fail(error)),
       this.#every(this.#timings.probeMs, () => this.#probe(assembler)),
       this.#every(this.#timings.pollMs, () => this.#poll(assembler)),
       this.#every(this.#timings.publicationMs, () => this.#checkPublication(assembler)),
@@ -216,9 +219,9 @@ export class PostgresSource implements Source {
       if (signal.aborted) return;
       if (assembler.streamLsn !== bytesBefore) attempt = 1;
       const busy = error.code === 'slot_active';
-      busySince = busy ? (busySince ?? Date.now()) : null;
+      busySince = busy ? (busySince ?? performance.now()) : null;
       if (error.kind === 'stop') return assembler.fail(error);
-      if (busySince !== null && Date.now() - busySince >= this.#timings.slotWaitMs) {
+      if (busySince !== null && performance.now() - busySince >= this.#timings.slotWaitMs) {
         return assembler.fail(stop('slot_active', `${error.message} (waited ${this.#timings.slotWaitMs} ms)`));
       }
       const waitMs = backoffMs(busy ? 1 : attempt, this.#timings.backoff);
@@ -344,12 +347,23 @@ export class PostgresSource implements Source {
     );
   }
 
-  /** A failure is the connection's to report: here the next turn asks again. */
+  /** A failure is the connection's to report: here the next turn asks again. Only one that the stream outlives is said. */
   async #every(ms: number, work: () => Promise<void>): Promise<void> {
     const { signal } = this.#closing;
+    let failures = 0;
     while (!signal.aborted) {
-      await work().catch((error: unknown) => this.#log.debug(messageOf(error)));
+      const error = await work().then(() => null, messageOf);
+      failures = error === null ? 0 : failures + 1;
+      if (error !== null) this.#log.debug(error);
+      if (error !== null && failures === failuresToSay && this.#connected) this.#sayUnasked(error);
       await pause(ms, signal);
     }
+  }
+
+  #sayUnasked(error: string): void {
+    this.#log.warn(
+      { code: 'probe_failed' },
+      `the stream stands, but the server answers no questions beside it (${error}): sessions of a quiet log close late, and the slot is not watched`,
+    );
   }
 }

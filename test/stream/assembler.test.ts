@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { mapColumns } from '../../src/postgres/audit-table.ts';
 import type { Batch, Progress } from '../../src/records.ts';
 import { Assembler, type AssemblerOptions } from '../../src/stream/assembler.ts';
@@ -130,6 +130,18 @@ describe('batches', () => {
     a.fail(new Error('broken'));
     expect(keys(await a.take(never))).toEqual(['110-0', '110-1']);
     await expect(a.take(never)).rejects.toThrow('broken');
+  });
+
+  test('a clock of this machine that is set back holds no row back', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const a = assembler({ batchMs: 20 });
+      transaction(a, 110, 1, 120);
+      vi.setSystemTime(Date.now() - 3_600_000);
+      expect(keys(await a.take(never))).toEqual(['110-0']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('a signal ends the wait', async () => {

@@ -335,3 +335,24 @@ test('the connection pool of a closed source leaves nothing behind', async () =>
   });
   await client.end();
 });
+
+test('a stream that stands while the server answers no questions beside it says so, once', async () => {
+  const options = await freshLog({ timings: { probeMs: 10, pollMs: 60_000, publicationMs: 60_000 } });
+  const { log, said } = listening();
+  const run = await capture(options, emptyMemory(), log);
+  const admin = (sql: string) => queryOn(server.adminUrl, sql);
+  const database = new URL(options.url).pathname.slice(1);
+  try {
+    await until('the stream', () => run.source.status().connected);
+    await admin(`ALTER DATABASE ${database} ALLOW_CONNECTIONS false`);
+    await admin(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}' AND backend_type = 'client backend'`,
+    );
+    await until('the sentence', () => said.some((line) => line.includes('answers no questions')));
+    expect(run.source.status().connected).toBe(true);
+    expect(said.filter((line) => line.includes('answers no questions'))).toHaveLength(1);
+  } finally {
+    await admin(`ALTER DATABASE ${database} ALLOW_CONNECTIONS true`);
+    await run.stop();
+  }
+});

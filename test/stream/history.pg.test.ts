@@ -1,4 +1,5 @@
 /** History and stream meet without gap or overlap. */
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openAuditReader } from '../../src/postgres/rows.ts';
 import { createCapture } from '../../src/stream/slot.ts';
@@ -58,6 +59,30 @@ test('history that was cut short starts over, and what was confirmed meanwhile s
   const third = await capture(options, again.memory);
   expect(third.source.history).toBe(false);
   await third.stop();
+});
+
+test.each([
+  ['a lock on the table', 'LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE'],
+  ['a transaction that was open before', 'SELECT pg_current_xact_id()'],
+])('reading history can be stopped while it waits for %s', async (_what, sql) => {
+  const options = await createAuditLog(await server.createDatabase(), { from: 'beginning' });
+  const other = new pg.Client({ connectionString: options.url });
+  await other.connect();
+  const run = await capture(options);
+  try {
+    await other.query(`BEGIN; ${sql}`);
+    const { rows } = await other.query('SELECT pg_backend_pid() AS pid');
+    const waits = `SELECT pid FROM pg_stat_activity WHERE ${rows[0].pid} = ANY(pg_blocking_pids(pid)) AND datname = current_database()`;
+    await until('the capture to wait', async () => (await queryOn(options.url, waits)).length > 0);
+    const startedAt = performance.now();
+    await run.stop();
+    await run.done;
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(run.memory).toMatchObject({ turns: [], historyDone: false });
+  } finally {
+    await other.end();
+    await run.stop();
+  }
 });
 
 test('the history of a table of large rows is read in small pieces', async () => {
