@@ -7,8 +7,10 @@
  * any of them may be slow, fail or be killed; what it had not finished is there when it comes back.
  */
 import { z } from 'zod';
+import { withoutCompiled } from './already-compiled.ts';
 import type { CompileStage } from './compile/compile.ts';
 import type { Config } from './config.ts';
+import { openDataset } from './dataset/open.ts';
 import { pause, Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeCall, observeCompile, observeSink, observeStep } from './metrics.ts';
@@ -19,6 +21,7 @@ import { lockDataDir } from './sessionizer/lock.ts';
 import { type SessionRules, sessionize, watermarkOf } from './sessionizer/sessionize.ts';
 import type { Sink } from './sinks/sink.ts';
 import { openSqliteSink } from './sinks/sqlite.ts';
+import type { SqliteDatabase } from './sqlite.ts';
 import { captureSettings, filesOf, openCompileStage, sessionRules, tableSettings } from './stages.ts';
 import { currentTarget, openSource, type Source } from './stream/source.ts';
 import { jsonCodec } from './topic/codec.ts';
@@ -62,6 +65,8 @@ export interface Pipeline {
   trajectories: EmbeddedTopic<Reference>;
   compiled: EmbeddedTopic<Compiled>;
   sinks: Sink[];
+  /** The dataset, to read. */
+  stored: SqliteDatabase;
   /** How every group of every topic stands. */
   lags(): Promise<GroupLag[]>;
   /** Runs every loop until the work is done or a signal fires; rejects with what stopped it. */
@@ -103,6 +108,8 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   releasers.push('call store', () => calls.close());
   const sinks = [observeSink(openSqliteSink({ path: files.dataset, log }), metrics)];
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
+  const stored = openDataset(files.dataset);
+  releasers.push('dataset', () => void stored.close());
 
   const retry = { maxAttempts: config['compile.maxAttempts'], log, path: files.topics };
   const trajectories = openEmbeddedTopic<Reference>({
@@ -139,7 +146,7 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   releasers.push('source', () => source.close());
   journal.setIdentity(source.identity);
 
-  const parts = { journal, source, trajectories, compiled, sinks };
+  const parts = { journal, source, trajectories, compiled, sinks, stored };
   return {
     ...parts,
     lags: () => Promise.all([trajectories, compiled].flatMap(lagsOf)),
@@ -202,9 +209,12 @@ async function runLoops(loops: Loops): Promise<void> {
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
-async function capture({ source, journal, rules, options }: Loops, sealed: Waker, signal: AbortSignal): Promise<void> {
-  for await (const batch of source.batches(signal)) {
-    const known = journal.recall(batch.sessionIds, watermarkOf(batch));
+async function capture(loops: Loops, sealed: Waker, signal: AbortSignal): Promise<void> {
+  const { source, journal, stored, rules, options } = loops;
+  for await (const received of source.batches(signal)) {
+    const known = journal.recall(received.sessionIds, watermarkOf(received));
+    const isLive = (id: string) => received.history === undefined && known.parts.has(id);
+    const batch = withoutCompiled(received, isLive, stored, source.source);
     const step = sessionize(known, batch, rules);
     observeStep(step, options.metrics, () => journal.commit(step, batch));
     if (journal.resumeLsn !== null) await source.confirm(journal.resumeLsn);

@@ -1,11 +1,9 @@
 import { type Command, Option } from 'commander';
 import { count, usd } from '../dataset/figures.ts';
-import { openDataset } from '../dataset/open.ts';
 import { exitCodes, OperatorError } from '../errors.ts';
 import { type HttpServer, serveHttp } from '../http.ts';
 import { createMetrics, refreshGauges } from '../metrics.ts';
 import { openPipeline, type Pipeline, type PipelineOptions } from '../pipeline.ts';
-import { filesOf } from '../stages.ts';
 import { type Totals, totalsOf } from '../totals.ts';
 import type { Act, CommandContext } from './context.ts';
 import { bytes, counted } from './figures.ts';
@@ -48,7 +46,7 @@ export async function runPipeline(
   mentionUnusedKey(context);
   const metrics = createMetrics(context.version);
   const pipeline = await openPipeline({ config, from, until, feed, log, metrics, drain, abort });
-  const dataset = openDataset(filesOf(config).dataset);
+  const dataset = pipeline.stored;
   try {
     const asked = until === 'stopped' || context.loaded.origins['metrics.port'] !== 'default';
     const server = asked ? await serveMetrics(context, metrics, pipeline) : null;
@@ -65,7 +63,6 @@ export async function runPipeline(
     for (const sentence of summary(totals, pipeline)) note(sentence);
     return totals;
   } finally {
-    dataset.close();
     await pipeline.close();
   }
 }

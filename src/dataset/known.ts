@@ -43,6 +43,16 @@ export function compiledAmong(db: SqliteDatabase, trajectoryIds: readonly string
   return new Set(found as string[]);
 }
 
+/** Which of these sessions of a source are in the dataset. */
+export function knownAmong(db: SqliteDatabase, sessionIds: readonly string[], source: string): Set<string> {
+  if (sessionIds.length === 0) return new Set();
+  const found = db
+    .prepare('SELECT session_id FROM sessions WHERE source = ? AND session_id IN (SELECT value FROM json_each(?))')
+    .pluck()
+    .all(source, JSON.stringify(sessionIds));
+  return new Set(found as string[]);
+}
+
 /** Which of these rows of a source are in some trajectory of the dataset. */
 export function rowsAmong(db: SqliteDatabase, rowKeys: readonly string[], source: string): Set<string> {
   const found = db

@@ -74,12 +74,18 @@ export function dueAt(part: PartState, rules: SessionRules): Micros {
   return waits ? releaseAt(part, rules) : closing(part, rules).at;
 }
 
+/** How far beyond `maxBytes` a part may grow that is too short to be sealed. */
+export const shortPartFactor = 8;
+
 /** Whether a cap ends the part before a turn of `bytes` at `activity`. Only a long enough part can be sealed. */
 export function standingAtCap(part: PartState, bytes: number, activity: Micros, rules: SessionRules): Standing {
   const overBytes = part.bytes + bytes > rules.maxBytes;
   if (part.turns < rules.minTurns) {
-    // Turns and age may run over while a part is short; bytes may not, since they are what memory is sized by.
-    return overBytes ? { kind: 'released', reason: 'short_at_cap' } : { kind: 'open' };
+    // A short part may run over: one large row must not cost its neighbours. Bytes only so far, since memory is sized by
+    // them.
+    return part.bytes + bytes > rules.maxBytes * shortPartFactor
+      ? { kind: 'released', reason: 'short_at_cap' }
+      : { kind: 'open' };
   }
   if (part.turns >= rules.maxTurns) return { kind: 'sealed', reason: 'max_turns' };
   if (overBytes) return { kind: 'sealed', reason: 'max_bytes' };

@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { lastJson, type Running, runCli, startCli } from '../support/cli.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
-import { countIn, settingsFor } from './pipe.ts';
+import { countIn, settingsFor, trajectoriesOf } from './pipe.ts';
 
 let postgres: TestPostgres;
 let dir: string;
@@ -280,6 +280,51 @@ describe('a start that can not work says what to do', () => {
   });
 });
 
+describe('what compile took from the table', () => {
+  const stored = () => trajectoriesOf(env.TC_DATA_DIR!).map(({ turns }) => turns.map(({ rowKey }) => Number(rowKey)));
+  const compile = async () => lastJson(await runCli(['compile', '--json'], { env }));
+  const idle = () =>
+    until(async () => {
+      const sql = "SELECT (clock_timestamp() > max(created_at) + interval '3 s')::text AS idle FROM audit_log";
+      expect((await queryOn(url, sql))[0]?.idle).toBe('true');
+    });
+
+  it('is in one trajectory only, though the slot brings it too, and later rows go on in the next part', async () => {
+    await init();
+    await insert('taken', 12);
+    await idle();
+    expect(await compile()).toMatchObject({ compiled: 1 });
+    await insert('taken', 11);
+    const totals = lastJson(await runCli(['run', '--until-idle', '--json'], { env }));
+    expect(totals).toMatchObject({ rows: 11, trajectories: 1 });
+    const rows = stored();
+    expect(rows.map((keys) => keys.length).sort()).toEqual([11, 12]);
+    expect(new Set(rows.flat()).size).toBe(23);
+    expect(await compile()).toMatchObject({ compiled: 0, known: 2 });
+  });
+
+  it('is in one trajectory only when history is read into the same data directory', async () => {
+    await init();
+    await insert('taken', 12);
+    await idle();
+    await compile();
+    await insert('taken', 3);
+    const args = ['run', '--until-idle', '--json', '--from', 'beginning'];
+    expect(lastJson(await runCli(args, { env }))).toMatchObject({ rows: 3, trajectories: 0, belowMinTurns: 1 });
+    expect(stored().map((keys) => keys.length)).toEqual([12]);
+  });
+
+  it('moves on to further sessions each time, up to its limit', async () => {
+    await init();
+    for (const session of ['a', 'b', 'c']) await insert(session, 12);
+    await idle();
+    const some = async () => lastJson(await runCli(['compile', '--limit', '2', '--json'], { env }));
+    expect(await some()).toMatchObject({ total: 3, compiled: 2, known: 0 });
+    expect(await some()).toMatchObject({ total: 3, compiled: 1, known: 2 });
+    expect(await some()).toMatchObject({ total: 3, compiled: 0, known: 3 });
+  });
+});
+
 describe('rows that are hard to carry', () => {
   it('are carried, or counted under a reason', async () => {
     await queryOn(
@@ -288,7 +333,7 @@ describe('rows that are hard to carry', () => {
          arguments json, response json, created_at timestamptz DEFAULT clock_timestamp())`,
     );
     await init();
-    await insert('hard', 9);
+    await insert('hard', 5);
     await queryOn(url, `INSERT INTO audit_log (session_id, tool, response) VALUES (NULL, 'lost', '{}')`);
     await queryOn(
       url,
@@ -296,10 +341,15 @@ describe('rows that are hard to carry', () => {
          ('hard', 'escapes', '{"nul":"a\\u0000b","half":"\\ud83d"}', '{"big": 9007199254740993, "price": 1.10}'),
          ('hard', 'large', '{}', json_build_object('text', repeat('0123456789', 3000000)))`,
     );
-    const totals = lastJson(
-      await runCli(['run', '--until-idle', '--json'], { env: { ...env, TC_SESSION_MAX_BYTES: '64MiB' } }),
-    );
-    expect(totals).toMatchObject({ rows: 11, sessions: 1, trajectories: 1, parked: 0 });
+    await insert('hard', 5);
+    const totals = lastJson(await runCli(['run', '--until-idle', '--json'], { env }));
+    // The large row takes the part over maxBytes; it is sealed as soon as it is long enough, with all its neighbours.
+    expect(totals).toMatchObject({ rows: 12, sessions: 1, trajectories: 1, belowMinTurns: 1, parked: 0 });
+    const [trajectory] = trajectoriesOf(env.TC_DATA_DIR!);
+    const escapes = trajectory?.turns.find(({ tool }) => tool === 'escapes');
+    expect(escapes?.arguments).toBe('{"nul":"a\\u0000b","half":"\\ud83d"}');
+    expect(escapes?.response).toBe('{"big": 9007199254740993, "price": 1.10}');
+    expect(trajectory?.turns.find(({ tool }) => tool === 'large')?.response?.length).toBeGreaterThan(30_000_000);
     const skipped = countIn(
       join(env.TC_DATA_DIR!, 'journal.sqlite'),
       "SELECT n FROM counters WHERE name = 'skipped' AND label = 'no_session'",

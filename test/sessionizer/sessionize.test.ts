@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Batch, Change, Turn } from '../../src/records.ts';
+import { shortPartFactor } from '../../src/sessionizer/part.ts';
 import { type SessionRules, sessionize, watermarkOf } from '../../src/sessionizer/sessionize.ts';
 import { batchOf, day, hour, LogWriter, minute, rules, second, start, watermark } from './log.ts';
 import { MemoryJournal } from './memory-journal.ts';
@@ -110,10 +111,16 @@ describe('caps', () => {
     expect(fatesOf(turnsAt([0, 1, 2]), { maxTurns: 1, maxAge: 0 })).toEqual(['open: 3']);
   });
 
-  test('a short part at the bytes cap is let go and counted, and a new one begins', () => {
+  test('one large row costs its neighbours nothing: a short part runs over and is sealed once it is long enough', () => {
+    const log = new LogWriter();
+    const turns = [0, 1, 2, 3, 4].map((at) => log.turn({ at, response: at === 1 ? 'x'.repeat(9000) : 'x' }));
+    expect(fatesOf(turns, { minTurns: 4, maxBytes: 4096 })).toEqual(['sealed max_bytes: 4', 'open: 1']);
+  });
+
+  test('a short part far beyond the bytes cap is let go and counted, and a new one begins', () => {
     const journal = new MemoryJournal();
     const turns = turnsAt([0, 1, 2], { response: 'x'.repeat(1000) });
-    const step = journal.apply(batchOf(turns), { ...rules, maxBytes: 2500 });
+    const step = journal.apply(batchOf(turns), { ...rules, maxBytes: 2500 / shortPartFactor });
     expect(journal.parts().map((p) => `${p.fate}: ${p.rows}`)).toEqual(['released short_at_cap: 1,2', 'open: 3']);
     expect(step.counts.released).toEqual({ short_at_cap: { parts: 1, rows: 2 } });
   });
