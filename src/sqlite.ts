@@ -74,8 +74,15 @@ function migrate(db: SqliteDatabase, migrations: readonly Migration[]): void {
   }).immediate();
 }
 
-/** A SQLite error in an operator's words; anything else as it is. */
+/** An error of SQLite or of making its folder, in an operator's words; anything else as it is. */
 export function explainSqlite(error: unknown, what: string, path: string): unknown {
+  if (error instanceof Error && (error as NodeJS.ErrnoException).syscall === 'mkdir') {
+    return stop(
+      'file_unusable',
+      `no folder for ${what} ${path}: ${error.message}: make it writable, or set another dataDir (TC_DATA_DIR)`,
+      { cause: error },
+    );
+  }
   if (error instanceof OperatorError || !(error instanceof Database.SqliteError)) return error;
   const { code } = error;
   if (code.startsWith('SQLITE_FULL') || code === 'SQLITE_IOERR_WRITE') {
