@@ -28,6 +28,8 @@ export interface ReplicationOptions {
   publication: string;
   /** Where to begin. Never beyond what is in hand: the server skips what lies before, without an error. */
   start: ResumeLsn;
+  /** Asked on the same connection before it streams, in statements without parameters. What it throws is passed on. */
+  before(client: pg.Client): Promise<void>;
   decode(buffer: Buffer): Message;
   /** Called within the socket's callback, in the order of the stream. */
   onMessage(message: Message): void;
@@ -88,6 +90,12 @@ function pluginOf(publication: string, decode: (buffer: Buffer) => Message) {
  */
 export async function replicate(options: ReplicationOptions): Promise<Replication> {
   const { client, identity, senderTimeoutMs } = await openWalsender(options.url, 'capture');
+  try {
+    await options.before(client);
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw error;
+  }
   const connection = (client as unknown as { connection: Wire }).connection;
   const service = new LogicalReplicationService({}, { acknowledge: { auto: false, timeoutSeconds: 0 } });
   // The connection is ours, so that its socket can be paused.

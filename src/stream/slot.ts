@@ -270,13 +270,12 @@ export async function verifyPublication(client: Queryable, table: AuditTable, pu
   }
 }
 
-/** @throws OperatorError `slot_missing`, `slot_foreign`, `slot_lost`. */
+/** Without parameters, which a walsender knows nothing of. @throws OperatorError `slot_missing`, `slot_foreign`, `slot_lost`. */
 export async function readSlot(client: Queryable, name: string, database: string): Promise<SlotState> {
   const { rows } = await client.query(
     `SELECT plugin, database, temporary::text, active::text, active_pid, wal_status, restart_lsn, confirmed_flush_lsn,
             pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn) AS retained
-       FROM pg_replication_slots WHERE slot_name = $1`,
-    [name],
+       FROM pg_replication_slots WHERE slot_name = ${quoteLiteral(name)}`,
   );
   const slot = rows[0] as Record<string, string | null> | undefined;
   if (slot === undefined) {

@@ -80,7 +80,11 @@ export interface Source {
   readonly source: string;
   /** True where the batches begin with history: what an earlier, unfinished history injected is to be dropped first. */
   readonly history: boolean;
-  /** May be iterated once. Ends when the signal fires or `until` was reached. @throws OperatorError what stopped it. */
+  /**
+   * May be iterated once. Ends when the signal fires or `until` was reached, and then disconnects.
+   *
+   * @throws OperatorError what stopped it.
+   */
   batches(signal: AbortSignal): AsyncGenerator<Batch>;
   /** Everything before `lsn` is durable here: the server may forget it. */
   confirm(lsn: ResumeLsn): Promise<void>;

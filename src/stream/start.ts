@@ -1,6 +1,6 @@
 /** Where a stream may begin: pure decisions over what the journal stored and what the server says. */
 import { stop } from '../errors.ts';
-import type { Progress } from '../records.ts';
+import type { Progress, ResumeLsn } from '../records.ts';
 import { bytesBetween, resumeAt, shortLsn } from './lsn.ts';
 import type { Identity } from './replication.ts';
 import type { SlotState } from './slot.ts';
@@ -44,13 +44,24 @@ export function startOf(
 ): Progress | null {
   if (start.progress === null && from === 'beginning') return null;
   if (start.progress === null) return { resumeLsn: resumeAt(slot.confirmedFlush), partial: null };
-  const { resumeLsn } = start.progress;
-  if (slot.confirmedFlush > resumeLsn) {
-    const missing = bytesBetween(resumeLsn, slot.confirmedFlush);
-    throw stop(
-      'slot_ahead',
-      `slot ${slotName} is at ${shortLsn(slot.confirmedFlush)}, ahead of ${shortLsn(resumeLsn)} that is stored here: rows committed in between (${missing} bytes of WAL) would be skipped; something else moved or recreated the slot; start a fresh data directory with run --from beginning`,
-    );
-  }
+  checkNotAhead(start.progress.resumeLsn, slot, slotName);
   return start.progress;
+}
+
+/**
+ * What lies before a slot's position the server skips, without an error.
+ *
+ * @throws OperatorError `slot_ahead` where the slot was told to forget what is not stored here.
+ */
+export function checkNotAhead(
+  stored: ResumeLsn,
+  { confirmedFlush }: Pick<SlotState, 'confirmedFlush'>,
+  slotName: string,
+): void {
+  if (confirmedFlush <= stored) return;
+  const missing = bytesBetween(stored, confirmedFlush);
+  throw stop(
+    'slot_ahead',
+    `slot ${slotName} is at ${shortLsn(confirmedFlush)}, ahead of ${shortLsn(stored)} that is stored here: rows committed in between (${missing} bytes of WAL) would be skipped; something else moved or recreated the slot; start a fresh data directory with run --from beginning`,
+  );
 }

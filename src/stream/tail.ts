@@ -14,7 +14,7 @@ import { type Identity, type Replication, replicate } from './replication.ts';
 import { type Capture, readSlot, type SlotState, verifyPublication } from './slot.ts';
 import { readHistory } from './snapshot.ts';
 import type { Source, SourceOptions, SourceStatus, SourceTimings } from './source.ts';
-import { checkIdentity } from './start.ts';
+import { checkIdentity, checkNotAhead } from './start.ts';
 import { readTampering, type Tampering, tamperedSince } from './tamper.ts';
 import { type Counted, unreadSentence } from './unread.ts';
 import { slackMicros } from './watermark.ts';
@@ -92,6 +92,15 @@ export class PostgresSource implements Source {
   }
 
   async *batches(signal: AbortSignal): AsyncGenerator<Batch> {
+    try {
+      yield* this.#batches(signal);
+    } finally {
+      // A walsender whose client takes in nothing more would hold up a shutdown of the server.
+      await this.close();
+    }
+  }
+
+  async *#batches(signal: AbortSignal): AsyncGenerator<Batch> {
     const start = this.#start ?? (yield* this.#readHistory(signal));
     if (start === null) return;
     const assembler = this.#startStream(start);
@@ -243,6 +252,7 @@ export class PostgresSource implements Source {
         slot,
         publication,
         start: assembler.received.resumeLsn,
+        before: (client) => this.#readSlot(client),
         decode: (buffer) => decoder.decode(buffer),
         onMessage: (message) => this.#take(assembler, message),
         onKeepalive: (lsn, replyRequested) => {
@@ -295,7 +305,7 @@ export class PostgresSource implements Source {
 
   async #poll(assembler: Assembler): Promise<void> {
     try {
-      this.#slot = await readSlot(this.#pool, this.#options.slot, this.#capture.server.database);
+      await this.#readSlot(this.#pool);
     } catch (error) {
       if (error instanceof OperatorError && error.kind === 'stop') assembler.fail(error);
       throw error;
@@ -306,6 +316,13 @@ export class PostgresSource implements Source {
     if (updated + deleted === 0) return;
     this.#tampered = { updated: this.#tampered.updated + updated, deleted: this.#tampered.deleted + deleted };
     this.#brokenPromise(`${updated} rows updated, ${deleted} deleted`);
+  }
+
+  /** Another capture may have used the slot while our connection was away. */
+  async #readSlot(client: pg.ClientBase | pg.Pool): Promise<void> {
+    const { slot } = this.#options;
+    this.#slot = await readSlot(client, slot, this.#capture.server.database);
+    if (this.#durable !== null) checkNotAhead(this.#durable, this.#slot, slot);
   }
 
   async #checkPublication(assembler: Assembler): Promise<void> {

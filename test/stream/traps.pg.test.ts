@@ -2,9 +2,10 @@
 import { connect, createServer, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ResumeLsn } from '../../src/records.ts';
 import { parseLsn } from '../../src/stream/lsn.ts';
 import { createCapture } from '../../src/stream/slot.ts';
-import { openSource, type SourceOptions } from '../../src/stream/source.ts';
+import { currentTarget, openSource, type SourceOptions } from '../../src/stream/source.ts';
 import { capture, createAuditLog, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 
@@ -198,6 +199,32 @@ describe('where a stream begins', () => {
     });
   });
 
+  test('a slot that something else used while the connection was away stops the stream, which would skip rows', async () => {
+    const options = await freshLog({ timings: { backoff: { baseMs: 8_000, maxMs: 8_000 } } });
+    const { slot, url } = options;
+    const run = await capture(options);
+    await insert(url, 1);
+    await until('the row', () => run.memory.turns.length === 1);
+    await queryOn(url, `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '${slot}'`);
+    await until('the slot to be free', async () => (await slotOf(options)).pid === null);
+    await insert(url, 1);
+    await queryOn(url, `SELECT pg_replication_slot_advance('${slot}', pg_current_wal_flush_lsn())`);
+    await expect(run.done).rejects.toMatchObject({ code: 'slot_ahead', kind: 'stop' });
+    expect(run.memory.turns.length).toBe(1);
+    await run.stop();
+  }, 30_000);
+
+  test('a confirmation that comes after the end is told to nobody', async () => {
+    const options = await freshLog();
+    const run = await capture(options);
+    await insert(options.url, 1);
+    await until('the row', () => run.memory.turns.length === 1);
+    await run.stop();
+    const { confirmedLsn } = run.source.status();
+    await run.source.confirm('FFFFFFFF/00000000' as ResumeLsn);
+    expect(run.source.status().confirmedLsn).toBe(confirmedLsn);
+  });
+
   test('positions of another cluster, timeline, slot or publication are not compared', async () => {
     const options = await freshLog();
     const run = await capture(options);
@@ -266,6 +293,21 @@ describe('a connection that is in trouble', () => {
     await until('the row after the restart', () => run.memory.turns.length === 1);
     await run.stop();
     await patient.stop();
+  });
+
+  test('a capture that has come to its end holds no walsender, which would hold up a shutdown', async () => {
+    const options = await freshLog();
+    await insert(options.url, 3);
+    const once = await capture({ ...options, until: await currentTarget(options.url) });
+    await once.done;
+    expect((await slotOf(options)).pid).toBeNull();
+    expect(once.memory.turns.length).toBe(3);
+    expect((await slotOf(options)).confirmed).toBe(once.memory.progress!.resumeLsn);
+    const broken = await capture(options, emptyMemory(), silent, () => Promise.reject(new Error('the disk is full')));
+    await insert(options.url, 1);
+    await expect(broken.done).rejects.toThrow('the disk is full');
+    expect((await slotOf(options)).pid).toBeNull();
+    await Promise.all([once.stop(), broken.stop()]);
   });
 
   test('an immediate restart in mid-stream loses nothing', async () => {
