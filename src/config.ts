@@ -1,6 +1,6 @@
 /**
- * Every setting: schema, default, what is allowed, one sentence. The YAML file, the environment, flags, `config print`
- * and docs/settings.md all come from this one table. Config is read once, in main; stages get plain option objects.
+ * Every setting: schema, default, what is allowed, one sentence. The YAML file, the environment, flags and
+ * `config print` all come from this one table. Config is read once, in main; stages get plain option objects.
  *
  * A setting `a.bC` is `a: {bC: …}` in YAML, `TC_A_B_C` in the environment (or `TC_A_B_C_FILE`, the name of a file that
  * holds it) and `--a-b-c` on the command line; flags win over the environment, the environment over the file.

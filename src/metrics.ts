@@ -96,7 +96,7 @@ export interface Gauged {
   source: { status(): Pick<SourceStatus, 'connected' | 'watermark' | 'lagBytes' | 'retainedBytes' | 'reconnects'> };
   journal: { totals(): { open: number }; outbox: { depth(): number } };
   /** Topic, group, and how it stands. */
-  lags(): Promise<{ topic: string; group: string; lag: Lag; deadLetters: number }[]>;
+  lags(): Promise<{ topic: string; group: string; lag: Lag }[]>;
 }
 
 /** Reads every gauge; called before a scrape, so that nothing is read while nobody looks. */
@@ -109,10 +109,10 @@ export async function refreshGauges(metrics: Metrics, { source, journal, lags }:
   metrics.slotRetained.set(retainedBytes);
   metrics.openParts.set(journal.totals().open);
   metrics.outboxDepth.set(journal.outbox.depth());
-  for (const { topic, group, lag, deadLetters } of await lags()) {
+  for (const { topic, group, lag } of await lags()) {
     metrics.topicDepth.set({ topic, group }, lag.messages);
     metrics.topicAge.set({ topic, group }, (lag.oldestAgeMs ?? 0) / 1000);
-    metrics.deadLetters.set({ topic, group }, deadLetters);
+    metrics.deadLetters.set({ topic, group }, lag.deadLetters);
   }
 }
 

@@ -56,7 +56,6 @@ export interface GroupLag {
   topic: string;
   group: string;
   lag: Lag;
-  deadLetters: number;
 }
 
 export interface Pipeline {
@@ -158,10 +157,7 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
 }
 
 function lagsOf(topic: EmbeddedTopic<Reference> | EmbeddedTopic<Compiled>): Promise<GroupLag>[] {
-  return topic.groups().map(async (group) => {
-    const { length: deadLetters } = await topic.deadLetters(group);
-    return { topic: topic.name, group, lag: await topic.lag(group), deadLetters };
-  });
+  return topic.groups().map(async (group) => ({ topic: topic.name, group, lag: await topic.lag(group) }));
 }
 
 type Loops = Omit<Pipeline, 'run' | 'close' | 'lags'> & {

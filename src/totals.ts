@@ -27,7 +27,7 @@ export async function totalsOf(
   dataset: SqliteDatabase,
 ): Promise<Totals> {
   const { rows, sessions, open, sealed, belowMinTurns } = journal.totals();
-  const parked = (await lags()).reduce((sum, { deadLetters }) => sum + deadLetters, 0);
+  const parked = (await lags()).reduce((sum, { lag }) => sum + lag.deadLetters, 0);
   const { pairs, rejected, costUsd } = datasetTotals(dataset);
   return { rows, sessions, open, trajectories: sealed, belowMinTurns, pairs, rejected, parked, costUsd };
 }

@@ -7,6 +7,7 @@ import { defineCompile } from './compile.ts';
 import { defineConfig } from './config-print.ts';
 import type { Act, Action, CommandContext } from './context.ts';
 import { defineDemo } from './demo.ts';
+import { defineDlq } from './dlq.ts';
 import { defineExtract } from './extract.ts';
 import { defineInit } from './init.ts';
 import { defineLoad } from './load.ts';
@@ -25,6 +26,7 @@ const commands = [
   defineLoad,
   defineStats,
   defineSample,
+  defineDlq,
   defineConfig,
 ];
 

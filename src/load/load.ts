@@ -175,7 +175,14 @@ class Load {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const { totalBytes } = this.#input;
     const rate = seconds > 0 ? Math.round(this.#rows / seconds) : 0;
-    return { rows: this.#rows, skipped: this.#skipped, bytes: this.#input.readBytes(), totalBytes, rate, nextLine: this.#nextLine };
+    return {
+      rows: this.#rows,
+      skipped: this.#skipped,
+      bytes: this.#input.readBytes(),
+      totalBytes,
+      rate,
+      nextLine: this.#nextLine,
+    };
   }
 }
 

@@ -169,7 +169,8 @@ export class TopicStore {
       group === undefined ? this.#statements.lagOfAll.get(this.#topic) : this.#statements.lag.get(now, group)
     ) as { messages: number; inWork: number; oldest: number | null };
     const oldestAgeMs = row.oldest === null ? null : Math.max(0, now - row.oldest);
-    return { messages: row.messages, inWork: row.inWork, oldestAgeMs };
+    const deadLetters = group === undefined ? 0 : (this.#statements.countDead.get(group) as number);
+    return { messages: row.messages, inWork: row.inWork, oldestAgeMs, deadLetters };
   }
 
   finishedAmong(ids: readonly string[]): string[] {
@@ -267,6 +268,7 @@ function prepare(db: SqliteDatabase) {
       `SELECT m.id, m.key, d.attempts, d.code, d.error, d.parked_at AS parkedAt
        FROM dead_letters d JOIN messages m USING (seq) WHERE d.group_number = ? ORDER BY d.parked_at, d.seq`,
     ),
+    countDead: db.prepare('SELECT count(*) FROM dead_letters WHERE group_number = ?').pluck(),
     deadOne: db.prepare(
       `SELECT m.seq, m.key, m.published_at AS published FROM messages m JOIN dead_letters d USING (seq)
        WHERE d.group_number = ? AND m.topic = ? AND m.id = ?`,

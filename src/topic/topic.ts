@@ -37,6 +37,8 @@ export interface Lag {
   inWork: number;
   /** Milliseconds since the oldest unfinished one was published; null when there is none. */
   oldestAgeMs: number | null;
+  /** Parked for a person to look at. */
+  deadLetters: number;
 }
 
 export interface DeadLetter {

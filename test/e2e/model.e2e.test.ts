@@ -135,6 +135,17 @@ it('a refused key stops it with what to do, and the session is compiled once the
   expect(lastJson(await run())).toMatchObject({ rows: 12, trajectories: 1, pairs: 1, parked: 0 });
 });
 
+it('a request that the model refuses parks its session alone, which is listed, put back and compiled', async () => {
+  gemini.play(status(400, { status: 'INVALID_ARGUMENT', message: 'the request is not valid' }));
+  expect(lastJson(await run())).toMatchObject({ trajectories: 1, pairs: 0, parked: 1 });
+  const listed = lastJson(await runCli(['dlq', 'list', '--json'], { env }));
+  expect(listed).toMatchObject({ topic: 'trajectories', key: 'parcels', code: 'model_request_refused', attempts: 1 });
+  expect((await runCli(['dlq', 'requeue', 'no-such-id'], { env })).code).toBe(1);
+  expect((await runCli(['dlq', 'requeue', String(listed.id)], { env })).stdout).toBe('1 message put back\n');
+  gemini.play(good);
+  expect(lastJson(await run())).toMatchObject({ trajectories: 1, pairs: 1, parked: 0 });
+});
+
 it('a day that is used up stops it with an exit code of its own, and loses nothing', async () => {
   gemini.play(dailyQuota());
   expect((await run()).code).toBe(4);

@@ -274,7 +274,7 @@ export function topicContract(
     });
 
     it('tells how many messages a group has still to finish, how many are in work, and the age of the oldest', async () => {
-      expect(await topic.lag('g')).toEqual({ messages: 0, inWork: 0, oldestAgeMs: null });
+      expect(await topic.lag('g')).toEqual({ messages: 0, inWork: 0, oldestAgeMs: null, deadLetters: 0 });
       await publishAll([parcel('a', 1), parcel('a', 2), parcel('b', 1), parcel('dead', 1)]);
       let release = () => {};
       const held = new Promise<void>((resolve) => {
@@ -287,7 +287,9 @@ export function topicContract(
       await until(async () => expect(await topic.lag('g')).toMatchObject({ messages: 3, inWork: 2 }));
       await until(async () => expect((await topic.lag('g')).oldestAgeMs).toBeGreaterThan(5));
       release();
-      await until(async () => expect(await topic.lag('g')).toEqual({ messages: 0, inWork: 0, oldestAgeMs: null }));
+      await until(async () =>
+        expect(await topic.lag('g')).toEqual({ messages: 0, inWork: 0, oldestAgeMs: null, deadLetters: 1 }),
+      );
       await consumer.drained();
     });
 
