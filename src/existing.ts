@@ -123,16 +123,16 @@ interface Parts {
 
 async function openParts({ config, log }: CompileExistingOptions, releasers: Releasers): Promise<Parts> {
   const files = filesOf(config);
-  const { stage, calls } = openCompileStage(config, log);
-  releasers.push('call store', () => calls.close());
   const reader = await openReader(config);
   releasers.push('reader', () => reader.close());
+  const journal = existsSync(files.journal) ? openJournalReader(files.journal, reader.source) : null;
+  releasers.push('journal', () => journal?.close());
+  const { stage, calls } = openCompileStage(config, log);
+  releasers.push('call store', () => calls.close());
   const sink = openSqliteSink({ path: files.dataset, log });
   releasers.push('dataset', () => sink.close());
   const dataset = openDataset(files.dataset);
   releasers.push('dataset reader', () => void dataset.close());
-  const journal = existsSync(files.journal) ? openJournalReader(files.journal) : null;
-  releasers.push('journal', () => journal?.close());
   const { at } = await currentTarget(urlOf(config));
   return { reader, stage, sink, dataset, journal, snapshotAt: at };
 }

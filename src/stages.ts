@@ -7,13 +7,14 @@ import { createGeminiCompiler } from './compile/models/tiers.ts';
 import { createRedactor } from './compile/redact.ts';
 import { recompute } from './compile/rules/recompute.ts';
 import { createRulesCompiler } from './compile/rules/rules.ts';
-import type { ColumnTest, Config } from './config.ts';
+import type { Config } from './config.ts';
 import { exitCodes, stop } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { ColumnSettings, TableSettings } from './postgres/audit-table.ts';
 import type { ModelCall, Turn } from './records.ts';
 import { lockDataDir } from './sessionizer/lock.ts';
 import type { SessionRules } from './sessionizer/part.ts';
+import type { ColumnTest } from './settings.ts';
 
 /** Everything that lies in a data directory. */
 export function filesOf(config: Config) {

@@ -1,14 +1,7 @@
 import type { Command } from 'commander';
-import {
-  environmentName,
-  flagName,
-  type LoadedConfig,
-  type SettingName,
-  settingNames,
-  settings,
-  shownValue,
-} from '../config.ts';
+import { environmentName, flagName, type LoadedConfig, settingNames, shownValue } from '../config.ts';
 import { exitCodes } from '../errors.ts';
+import { type SettingName, settings } from '../settings.ts';
 import type { Act } from './context.ts';
 import { table } from './table.ts';
 

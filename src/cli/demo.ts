@@ -27,7 +27,7 @@ const idleTimeoutMs = 3000;
 export function defineDemo(program: Command, act: Act): void {
   program
     .command('demo')
-    .description('a simulated fleet of eight agents, an embedded Postgres, and the very same pipe; about 45 s')
+    .description('a simulated fleet of eight agents, an embedded Postgres, and the very same pipe; about 40 s')
     .option('--keep', 'go on until Ctrl-C')
     .option('--seed <n>', 'another seed, another fleet', parseCount, 7)
     .action(

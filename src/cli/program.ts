@@ -1,8 +1,9 @@
 /** The command line: its commands, the settings as flags, and how an error becomes a sentence and an exit code. */
 import { Command, CommanderError, Option } from 'commander';
-import { environmentName, flagName, loadConfig, type SettingName, settingNames, settings } from '../config.ts';
+import { environmentName, flagName, loadConfig, settingNames } from '../config.ts';
 import { type ExitCode, exitCodes, messageOf, OperatorError } from '../errors.ts';
 import { createLogger } from '../log.ts';
+import { type SettingName, settings } from '../settings.ts';
 import { defineCompile } from './compile.ts';
 import { defineConfig } from './config-print.ts';
 import type { Act, Action, CommandContext } from './context.ts';

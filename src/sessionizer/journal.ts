@@ -2,7 +2,7 @@
  * What makes capture durable: turns, open parts, the outbox and the position in one SQLite file, one fsynced
  * transaction a batch. Memory holds a small record per open part, and no text of turns.
  */
-import { stop } from '../errors.ts';
+import { exitCodes, type OperatorError, stop } from '../errors.ts';
 import type { Batch, Micros, Progress, ResumeLsn } from '../records.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 import { DueQueue } from './due-queue.ts';
@@ -66,12 +66,13 @@ export interface JournalReader {
 /**
  * Opens the journal beside the process that writes it: to assemble trajectories, or for statistics.
  *
- * @throws OperatorError as `openSqlite`
+ * @throws OperatorError as `openSqlite`, and `journal_other_source` where it belongs to another source than `expected`.
  */
-export function openJournalReader(path: string): JournalReader {
+export function openJournalReader(path: string, expected?: string): JournalReader {
   const db = openSqlite(path, { what: 'journal', migrations: journalMigrations, readonly: true });
   try {
-    const source = readFact<string>(db, 'source') ?? '';
+    const source = readFact<string>(db, 'source') ?? expected ?? '';
+    if (expected !== undefined && source !== expected) throw otherSource(path, source, expected);
     const inPipe = db
       .prepare(
         'SELECT EXISTS (SELECT 1 FROM parts WHERE session_id = @id) OR EXISTS (SELECT 1 FROM sealed WHERE session_id = @id)',
@@ -279,10 +280,13 @@ export class Journal {
 function claimSource(db: SqliteDatabase, path: string, source: string): void {
   const known = readFact<string>(db, 'source');
   if (known === null) writeFact(db, 'source', source);
-  else if (known !== source) {
-    throw stop(
-      'journal_other_source',
-      `journal ${path} belongs to ${known}, not to ${source}: set another dataDir, or the table it was made for`,
-    );
-  }
+  else if (known !== source) throw otherSource(path, known, source);
+}
+
+function otherSource(path: string, known: string, source: string): OperatorError {
+  return stop(
+    'journal_other_source',
+    `journal ${path} belongs to another server, database or table (source ${known.slice(0, 8)}, not ${source.slice(0, 8)}): set another dataDir, or postgres.url and postgres.table to what it was made for`,
+    { exitCode: exitCodes.configuration },
+  );
 }

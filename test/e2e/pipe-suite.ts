@@ -150,7 +150,7 @@ export function pipeSuite(name: string, file: () => string): void {
         await killWhen(env, () => stored() > 0),
         await killWhen(env, () => compiled() > long / 2),
       ];
-      expect(kills.slice(0, 3)).toContain(true);
+      expect(kills.filter((killed) => killed).length).toBeGreaterThanOrEqual(3);
 
       expect(lastJson(await runCli(['run', '--until-idle', '--json'], { env }))).toEqual(totals);
       const content = (dataDir: string) =>

@@ -1,0 +1,108 @@
+/**
+ * Every setting: schema, default, what is allowed, one sentence. The YAML file, the environment, flags and `config print`
+ * all come from this one table.
+ *
+ * A setting `a.bC` is `a: {bC: …}` in YAML, `TC_A_B_C` in the environment (or `TC_A_B_C_FILE`, the name of a file that
+ * holds it) and `--a-b-c` on the command line; flags win over the environment, the environment over the file.
+ */
+import { z } from 'zod';
+import { logLevels } from './log.ts';
+import { duration, oneOf, optionalText, setting, size, structured, text, whole } from './setting-kinds.ts';
+
+const columnTest = z.strictObject({ column: z.string().min(1), equals: z.string() });
+export type ColumnTest = z.infer<typeof columnTest>;
+
+const column = (fallback: string, what: string) => text(fallback, `Column of ${what}.`);
+
+const priceSchema = z.record(
+  z.string(),
+  z.strictObject({ input: z.number().min(0), cached: z.number().min(0).optional(), output: z.number().min(0) }),
+);
+
+export const settings = {
+  'postgres.url': optionalText('Connection string of the database that holds the audit log.', {
+    secret: true,
+    allowed: 'a connection string such as postgres://user@host:5432/database',
+  }),
+  'postgres.table': text('public.audit_log', 'The audit log: an append-only table, with or without its schema.'),
+  'postgres.slot': setting({
+    schema: z.string().regex(/^[a-z0-9_]{1,63}$/),
+    fallback: 'trajectory_compiler',
+    allowed: 'at most 63 lower-case letters, digits and underscores',
+    sentence: 'Logical replication slot; one for each data directory.',
+  }),
+  'postgres.publication': text('trajectory_compiler', 'Publication of the audit log.'),
+  'columns.sessionId': text('session_id', "Column of the agent's session."),
+  'columns.key': text('id', 'Column that names a row for ever: the primary key, or another unique one.'),
+  'columns.agent': column('agent', "the agent's name"),
+  'columns.tool': column('tool', "the tool's name"),
+  'columns.arguments': column('arguments', "the call's arguments"),
+  'columns.response': column('response', "the call's response"),
+  'columns.cost': column('cost_usd', "the call's cost in US dollars"),
+  'columns.duration': column('duration_ms', "the call's duration in milliseconds"),
+  'columns.time': column('created_at', 'the time of the action, which orders the turns of a session'),
+  'columns.metadata': structured(
+    z.array(z.string().min(1)),
+    [],
+    'a list of column names',
+    'Further columns that go along with each turn.',
+  ),
+  'capture.exclude': structured(
+    z.array(columnTest),
+    [],
+    'a list of {column, equals}',
+    'Rows that are left out, and counted: those that this system itself causes, for one.',
+  ),
+  'capture.batchRows': whole(500, 1, 'Rows in one transaction of the journal.', { max: 100_000 }),
+  'capture.batchDelay': duration('200ms', 'How long a batch may wait to fill up.'),
+  'capture.bufferBytes': size('32MiB', 'What may be read from Postgres and not yet be in the journal.'),
+  'session.idleTimeout': duration('10m', 'A session without a row for this long, by commit times, has ended.'),
+  'session.minTurns': whole(10, 2, 'Parts with fewer turns are held back until more turns join them.', {
+    shortFlag: '--min-turns',
+  }),
+  'session.maxTurns': whole(2000, 2, 'A part ends before it has more turns than this.'),
+  'session.maxBytes': size('16MiB', 'A part ends before it holds more text than this.'),
+  'session.maxAge': duration('24h', 'A part ends before its rows span more than this.'),
+  'session.retain': duration('7d', 'A part below minTurns to which nothing is added for this long is let go.'),
+  'session.endMarker': structured(
+    columnTest.nullable(),
+    null,
+    '{column, equals} or null',
+    'A row that ends its session, told by one of its columns.',
+  ),
+  'session.endGrace': duration('5s', 'Rows committed this soon after the end marker still join the part.'),
+  'compile.tier': oneOf(
+    ['rules', 'cheap', 'strong'],
+    'rules',
+    'rules: no model, no key, no cost; cheap and strong: Gemini models.',
+    { shortFlag: '--tier' },
+  ),
+  'compile.model': optionalText("A model in place of the tier's own."),
+  'compile.concurrency': whole(4, 1, 'Trajectories in work at once.', { max: 1024 }),
+  'compile.windowTokens': whole(24_000, 1000, 'A longer trajectory is compiled in windows of this many tokens.'),
+  'compile.timeout': duration('2m', 'One attempt of a model call.'),
+  'compile.serviceTier': oneOf(['standard', 'flex'], 'standard', 'flex halves the price and may take minutes.'),
+  'compile.maxAttempts': whole(5, 1, 'Attempts for one trajectory before it becomes a dead letter.', { max: 100 }),
+  'gemini.apiKey': optionalText('Key of the Gemini API; GEMINI_API_KEY and GOOGLE_API_KEY are read too.', {
+    secret: true,
+  }),
+  'gemini.baseUrl': optionalText('Another address for the Gemini API.', { allowed: 'a URL' }),
+  prices: structured(
+    priceSchema,
+    {},
+    'a table model: {input, cached, output} in US dollars per million tokens',
+    'Prices that the built-in table lacks or has otherwise.',
+  ),
+  'redact.mode': setting<'off' | null>({
+    schema: z.literal('off').nullable(),
+    fallback: null,
+    allowed: 'off (no redaction in this version; the tiers that call a model ask for the word)',
+    sentence: 'What is redacted before text leaves for a model: nothing yet, and off says that this is understood.',
+  }),
+  'metrics.host': text('127.0.0.1', 'Address of /metrics, /healthz and /readyz.'),
+  'metrics.port': whole(9464, 0, 'Port of /metrics, /healthz and /readyz; 0 for none.', { max: 65_535 }),
+  dataDir: text('./data', 'Where journal, topics, model answers and the dataset lie.'),
+  'log.level': oneOf(logLevels, 'info', 'How much is logged to stderr.'),
+} as const;
+
+export type SettingName = keyof typeof settings;
