@@ -28,6 +28,11 @@ export function createMetrics(version: string) {
     rowsSkipped: counter('tc_source_rows_skipped_total', 'Audit-log rows that were not carried on.', ['reason']),
     reconnects: gauge('tc_source_reconnects', 'Times the replication connection was made again since the start.'),
     connected: gauge('tc_source_connected', '1 while the replication connection stands.'),
+    tampered: gauge(
+      'tc_source_append_only_violations',
+      'Updates, deletes and truncates of the audit log since the start.',
+      ['kind'],
+    ),
     watermarkDelay: gauge(
       'tc_watermark_delay_seconds',
       'How far the watermark is behind the clock: how late an ended session is noticed.',
@@ -93,7 +98,12 @@ export function createMetrics(version: string) {
 
 /** What can be asked of a running pipe at any time. */
 export interface Gauged {
-  source: { status(): Pick<SourceStatus, 'connected' | 'watermark' | 'lagBytes' | 'retainedBytes' | 'reconnects'> };
+  source: {
+    status(): Pick<
+      SourceStatus,
+      'connected' | 'watermark' | 'lagBytes' | 'retainedBytes' | 'reconnects' | 'updates' | 'deletes' | 'truncates'
+    >;
+  };
   journal: { totals(): { open: number }; outbox: { depth(): number } };
   /** Topic, group, and how it stands. */
   lags(): Promise<{ topic: string; group: string; lag: Lag }[]>;
@@ -101,7 +111,8 @@ export interface Gauged {
 
 /** Reads every gauge; called before a scrape, so that nothing is read while nobody looks. */
 export async function refreshGauges(metrics: Metrics, { source, journal, lags }: Gauged): Promise<void> {
-  const { connected, watermark, lagBytes, retainedBytes, reconnects } = source.status();
+  const { connected, watermark, lagBytes, retainedBytes, reconnects, ...violations } = source.status();
+  for (const kind of ['updates', 'deletes', 'truncates'] as const) metrics.tampered.set({ kind }, violations[kind]);
   metrics.connected.set(connected ? 1 : 0);
   metrics.reconnects.set(reconnects);
   if (watermark !== null) metrics.watermarkDelay.set(Math.max(0, Date.now() - watermark / 1000) / 1000);

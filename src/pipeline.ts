@@ -139,11 +139,12 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
       maxBufferBytes: config['capture.bufferBytes'],
       until: target,
     },
-    { progress: journal.progress, identity: journal.identity },
+    { progress: journal.progress, identity: journal.identity, columns: journal.columns },
     log,
   );
   releasers.push('source', () => source.close());
   journal.setIdentity(source.identity);
+  journal.setColumns(source.columns);
 
   const parts = { journal, source, trajectories, compiled, sinks, stored };
   return {

@@ -12,7 +12,7 @@ import { duration, oneOf, optionalText, setting, size, structured, text, whole }
 const columnTest = z.strictObject({ column: z.string().min(1), equals: z.string() });
 export type ColumnTest = z.infer<typeof columnTest>;
 
-const column = (fallback: string, what: string) => text(fallback, `Column of ${what}.`);
+const column = (fallback: string, what: string) => text(fallback, `Column of ${what}; - for none.`);
 
 const priceSchema = z.record(
   z.string(),

@@ -49,8 +49,8 @@ export async function runPipeline(
   const dataset = pipeline.stored;
   try {
     const asked = until === 'stopped' || context.loaded.origins['metrics.port'] !== 'default';
-    const server = asked ? await serveMetrics(context, metrics, pipeline) : null;
     const status = await followStatus(pipeline, dataset);
+    const server = asked ? await serveMetrics(context, metrics, pipeline) : null;
     const line = showStatus(status.text, until === 'stopped' ? 30_000 : 5000);
     try {
       await pipeline.run();

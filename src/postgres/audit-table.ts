@@ -138,6 +138,30 @@ function refuseKind(table: string, kind: string, persistence: string): void {
   }
 }
 
+/** Says in the settings that the table has no such column, and is not to be missed. */
+const noColumn = '-';
+
+/** The roles that a mapping found a column for. */
+export function mappedRoles({ at }: Mapping): string[] {
+  return roles.filter((role) => at[role] >= 0);
+}
+
+/**
+ * A column that was read until now and is gone, renamed most likely, must not turn into nulls in silence.
+ *
+ * @throws OperatorError `source_column` that names the setting.
+ */
+export function refuseLostColumns(before: readonly string[] | null, mapping: Mapping, settings: TableSettings): void {
+  const lost = roles.find(
+    (role) => before?.includes(role) === true && mapping.at[role] < 0 && settings.columns?.[role] !== noColumn,
+  );
+  if (lost === undefined) return;
+  throw configuration(
+    'source_column',
+    `${settings.table} has lost the column that columns.${lost} was read from (${settings.columns?.[lost] ?? defaultColumns[lost]}): set columns.${lost} to its new name, or to - if it is gone for good`,
+  );
+}
+
 /** @throws OperatorError `source_column` where a column that the settings name, or a required one, is missing. */
 export function mapColumns(columns: { name: string }[], settings: TableSettings, table: string): Mapping {
   const has = new Set(columns.map((column) => column.name));
@@ -156,7 +180,7 @@ export function mapColumns(columns: { name: string }[], settings: TableSettings,
   const at = {} as Mapping['at'];
   for (const role of roles) {
     const name = settings.columns?.[role] ?? defaultColumns[role];
-    const optional = name === defaultColumns[role] && !required.has(role);
+    const optional = (name === defaultColumns[role] || name === noColumn) && !required.has(role);
     at[role] = optional && !has.has(name) ? -1 : demand(name, `columns.${role}`);
   }
   const metadata = (settings.columns?.metadata ?? []).map((name) => ({ name, at: demand(name, 'columns.metadata') }));

@@ -136,6 +136,15 @@ export class Journal {
     return this.#identity;
   }
 
+  /** The roles of columns that the rows so far were read from; null where none was said. */
+  get columns(): string[] | null {
+    return this.#guard(() => readFact<string[]>(this.#db, 'columns'));
+  }
+
+  setColumns(columns: readonly string[]): void {
+    this.#guard(() => writeFact(this.#db, 'columns', columns));
+  }
+
   setIdentity(identity: SourceIdentity): void {
     this.#guard(() => writeFact(this.#db, 'identity', identity));
     this.#identity = identity;

@@ -1,5 +1,5 @@
 import type { Logger } from '../log.ts';
-import type { ColumnSettings, ExcludeRule } from '../postgres/audit-table.ts';
+import { type ColumnSettings, type ExcludeRule, refuseLostColumns } from '../postgres/audit-table.ts';
 import { explainPostgres, openPool } from '../postgres/connection.ts';
 import type { Batch, Lsn, Micros, ResumeLsn } from '../records.ts';
 import { type Identity, openWalsender } from './replication.ts';
@@ -76,6 +76,8 @@ export interface SourceStatus {
 export interface Source {
   /** To be stored with the first progress. */
   readonly identity: Identity;
+  /** The roles that are read from a column, to be stored too. */
+  readonly columns: readonly string[];
   /** What trajectory ids are derived from. */
   readonly source: string;
   /** True where the batches begin with history: what an earlier, unfinished history injected is to be dropped first. */
@@ -108,6 +110,7 @@ export async function openSource(options: SourceOptions, start: StoredStart, log
     const capture = await verifyCapture(pool, options);
     const identity = { ...walsender.identity, slot: options.slot, publication: options.publication };
     checkIdentity(start.identity, identity);
+    refuseLostColumns(start.columns, capture.table.mapping, options);
     const progress = startOf(start, capture.slot, options.slot, options.from);
     const isFirst = start.progress === null && progress !== null;
     const held = isFirst ? await countRows(pool, capture.table) : null;

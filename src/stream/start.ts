@@ -10,6 +10,8 @@ export interface StoredStart {
   /** Null before the first batch was stored, and where a history that was begun is to be read again. */
   progress: Progress | null;
   identity: Identity | null;
+  /** The roles that were read from a column until now; null where nothing was stored. */
+  columns: readonly string[] | null;
 }
 
 const words: Record<keyof Identity, string> = {

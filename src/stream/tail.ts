@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { messageOf, OperatorError, stop } from '../errors.ts';
 import { backoffMs, pause } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
-import { sourceName } from '../postgres/audit-table.ts';
+import { mappedRoles, sourceName } from '../postgres/audit-table.ts';
 import { explainPostgres } from '../postgres/connection.ts';
 import { type Batch, type Lsn, type Micros, microsOf, type Progress, type ResumeLsn } from '../records.ts';
 import { Assembler } from './assembler.ts';
@@ -41,6 +41,7 @@ export interface Beginning {
 
 export class PostgresSource implements Source {
   readonly identity: Identity;
+  readonly columns: readonly string[];
   readonly source: string;
   readonly history: boolean;
   readonly #options: SourceOptions;
@@ -79,6 +80,7 @@ export class PostgresSource implements Source {
     log: Logger,
   ) {
     this.identity = identity;
+    this.columns = mappedRoles(capture.table.mapping);
     this.source = sourceName(identity.system_identifier, capture.server.database, capture.table);
     this.history = progress === null;
     this.#options = options;

@@ -92,8 +92,9 @@ test('where a stream begins', () => {
   const stored = (at: bigint) => ({
     progress: { resumeLsn: resumeAt(lsnOf(at)), partial: null },
     identity: null,
+    columns: null,
   });
-  const nothing = { progress: null, identity: null };
+  const nothing = { progress: null, identity: null, columns: null };
   expect(startOf(nothing, slot, 's', 'now')?.resumeLsn).toBe(lsnOf(100n));
   expect(startOf(nothing, slot, 's', 'beginning')).toBeNull();
   expect(startOf(stored(150n), slot, 's', 'beginning')?.resumeLsn).toBe(lsnOf(150n));

@@ -333,10 +333,19 @@ describe('a connection that is in trouble', () => {
     });
     expect(run.memory.turns.length).toBe(2);
     await run.stop();
+    // A start that took the column for one the table never had would read nulls in silence.
+    await expect(capture(options, run.memory)).rejects.toMatchObject({
+      code: 'source_column',
+      message: expect.stringMatching(/has lost the column that columns\.tool was read from \(tool\).*or to -/),
+    });
     const columns = { tool: 'tool_name' };
     const renamed = await capture({ ...options, columns }, run.memory);
     await until('the row under its new name', () => renamed.memory.turns.length === 3);
     await renamed.stop();
+    const without = await capture({ ...options, columns: { tool: '-' } }, renamed.memory);
+    await queryOn(options.url, "INSERT INTO audit_log (session_id) VALUES ('s')");
+    await until('the row without it', () => without.memory.turns.at(-1)?.tool === null);
+    await without.stop();
   });
 });
 

@@ -36,6 +36,7 @@ export async function createAuditLog(url: string, more: Partial<SourceOptions> =
 export interface Memory {
   progress: Progress | null;
   identity: Identity | null;
+  columns: readonly string[] | null;
   historyDone: boolean;
   turns: Turn[];
   skipped: Record<string, number>;
@@ -44,7 +45,16 @@ export interface Memory {
 }
 
 export function emptyMemory(): Memory {
-  return { progress: null, identity: null, historyDone: false, turns: [], skipped: {}, watermark: null, batches: 0 };
+  return {
+    progress: null,
+    identity: null,
+    columns: null,
+    historyDone: false,
+    turns: [],
+    skipped: {},
+    watermark: null,
+    batches: 0,
+  };
 }
 
 export function remember(memory: Memory, batch: Batch): void {
@@ -79,6 +89,7 @@ export async function capture(
     for await (const batch of source.batches(stopping.signal)) {
       await onBatch(batch);
       memory.identity = source.identity;
+      memory.columns = source.columns;
       remember(memory, batch);
       await source.confirm(batch.progress.resumeLsn);
     }
