@@ -68,7 +68,7 @@ test('rows of a table give the same trajectories as capture from the beginning',
 
 test('every row comes back in some part, with what has become of it', async () => {
   const log = new LogWriter();
-  const rows = [0, 1].map((at) => log.historyTurn({ at, response: 'x'.repeat(at === 0 ? 4000 : 1000) }));
+  const rows = [0, 1].map((at) => log.historyTurn({ at, response: 'x'.repeat(at === 0 ? 40_000 : 1000) }));
   rows.push(...[2, 3, 4].map((at) => log.historyTurn({ at, response: 'x'.repeat(900) })));
   rows.push(log.historyTurn({ at: hour, response: 'x'.repeat(500) }));
   const parts = await group(rows);
