@@ -6,7 +6,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Compiled, ModelCall } from './records.ts';
 import type { Step } from './sessionizer/sessionize.ts';
 import type { Sink } from './sinks/sink.ts';
-import type { SourceStatus } from './stream/source.ts';
+import type { SourceStatus } from './stream/contract.ts';
 import type { Lag } from './topic/topic.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;

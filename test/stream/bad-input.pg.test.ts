@@ -2,8 +2,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Logger } from '../../src/log.ts';
+import type { SourceOptions } from '../../src/stream/contract.ts';
 import { createCapture, dropCapture } from '../../src/stream/slot.ts';
-import { currentTarget, openSource, type SourceOptions } from '../../src/stream/source.ts';
+import { currentTarget, openSource } from '../../src/stream/source.ts';
 import { capture, createAuditLog, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 

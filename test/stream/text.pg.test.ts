@@ -1,8 +1,8 @@
 /** What a row reads like and when it happened, whichever way it came. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAuditReader } from '../../src/postgres/rows.ts';
+import type { SourceOptions } from '../../src/stream/contract.ts';
 import { createCapture } from '../../src/stream/slot.ts';
-import type { SourceOptions } from '../../src/stream/source.ts';
 import { capture, createAuditLog, optionsOf, until } from '../support/capture.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 

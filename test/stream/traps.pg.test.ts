@@ -3,9 +3,10 @@ import { connect, createServer, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ResumeLsn } from '../../src/records.ts';
+import type { SourceOptions } from '../../src/stream/contract.ts';
 import { parseLsn } from '../../src/stream/lsn.ts';
 import { createCapture } from '../../src/stream/slot.ts';
-import { currentTarget, openSource, type SourceOptions } from '../../src/stream/source.ts';
+import { currentTarget, openSource } from '../../src/stream/source.ts';
 import { capture, createAuditLog, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 

@@ -1,0 +1,89 @@
+/** The contract of the source: what it is opened with, what it hands out, how it stands. */
+import type { ColumnSettings, ExcludeRule } from '../postgres/audit-table.ts';
+import type { Batch, Lsn, Micros, ResumeLsn } from '../records.ts';
+import type { Identity } from './replication.ts';
+
+export interface SourceOptions {
+  url: string;
+  table: string;
+  columns?: ColumnSettings | undefined;
+  slot: string;
+  publication: string;
+  /** Where a first start begins. */
+  from: 'now' | 'beginning';
+  /** A batch ends after so many rows or milliseconds, whichever comes first. */
+  batchRows: number;
+  batchMs: number;
+  /** The socket is paused while more than this is waiting to be taken. */
+  maxBufferBytes: number;
+  /** `run --once`: the batches end when everything up to `lsn` was yielded. See {@link currentTarget}. */
+  until?: { lsn: Lsn; at: Micros } | undefined;
+  exclude?: ExcludeRule[] | undefined;
+  timings?: Partial<SourceTimings> | undefined;
+}
+
+/** Milliseconds. */
+export interface SourceTimings {
+  /** Between two questions for the server's position and time: how late a quiet session closes. */
+  probeMs: number;
+  /** Between two readings of the slot and of the table's statistics. */
+  pollMs: number;
+  /** Between two checks of the publication. */
+  publicationMs: number;
+  /** An idle position is handed out at most this often. */
+  idleAdvanceMs: number;
+  /** Between two confirmations: one for each commit halves the throughput. */
+  confirmMs: number;
+  /** How long a slot that another connection holds is waited for. */
+  slotWaitMs: number;
+  backoff: { baseMs: number; maxMs: number };
+}
+
+export interface SourceStatus {
+  connected: boolean;
+  /** How far the stream has been received. */
+  lastLsn: Lsn | null;
+  /** What the server was told to forget. */
+  confirmedLsn: Lsn | null;
+  /** The server's last known position. */
+  serverLsn: Lsn | null;
+  /** Bytes of WAL between what is received and the server's position. */
+  lagBytes: number | null;
+  /** Bytes of WAL that the server keeps because of the slot. */
+  retainedBytes: number;
+  walStatus: string;
+  watermark: Micros | null;
+  rows: number;
+  transactions: number;
+  /** Of row messages received. */
+  bytes: number;
+  bufferedBytes: number;
+  paused: boolean;
+  reconnects: number;
+  /** Broken promises of an append-only log, since this start. */
+  truncates: number;
+  updates: number;
+  deletes: number;
+}
+
+export interface Source {
+  /** To be stored with the first progress. */
+  readonly identity: Identity;
+  /** The roles that are read from a column, to be stored too. */
+  readonly columns: readonly string[];
+  /** What trajectory ids are derived from. */
+  readonly source: string;
+  /** True where the batches begin with history: what an earlier, unfinished history injected is to be dropped first. */
+  readonly history: boolean;
+  /**
+   * May be iterated once. Ends when the signal fires or `until` was reached, and then disconnects.
+   *
+   * @throws OperatorError what stopped it.
+   */
+  batches(signal: AbortSignal): AsyncGenerator<Batch>;
+  /** Everything before `lsn` is durable here: the server may forget it. */
+  confirm(lsn: ResumeLsn): Promise<void>;
+  status(): SourceStatus;
+  /** Tells the server the last confirmed position and disconnects. May be called twice. */
+  close(): Promise<void>;
+}
