@@ -16,7 +16,7 @@ import type { Sink } from './sinks/sink.ts';
 import { openSqliteSink } from './sinks/sqlite.ts';
 import type { SqliteDatabase } from './sqlite.ts';
 import { filesOf, openCompileStage, sessionRules, tableSettings, urlOf } from './stages.ts';
-import { currentTarget } from './stream/source.ts';
+import { currentTarget } from './stream/target.ts';
 
 export interface ExistingSession {
   sessionId: string;

@@ -1,3 +1,4 @@
+/** Opening the source: preflight, positions, and then the connections that stream. */
 import type { Logger } from '../log.ts';
 import { refuseLostColumns } from '../postgres/audit-table.ts';
 import { explainPostgres, openPool } from '../postgres/connection.ts';
@@ -7,8 +8,6 @@ import { verifyCapture } from './slot.ts';
 import { checkIdentity, type StoredStart, startOf } from './start.ts';
 import { PostgresSource } from './tail.ts';
 import { countRows } from './unread.ts';
-
-export { currentTarget } from './target.ts';
 
 /**
  * Verifies server, role, table, publication, slot and positions.

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pause } from '../../src/lifecycle.ts';
-import { currentTarget } from '../../src/stream/source.ts';
+import { currentTarget } from '../../src/stream/target.ts';
 import { capture, createAuditLog, emptyMemory, until } from '../support/capture.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 

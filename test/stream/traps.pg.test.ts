@@ -6,7 +6,8 @@ import type { ResumeLsn } from '../../src/records.ts';
 import type { SourceOptions } from '../../src/stream/contract.ts';
 import { parseLsn } from '../../src/stream/lsn.ts';
 import { createCapture } from '../../src/stream/slot.ts';
-import { currentTarget, openSource } from '../../src/stream/source.ts';
+import { openSource } from '../../src/stream/source.ts';
+import { currentTarget } from '../../src/stream/target.ts';
 import { capture, createAuditLog, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 
