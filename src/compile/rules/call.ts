@@ -78,7 +78,7 @@ function callOf(turn: RenderedTurn, rank: number): Call {
     text,
     readings: isMessage || text === null || text.value.length > 6000 ? [] : readingsOf(text.value),
     leaves: isObject(turn.response) || Array.isArray(turn.response) ? leavesOf(turn.response) : [],
-    records: recordsOf(turn.response),
+    records: recordsOf(turn.response, { tool, asked: args.map((leaf) => leaf.value) }),
     tainted: instruction.test(turn.text),
   };
 }

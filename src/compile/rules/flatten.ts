@@ -59,22 +59,47 @@ export function looksLikeId(value: string): boolean {
   return /\d/.test(value) && /^[#@\w.:+/-]+$/.test(value);
 }
 
-export function recordsOf(value: unknown): FoundRecord[] {
+/** What tells which of several ids is a record's own: the call's name, and the values it was given. */
+export interface IdHints {
+  tool: string;
+  asked: readonly string[];
+}
+
+export function recordsOf(value: unknown, hints: IdHints = { tool: '', asked: [] }): FoundRecord[] {
   const records: FoundRecord[] = [];
-  walk(value, '', 0, records);
+  walk(value, '', 0, records, hints);
   return records;
 }
 
-function walk(value: unknown, path: string, depth: number, into: FoundRecord[]): void {
+function walk(value: unknown, path: string, depth: number, into: FoundRecord[], hints: IdHints): void {
   if (typeof value !== 'object' || value === null || depth > maxDepth || into.length >= 200) return;
   if (isObject(value)) {
     const own =
-      Object.keys(value).find((key) => idKey.test(key) && looksLikeId(String(value[key] ?? ''))) ??
+      ownIdKey(value, path, hints) ??
       Object.keys(value).find((key) => /^id_?$/.test(key) && /^\w{1,40}$/.test(String(value[key] ?? '')));
     if (own !== undefined) into.push(recordOf(value, own, path));
   }
   for (const [name, child] of Object.entries(value))
-    walk(child, path === '' ? name : `${path}.${name}`, depth + 1, into);
+    walk(child, path === '' ? name : `${path}.${name}`, depth + 1, into, hints);
+}
+
+/**
+ * A ticket that names its order holds two ids, in whatever order the log keeps keys. Its own is the one that the call or
+ * the list it stands in is named after, else the one that was asked for, else a plain `id`, else the first.
+ */
+function ownIdKey(value: Record<string, unknown>, path: string, { tool, asked }: IdHints): string | undefined {
+  const keys = Object.keys(value).filter((key) => idKey.test(key) && looksLikeId(String(value[key] ?? '')));
+  if (keys.length < 2) return keys[0];
+  const holder = path.split('.').findLast((name) => !/^\d+$/.test(name)) ?? '';
+  const named = `${tool} ${holder}`.toLowerCase();
+  const isNamed = (key: string) => {
+    const kind = key.replace(/(_?id|Id|_uuid|_number)$/, '').toLowerCase();
+    return kind !== '' && named.includes(kind);
+  };
+  const given = keys.filter((key) => asked.includes(String(value[key])));
+  const own = keys.filter(isNamed);
+  if (own.length === 0) return given[0] ?? keys.find((key) => /^id_?$/.test(key)) ?? keys[0];
+  return own.find((key) => given.includes(key)) ?? own[0];
 }
 
 function recordOf(value: Record<string, unknown>, own: string, path: string): FoundRecord {

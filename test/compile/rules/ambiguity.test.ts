@@ -68,7 +68,7 @@ describe('what is not asked because it has more than one answer', () => {
 
   it('a record that two different things share an id with', () => {
     const item = (itemId: string, price: number): Line => ({
-      tool: 'get_basket',
+      tool: 'get_product',
       args: { basket: itemId },
       response: { product_id: 'PR-9000', item_id: itemId, price },
     });
@@ -77,6 +77,29 @@ describe('what is not asked because it has more than one answer', () => {
     expect(found([item('I-1001', 5), gap, { ...item('I-1001', 9), args: { basket: 'again' } }])).toContain(
       'difference',
     );
+  });
+
+  it('a record that names another thing, whichever of its ids stands first', () => {
+    const order: Line = {
+      tool: 'get_order',
+      args: { order_id: 'OR-7001' },
+      response: { status: 'delivered', order_id: 'OR-7001' },
+    };
+    const ticket: Line = {
+      tool: 'get_ticket',
+      args: { ticket_id: 'TK-1705' },
+      response: { status: 'open', order_id: 'OR-7001', priority: 'high', ticket_id: 'TK-1705' },
+    };
+    const gap = says('user', 'and the ticket?');
+    expect(candidatesOf(viewOf([order, gap, ticket]))).toEqual([]);
+    const closed: Line = {
+      ...ticket,
+      args: { ticket_id: 'TK-1705', fresh: true },
+      response: { ...(ticket.response as object), status: 'closed' },
+    };
+    const questions = candidatesOf(viewOf([ticket, gap, closed])).map((one) => one.question);
+    expect(questions.join()).toContain('ticket TK-1705');
+    expect(questions.join()).not.toContain('order OR-7001');
   });
 
   it('which thing was acted on, where only one of its kind was ever seen', () => {

@@ -46,7 +46,10 @@ export function changedIn(first: Sighting, last: Sighting): Change[] {
 function isOneThing(first: Sighting, last: Sighting): boolean {
   const ids = (one: Sighting) =>
     one.record.attributes.filter((leaf) => isIdKey(leaf.key) && !within(one.record, leaf).includes('.'));
-  return ids(first).every((leaf) => ids(last).every((other) => other.key !== leaf.key || other.value === leaf.value));
+  // An id that only one of them has is the other's own, as where a ticket names the order that it is about.
+  const [before, after] = [ids(first), ids(last)];
+  const isKept = (leaf: Leaf) => after.some((other) => other.key === leaf.key && other.value === leaf.value);
+  return before.length === after.length && before.every(isKept);
 }
 
 function pairsOf<T extends Leaf>(first: Sighting, last: Sighting, from: readonly T[], to: readonly T[]): [T, T][] {
