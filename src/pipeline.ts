@@ -175,6 +175,8 @@ async function runLoops(loops: Loops): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([options.drain, options.abort, done.signal, failed.signal]);
   const abort = AbortSignal.any([options.abort, failed.signal]);
+  // Not waited for: who feeds goes on until told to stop. But without its rows the rest would run for nothing.
+  options.feed?.catch((error: unknown) => failed.abort(error));
   const sealed = new Waker();
   signal.addEventListener('abort', () => sealed.wake(), { once: true });
   const concurrency = options.config['compile.concurrency'];

@@ -47,8 +47,6 @@ export interface CompileStage {
    * operator can help (a refused key, an exhausted quota), `park` where this trajectory alone can't be compiled.
    */
   compileTrajectory(trajectory: Trajectory, signal: AbortSignal, options?: { force?: boolean }): Promise<Compiled>;
-  /** Whether every segment of it is known: compiling it would send nothing. */
-  isKnown(trajectory: Trajectory): Promise<boolean>;
 }
 
 export function createCompileStage(options: CompileStageOptions): CompileStage {
@@ -85,12 +83,6 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
         results.push(known === null ? await compileSegment(view, signal, force) : rebase(known, view));
       }
       return compiledOf(trajectory, version, results);
-    },
-    async isKnown(original) {
-      for (const view of viewsOf(redactOrPark(redactor, original))) {
-        if ((await calls.segment(keyOf(view))) === null) return false;
-      }
-      return true;
     },
   };
 }

@@ -65,7 +65,8 @@ class HistorySession {
   }
 }
 
-const noParts: KnownParts = {
+/** Where nothing is known yet. */
+export const noParts: KnownParts = {
   version: 0,
   progress: null,
   lastPosition: null,

@@ -209,13 +209,14 @@ describe('a segment that is known', () => {
     }
   });
 
-  it('is known before it is compiled by nobody, and afterwards by everybody', async () => {
-    const stage = stageOf(compilerOf({ drafts: [leads] }));
-    expect(await stage.isKnown(trajectory)).toBe(false);
-    await stage.compileTrajectory(trajectory, never);
-    expect(await stage.isKnown(trajectory)).toBe(true);
-    expect(await stage.isKnown(trajectoryOf(parcelRows, { id: 'elsewhere' }))).toBe(true);
-    expect(await stage.isKnown(trajectoryOf(parcelRows, { sessionId: 'of-another-session' }))).toBe(false);
+  it('is known again in another trajectory of its session, and in no other session', async () => {
+    const compiler = compilerOf({ drafts: [leads] });
+    const compile = (of: typeof trajectory) => stageOf(compiler).compileTrajectory(of, never);
+    await compile(trajectory);
+    await compile(trajectoryOf(parcelRows, { id: 'elsewhere' }));
+    expect(compiler.asked).toBe(1);
+    await compile(trajectoryOf(parcelRows, { sessionId: 'of-another-session' }));
+    expect(compiler.asked).toBe(2);
   });
 
   it('brings its pairs along into another trajectory of the session', async () => {

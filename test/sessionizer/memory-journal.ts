@@ -1,6 +1,6 @@
 /** The journal with the disk taken away: applies steps and remembers what became of every row. */
 import type { Batch, Turn } from '../../src/records.ts';
-import { following } from '../../src/sessionizer/history.ts';
+import { following, noParts } from '../../src/sessionizer/history.ts';
 import { type KnownParts, type SessionRules, type Step, sessionize } from '../../src/sessionizer/sessionize.ts';
 import { assembleTrajectory } from '../../src/sessionizer/trajectory.ts';
 
@@ -14,14 +14,7 @@ export interface MemoryPart {
 
 export class MemoryJournal {
   readonly ended: MemoryPart[] = [];
-  known: KnownParts = {
-    version: 0,
-    progress: null,
-    lastPosition: null,
-    watermark: null,
-    parts: new Map(),
-    nextParts: new Map(),
-  };
+  known: KnownParts = noParts;
   readonly #turns = new Map<string, Turn[]>();
 
   apply(batch: Batch, rules: SessionRules): Step {
