@@ -58,7 +58,8 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     written[name] = found === null ? (fallbackText ?? fallback) : found.value;
     values[name] = found === null ? fallback : parsed(name, found, problems);
   }
-  warnings.push(...unknownVariables(sources.env), ...passwordInFile(values['postgres.url'], origins['postgres.url']));
+  warnings.push(...unknownVariables(sources.env));
+  for (const name of connectionStrings) warnings.push(...passwordInFile(name, values[name], origins[name]));
   if (problems.length === 0) problems.push(...contradictions(values as Config));
   if (problems.length > 0) throw badSettings(problems);
   return {
@@ -70,12 +71,41 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 }
 
 function contradictions(config: Config): string[] {
+  const problems: string[] = [];
   const { 'session.minTurns': minTurns, 'session.maxTurns': maxTurns } = config;
-  return maxTurns < minTurns
-    ? [
-        `session.maxTurns must be at least session.minTurns (${minTurns}), not ${maxTurns}: no part could ever be sealed`,
-      ]
-    : [];
+  if (maxTurns < minTurns) {
+    problems.push(
+      `session.maxTurns must be at least session.minTurns (${minTurns}), not ${maxTurns}: no part could ever be sealed`,
+    );
+  }
+  if (config['topics.transport'] === 'kafka') problems.push(...kafkaContradictions(config));
+  return problems;
+}
+
+function kafkaContradictions(config: Config): string[] {
+  const problems: string[] = [];
+  const { 'kafka.saslMechanism': mechanism, 'kafka.maxInlineSize': inline, 'kafka.maxMessageSize': most } = config;
+  if (config['kafka.brokers'].length === 0) {
+    problems.push('kafka.brokers must be given where topics.transport is kafka, such as TC_KAFKA_BROKERS=kafka-1:9092');
+  }
+  if (mechanism !== 'none' && (config['kafka.saslUsername'] === null || config['kafka.saslPassword'] === null)) {
+    problems.push(`kafka.saslUsername and kafka.saslPassword must be given where kafka.saslMechanism is ${mechanism}`);
+  }
+  if ((config['kafka.tlsCert'] === null) !== (config['kafka.tlsKey'] === null)) {
+    problems.push('kafka.tlsCert and kafka.tlsKey must be given together');
+  }
+  // Rows and their keys are wrapped, and what compresses badly grows by a little.
+  if (inline > most / 2) {
+    problems.push(
+      `kafka.maxInlineSize must be at most half of kafka.maxMessageSize (${most} bytes), not ${inline} bytes`,
+    );
+  }
+  if (config['kafka.handoverTimeout'] < config['compile.timeout']) {
+    problems.push(
+      'kafka.handoverTimeout must be at least compile.timeout: a model call would be given up and paid twice',
+    );
+  }
+  return problems;
 }
 
 function badSettings(problems: string[]): OperatorError {
@@ -94,8 +124,7 @@ function find(name: SettingName, sources: ConfigSources, file: YamlFile | null, 
   const secretFile = sources.env[`${variable}_FILE`];
   if (secretFile !== undefined && secretFile !== '') return fromSecretFile(variable, secretFile, problems);
   if (file?.values.has(name)) return { value: file.values.get(name), origin: `file (${file.path})` };
-  if (name === 'gemini.apiKey') return wellKnownKey(sources.env);
-  return null;
+  return wellKnown(name, sources.env);
 }
 
 function fromSecretFile(variable: string, path: string, problems: string[]): Found | null {
@@ -107,9 +136,15 @@ function fromSecretFile(variable: string, path: string, problems: string[]): Fou
   }
 }
 
-/** The variables that the provider's own tools read. A key found is never a reason to use it: the tier decides. */
-function wellKnownKey(env: ConfigSources['env']): Found | null {
-  for (const variable of ['GEMINI_API_KEY', 'GOOGLE_API_KEY']) {
+/** The variables that the providers' own tools read. A key found is never a reason to use it: tier and sinks decide. */
+const wellKnownVariables: Partial<Record<SettingName, readonly string[]>> = {
+  'gemini.apiKey': ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
+  'supabase.url': ['SUPABASE_URL', 'NEXT_PUBLIC_SUPABASE_URL'],
+  'supabase.key': ['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY'],
+};
+
+function wellKnown(name: SettingName, env: ConfigSources['env']): Found | null {
+  for (const variable of wellKnownVariables[name] ?? []) {
     const value = env[variable];
     if (value !== undefined && value !== '') return { value, origin: `environment (${variable})` };
   }
@@ -175,11 +210,12 @@ function unknownVariables(env: ConfigSources['env']): string[] {
     .map((key) => `${key} is set, but there is no such setting: see trajectory-compiler config print`);
 }
 
-function passwordInFile(url: unknown, origin: Origin | undefined): string[] {
+const connectionStrings = ['postgres.url', 'calls.url', 'supabase.databaseUrl'] as const satisfies SettingName[];
+
+function passwordInFile(name: SettingName, url: unknown, origin: Origin | undefined): string[] {
   if (typeof url !== 'string' || !origin?.startsWith('file') || !/^[a-z]+:\/\/[^/@:]*:[^/@]+@/.test(url)) return [];
-  return [
-    `postgres.url in ${origin} holds a password: keep it in TC_POSTGRES_URL, or in a file named by TC_POSTGRES_URL_FILE`,
-  ];
+  const variable = environmentName(name);
+  return [`${name} in ${origin} holds a password: keep it in ${variable}, or in a file named by ${variable}_FILE`];
 }
 
 function nearest(name: string): SettingName | null {
@@ -194,7 +230,8 @@ export function shownValue(name: SettingName, { written }: LoadedConfig): string
   if (value === null) return '';
   if ((settings[name] as Setting<unknown>).secret !== true)
     return typeof value === 'string' ? value : JSON.stringify(value);
-  return name === 'postgres.url' ? withoutPassword(String(value)) : '(set)';
+  const isConnection = (connectionStrings as readonly SettingName[]).includes(name);
+  return isConnection ? withoutPassword(String(value)) : '(set)';
 }
 
 /** What is no URL may hold a password anywhere, so none of it is shown. */

@@ -106,6 +106,14 @@ export const trajectorySchema = z.object({
 });
 export type Trajectory = z.infer<typeof trajectorySchema>;
 
+/** A trajectory without its turns, for a message that they would make too large: the audit log still has the rows. */
+export const trajectoryClaimSchema = trajectorySchema.omit({ spec: true, turns: true }).extend({
+  spec: z.literal('trajectory_claim/1'),
+  /** In the order of the turns. */
+  rowKeys: z.array(z.string()),
+});
+export type TrajectoryClaim = z.infer<typeof trajectoryClaimSchema>;
+
 /** What is scored, compiled, known again and replaced as one: a trajectory, or a window of a longer one. */
 export const segmentSchema = z.object({
   /** SHA-256 hex over trajectory id and turn range. */
@@ -280,8 +288,23 @@ export const compiledSchema = z.object({
   rejected: z.array(rejectedPairSchema),
   calls: z.array(modelCallSchema),
   compiledAt: z.string(),
+  /** Where `trajectory.turns` is empty because they travel as `compiled_turns/1`: how many they are. */
+  turnsApart: z.int().positive().optional(),
 });
 export type Compiled = z.infer<typeof compiledSchema>;
+
+/** Some turns of a compiled trajectory, in a message of their own so that none is too large. */
+export const compiledTurnsSchema = z.object({
+  spec: z.literal('compiled_turns/1'),
+  trajectoryId: z.string(),
+  sessionId: z.string(),
+  compiler: compilerVersionSchema,
+  compiledAt: z.string(),
+  /** Index in the trajectory of the first of them. */
+  first: z.int().nonnegative(),
+  turns: z.array(turnSchema),
+});
+export type CompiledTurns = z.infer<typeof compiledTurnsSchema>;
 
 const timestampPattern =
   /^(\d{4,})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?$/;

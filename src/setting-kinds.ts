@@ -87,6 +87,22 @@ export function duration(fallback: string, sentence: string) {
   });
 }
 
+/** Null is for ever. */
+export function durationOrForever(fallback: string | null, sentence: string) {
+  return setting<number | null>({
+    schema: z.string().transform((value, context) => {
+      if (value.trim() === 'forever') return null;
+      const ms = durationMs(value);
+      if (ms === null || ms < 1) context.addIssue({ code: 'custom', message: 'no duration' });
+      return ms ?? 0;
+    }),
+    fallback: fallback === null ? null : (durationMs(fallback) ?? 0),
+    fallbackText: fallback ?? 'forever',
+    allowed: 'a duration such as 24h or 7d, or forever',
+    sentence,
+  });
+}
+
 const sizeUnits: Record<string, number> = {
   B: 1,
   KiB: 1024,
@@ -115,6 +131,39 @@ export function size(fallback: string, sentence: string) {
     allowed: 'a size such as 512KiB, 16MiB or 1GB',
     sentence,
   });
+}
+
+/** A list of words: a YAML list, or text with commas. */
+export function listOf<const T extends string>(
+  values: readonly T[],
+  fallback: readonly NoInfer<T>[],
+  sentence: string,
+  more: { shortFlag?: string } = {},
+) {
+  const words = z.array(z.enum(values)).min(1);
+  return setting<T[]>({
+    schema: z.union([words, z.string().transform(splitList).pipe(words)]) as unknown as z.ZodType<T[]>,
+    fallback: [...fallback],
+    fallbackText: fallback.join(','),
+    allowed: `one or several of ${values.join(', ')}, with commas between them`,
+    sentence,
+    ...more,
+  });
+}
+
+/** A list of free words, empty by default. */
+export function list(allowed: string, sentence: string) {
+  return setting<string[]>({
+    schema: z.union([z.array(z.string().min(1)), z.string().transform(splitList)]) as z.ZodType<string[]>,
+    fallback: [],
+    fallbackText: '',
+    allowed,
+    sentence,
+  });
+}
+
+function splitList(value: string): string[] {
+  return value.split(',').flatMap((word) => word.trim() || []);
 }
 
 /** A value that is a list or an object: YAML as it is, JSON text in the environment and on the command line. */

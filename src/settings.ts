@@ -7,7 +7,19 @@
  */
 import { z } from 'zod';
 import { logLevels } from './log.ts';
-import { duration, oneOf, optionalText, setting, size, structured, text, whole } from './setting-kinds.ts';
+import {
+  duration,
+  durationOrForever,
+  list,
+  listOf,
+  oneOf,
+  optionalText,
+  setting,
+  size,
+  structured,
+  text,
+  whole,
+} from './setting-kinds.ts';
 
 const columnTest = z.strictObject({ column: z.string().min(1), equals: z.string() });
 export type ColumnTest = z.infer<typeof columnTest>;
@@ -99,6 +111,80 @@ export const settings = {
     allowed: 'off (no redaction in this version; the tiers that call a model ask for the word)',
     sentence: 'What is redacted before text leaves for a model: nothing yet, and off says that this is understood.',
   }),
+  roles: listOf(
+    ['capture', 'compile', 'sink'],
+    ['capture', 'compile', 'sink'],
+    'Which parts of the pipe run in this process.',
+    { shortFlag: '--role' },
+  ),
+  sinks: listOf(
+    ['sqlite', 'supabase'],
+    ['sqlite'],
+    'Where the dataset is kept; each sink is a consumer group of its own.',
+  ),
+  'topics.transport': oneOf(
+    ['embedded', 'kafka'],
+    'embedded',
+    'embedded: a file that the processes of this host share; kafka: a cluster, for parts on several hosts.',
+  ),
+  'kafka.brokers': list('broker addresses such as kafka-1:9092,kafka-2:9092', 'Addresses of the Kafka cluster.'),
+  'kafka.clientId': text('trajectory-compiler', 'What this process is called in the logs and quotas of the brokers.'),
+  'kafka.topicPrefix': setting({
+    schema: z.string().regex(/^[a-zA-Z0-9._-]{0,100}$/),
+    fallback: 'trajectory-compiler.',
+    allowed: 'at most 100 letters, digits, dots, underscores and hyphens',
+    sentence: 'Begins the names of all topics and consumer groups.',
+  }),
+  'kafka.partitions': whole(12, 1, 'Partitions of each topic; fixed once it is there.', { max: 10_000 }),
+  'kafka.replicationFactor': whole(0, 0, "Replicas of topics that are created here; 0: the broker's default.", {
+    max: 32,
+  }),
+  'kafka.maxInlineSize': size(
+    '512KiB',
+    'A trajectory that is larger, compressed, is left in the audit log, and read there by the worker.',
+  ),
+  'kafka.maxMessageSize': size('8MiB', 'The largest message; max.message.bytes of the topics.'),
+  'kafka.retention': duration('30d', 'How long the cluster keeps trajectories.'),
+  'kafka.compiledRetention': durationOrForever(
+    null,
+    'How long the cluster keeps what was compiled: how far back a new sink can be filled from there.',
+  ),
+  'kafka.tls': oneOf(['off', 'on'], 'off', 'Whether the connections to the brokers are encrypted.'),
+  'kafka.tlsCa': optionalText('PEM file of the authority that signed the brokers.', { allowed: 'a file' }),
+  'kafka.tlsCert': optionalText('PEM file of our own certificate, where the brokers ask for one.', {
+    allowed: 'a file',
+  }),
+  'kafka.tlsKey': optionalText('PEM file of its key.', { allowed: 'a file' }),
+  'kafka.saslMechanism': oneOf(
+    ['none', 'plain', 'scram-sha-256', 'scram-sha-512'],
+    'none',
+    'How we tell the brokers who we are.',
+  ),
+  'kafka.saslUsername': optionalText('User at the brokers.'),
+  'kafka.saslPassword': optionalText('Its password.', { secret: true }),
+  'kafka.sendTimeout': duration('30s', 'How long one attempt to send a message may take.'),
+  'kafka.sessionTimeout': duration('45s', 'A consumer that is not heard of for this long loses its partitions.'),
+  'kafka.handoverTimeout': duration(
+    '3m',
+    'How long work in progress may hold a partition that another consumer is to take over; not less than compile.timeout.',
+  ),
+  'calls.url': optionalText(
+    'Connection string of a Postgres database where compile workers of several hosts record what models answered.',
+    { secret: true, allowed: 'a connection string such as postgres://user@host:5432/database' },
+  ),
+  'supabase.url': optionalText(
+    'Address of the Supabase project; SUPABASE_URL and NEXT_PUBLIC_SUPABASE_URL are read too.',
+    { allowed: 'a URL such as https://abcdefgh.supabase.co' },
+  ),
+  'supabase.key': optionalText(
+    'Its secret key or service-role key; SUPABASE_SECRET_KEY and SUPABASE_SERVICE_ROLE_KEY are read too.',
+    { secret: true },
+  ),
+  'supabase.databaseUrl': optionalText(
+    'Connection string of the database of the mirror, which is then written directly and not through PostgREST.',
+    { secret: true, allowed: 'a connection string such as postgres://user@host:5432/database' },
+  ),
+  'supabase.schema': text('public', 'Schema that holds the tables of the dataset.'),
   'metrics.host': text('127.0.0.1', 'Address of /metrics, /healthz and /readyz.'),
   'metrics.port': whole(9464, 0, 'Port of /metrics, /healthz and /readyz; 0 for none.', { max: 65_535 }),
   dataDir: text('./data', 'Where journal, topics, model answers and the dataset lie.'),

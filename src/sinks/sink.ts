@@ -1,4 +1,4 @@
-import type { Compiled } from '../records.ts';
+import type { Compiled, CompiledTurns } from '../records.ts';
 
 /**
  * Where compiled trajectories end up. Writing is idempotent: any message, any number of times, in any order, leaves the
@@ -8,6 +8,6 @@ export interface Sink {
   /** Also the name of its consumer group. */
   readonly name: string;
   /** Resolves when every row of the message is durable; rejects with a classified error. */
-  write(compiled: Compiled, signal: AbortSignal): Promise<void>;
+  write(message: Compiled | CompiledTurns, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
