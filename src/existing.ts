@@ -127,7 +127,7 @@ async function openParts({ config, log }: CompileExistingOptions, releasers: Rel
   releasers.push('reader', () => reader.close());
   const journal = existsSync(files.journal) ? openJournalReader(files.journal, reader.source) : null;
   releasers.push('journal', () => journal?.close());
-  const { stage, calls } = openCompileStage(config, log);
+  const { stage, calls } = await openCompileStage(config, log);
   releasers.push('call store', () => calls.close());
   const sink = openSqliteSink({ path: files.dataset, log });
   releasers.push('dataset', () => sink.close());

@@ -98,19 +98,31 @@ export function createMetrics(version: string) {
 
 /** What can be asked of a running pipe at any time. */
 export interface Gauged {
-  source: {
-    status(): Pick<
-      SourceStatus,
-      'connected' | 'watermark' | 'lagBytes' | 'retainedBytes' | 'reconnects' | 'updates' | 'deletes' | 'truncates'
-    >;
-  };
-  journal: { totals(): { open: number }; outbox: { depth(): number } };
+  /** Null where another process captures. */
+  capture: {
+    source: {
+      status(): Pick<
+        SourceStatus,
+        'connected' | 'watermark' | 'lagBytes' | 'retainedBytes' | 'reconnects' | 'updates' | 'deletes' | 'truncates'
+      >;
+    };
+    journal: { totals(): { open: number }; outbox: { depth(): number } };
+  } | null;
   /** Topic, group, and how it stands. */
   lags(): Promise<{ topic: string; group: string; lag: Lag }[]>;
 }
 
 /** Reads every gauge; called before a scrape, so that nothing is read while nobody looks. */
-export async function refreshGauges(metrics: Metrics, { source, journal, lags }: Gauged): Promise<void> {
+export async function refreshGauges(metrics: Metrics, { capture, lags }: Gauged): Promise<void> {
+  if (capture !== null) refreshCapture(metrics, capture);
+  for (const { topic, group, lag } of await lags()) {
+    metrics.topicDepth.set({ topic, group }, lag.messages);
+    metrics.topicAge.set({ topic, group }, (lag.oldestAgeMs ?? 0) / 1000);
+    metrics.deadLetters.set({ topic, group }, lag.deadLetters);
+  }
+}
+
+function refreshCapture(metrics: Metrics, { source, journal }: NonNullable<Gauged['capture']>): void {
   const { connected, watermark, lagBytes, retainedBytes, reconnects, ...violations } = source.status();
   for (const kind of ['updates', 'deletes', 'truncates'] as const) metrics.tampered.set({ kind }, violations[kind]);
   metrics.connected.set(connected ? 1 : 0);
@@ -120,11 +132,6 @@ export async function refreshGauges(metrics: Metrics, { source, journal, lags }:
   metrics.slotRetained.set(retainedBytes);
   metrics.openParts.set(journal.totals().open);
   metrics.outboxDepth.set(journal.outbox.depth());
-  for (const { topic, group, lag } of await lags()) {
-    metrics.topicDepth.set({ topic, group }, lag.messages);
-    metrics.topicAge.set({ topic, group }, (lag.oldestAgeMs ?? 0) / 1000);
-    metrics.deadLetters.set({ topic, group }, lag.deadLetters);
-  }
 }
 
 /** Counts what one batch did to the journal, once it is durable. */

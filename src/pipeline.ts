@@ -2,38 +2,34 @@
  * The whole system on one screen, and the only place where the stages meet.
  *
  *   source ─▶ sessionize ─▶ journal ─▶ outbox ─▶ topic: trajectories ─▶ compile ─▶ topic: compiled ─▶ sinks
+ *   └────────────── capture ─────────────────┘                       └ compile ┘                  └ sink ┘
  *
  * Capture, publishing, compiling and each sink are loops of their own, and what lies between two of them is on disk. So
- * any of them may be slow, fail or be killed; what it had not finished is there when it comes back.
+ * any of them may be slow, fail or be killed; what it had not finished is there when it comes back. A process runs the
+ * roles that the settings name; the others may run in other processes, and with Kafka between them on other hosts.
  */
-import { z } from 'zod';
-import { withoutCompiled } from './already-compiled.ts';
+import { capture, type From, forgetFinished, openCaptureJournal, openCaptureSource, publish } from './capturing.ts';
 import type { CompileStage } from './compile/compile.ts';
 import type { Config } from './config.ts';
-import { openDataset } from './dataset/open.ts';
-import { pause, Releasers } from './lifecycle.ts';
+import { openDatasetIfPresent } from './dataset/open.ts';
+import { pause, persevere, Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
-import { type Metrics, observeCall, observeCompile, observeSink, observeStep } from './metrics.ts';
-import { openAuditReader } from './postgres/rows.ts';
-import { type Compiled, compiledSchema, compilerKey } from './records.ts';
-import { type Journal, openJournal } from './sessionizer/journal.ts';
-import { lockDataDir } from './sessionizer/lock.ts';
-import { type SessionRules, sessionize, watermarkOf } from './sessionizer/sessionize.ts';
+import { type Metrics, observeCall, observeCompile, observeSink } from './metrics.ts';
+import type { Trajectory } from './records.ts';
+import type { Journal } from './sessionizer/journal.ts';
+import type { SessionRules } from './sessionizer/part.ts';
 import type { Sink } from './sinks/sink.ts';
-import { openSqliteSink } from './sinks/sqlite.ts';
 import type { SqliteDatabase } from './sqlite.ts';
-import { captureSettings, filesOf, openCompileStage, sessionRules, tableSettings } from './stages.ts';
+import { filesOf, openCompileStage, openSinks, urlOf } from './stages.ts';
 import type { Source } from './stream/contract.ts';
-import { openSource } from './stream/source.ts';
 import { currentTarget } from './stream/target.ts';
-import { jsonCodec } from './topic/codec.ts';
-import { type EmbeddedTopic, openEmbeddedTopic } from './topic/embedded.ts';
-import type { Lag } from './topic/topic.ts';
 import { Waker } from './topic/waker.ts';
+import { openTransport } from './transport/open.ts';
+import { type CompiledTopic, compileGroup, type GroupLag, type TrajectoryTopic } from './transport/transport.ts';
 
 export interface PipelineOptions {
   config: Config;
-  from: 'now' | 'beginning';
+  from: From;
   /** `once`: what is committed at the start. `idle`: until no part is open and nothing is in work. */
   until: 'stopped' | 'once' | 'idle';
   /** Whoever fills the log from within this process: nothing is idle before it has resolved, and its failure is ours. */
@@ -46,29 +42,16 @@ export interface PipelineOptions {
   abort: AbortSignal;
 }
 
-/** The embedded topic carries references: the body is in the journal, and is read when it is delivered. */
-const referenceSchema = z.object({ spec: z.literal('trajectory_ref/1'), trajectoryId: z.string() });
-type Reference = z.infer<typeof referenceSchema>;
-
-const compileGroup = 'compile';
-const watchEveryMs = 200;
-const publishEveryMs = 1000;
-
-export interface GroupLag {
-  topic: string;
-  group: string;
-  lag: Lag;
-}
-
 export interface Pipeline {
-  journal: Journal;
-  source: Source;
-  trajectories: EmbeddedTopic<Reference>;
-  compiled: EmbeddedTopic<Compiled>;
+  /** Null where another process captures. */
+  capture: { journal: Journal; source: Source } | null;
+  /** Null where other processes compile. */
+  compile: CompileStage | null;
+  /** Those that this process writes. */
   sinks: Sink[];
-  /** The dataset, to read. */
-  stored: SqliteDatabase;
-  /** How every group of every topic stands. */
+  /** The dataset of this data directory, to read; null where none is kept here. */
+  stored: SqliteDatabase | null;
+  /** How every group of the topics that are open here stands. */
   lags(): Promise<GroupLag[]>;
   /** Runs every loop until the work is done or a signal fires; rejects with what stopped it. */
   run(): Promise<void>;
@@ -87,115 +70,68 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   }
 }
 
+interface Parts {
+  capture: { journal: Journal; source: Source; rules: SessionRules } | null;
+  compile: CompileStage | null;
+  sinks: Sink[];
+  trajectories: TrajectoryTopic | null;
+  compiled: CompiledTopic | null;
+  stored: SqliteDatabase | null;
+}
+
 async function assemble(options: PipelineOptions, releasers: Releasers): Promise<Pipeline> {
-  const { config, log, metrics } = options;
-  const files = filesOf(config);
-  const rules = sessionRules(config);
-  const settings = captureSettings(config);
+  const { config, log, metrics, from } = options;
+  const does = (role: Config['roles'][number]) => config.roles.includes(role);
 
-  const lock = lockDataDir(config.dataDir);
-  releasers.push('lock', () => lock.release());
-  const reader = await openAuditReader({ url: settings.url, ...tableSettings(config) });
-  await reader.close();
-  const journal = openJournal(files.journal, { source: reader.source, rules });
-  releasers.push('journal', () => journal.close());
-  const interrupted = journal.dropHistory();
-  if (interrupted) log.info('reading of history was interrupted: it starts over');
-  if (options.from === 'beginning' && journal.progress !== null) {
-    log.info(`${config.dataDir} has a position already and goes on from there: --from beginning is for a fresh one`);
-  }
-
-  const { stage, calls } = openCompileStage(config, log, (call) => observeCall(call, metrics));
-  releasers.push('call store', () => calls.close());
-  const sinks = [observeSink(openSqliteSink({ path: files.dataset, log }), metrics)];
+  const opened = does('capture') ? await openCaptureJournal(config, from, log, releasers) : null;
+  const compiling = does('compile') ? await openCompileStage(config, log, (call) => observeCall(call, metrics)) : null;
+  if (compiling !== null) releasers.push('call store', () => compiling.calls.close());
+  const sinks = (does('sink') ? await openSinks(config, log) : []).map((sink) => observeSink(sink, metrics));
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
-  const stored = openDataset(files.dataset);
-  releasers.push('dataset', () => void stored.close());
+  const stored = openDatasetIfPresent(filesOf(config).dataset);
+  releasers.push('dataset', () => void stored?.close());
 
-  const retry = { maxAttempts: config['compile.maxAttempts'], log, path: files.topics };
-  const trajectories = openEmbeddedTopic<Reference>({
-    ...retry,
-    name: 'trajectories',
-    groups: [compileGroup],
-    codec: jsonCodec(referenceSchema, 'trajectory_ref/1'),
-    onFinished: (ids) => journal.outbox.forget(ids),
-  });
-  releasers.push('topic trajectories', () => trajectories.close());
-  const compiled = openEmbeddedTopic<Compiled>({
-    ...retry,
-    name: 'compiled',
-    groups: sinks.map(({ name }) => name),
-    codec: jsonCodec(compiledSchema, 'compiled/1'),
-  });
-  releasers.push('topic compiled', () => compiled.close());
-  // A crash can come between finishing a message and forgetting its body.
-  journal.outbox.forget(trajectories.finishedAmong(journal.outbox.publishedIds()));
-
-  const target = options.until === 'once' ? await currentTarget(settings.url) : undefined;
-  const source = await openSource(
-    {
-      ...settings,
-      from: interrupted ? 'beginning' : options.from,
-      batchRows: config['capture.batchRows'],
-      batchMs: config['capture.batchDelay'],
-      maxBufferBytes: config['capture.bufferBytes'],
-      until: target,
-    },
-    { progress: journal.progress, identity: journal.identity, columns: journal.columns },
-    log,
+  const transport = openTransport(
+    config,
+    { journal: opened?.journal ?? null, calls: compiling?.calls ?? null },
+    options,
+    releasers,
   );
-  releasers.push('source', () => source.close());
-  journal.setIdentity(source.identity);
-  journal.setColumns(source.columns);
+  const trajectories = opened !== null || compiling !== null ? await transport.openTrajectories() : null;
+  const compiled = compiling !== null || sinks.length > 0 ? await transport.openCompiled() : null;
+  const once = options.until === 'once';
+  const source = opened === null ? null : await openCaptureSource(config, opened, { from, once }, log, releasers);
 
-  const parts = { journal, source, trajectories, compiled, sinks, stored };
+  const capture = opened === null || source === null ? null : { ...opened, source };
+  const parts = { capture, compile: compiling?.stage ?? null, sinks, trajectories, compiled, stored };
   return {
     ...parts,
-    lags: () => Promise.all([trajectories, compiled].flatMap(lagsOf)),
-    run: () => runLoops({ ...parts, stage, rules, options }),
+    lags: () => lagsOf(parts),
+    run: () => runLoops(parts, options),
     close: async () => {
       for (const { name, error } of await releasers.unwind()) log.error({ err: error }, `${name} did not close`);
     },
   };
 }
 
-function lagsOf(topic: EmbeddedTopic<Reference> | EmbeddedTopic<Compiled>): Promise<GroupLag>[] {
-  return topic.groups().map(async (group) => ({ topic: topic.name, group, lag: await topic.lag(group) }));
+async function lagsOf({ trajectories, compiled }: Pick<Parts, 'trajectories' | 'compiled'>): Promise<GroupLag[]> {
+  return (await Promise.all([trajectories, compiled].map((topic) => topic?.lags() ?? []))).flat();
 }
 
-type Loops = Omit<Pipeline, 'run' | 'close' | 'lags'> & {
-  stage: CompileStage;
-  rules: SessionRules;
-  options: PipelineOptions;
-};
-
-async function runLoops(loops: Loops): Promise<void> {
-  const { trajectories, compiled, sinks, options } = loops;
+async function runLoops(parts: Parts, options: PipelineOptions): Promise<void> {
   const done = new AbortController();
   const failed = new AbortController();
   const signal = AbortSignal.any([options.drain, options.abort, done.signal, failed.signal]);
   const abort = AbortSignal.any([options.abort, failed.signal]);
   // Not waited for: who feeds goes on until told to stop. But without its rows the rest would run for nothing.
   options.feed?.catch((error: unknown) => failed.abort(error));
-  const sealed = new Waker();
-  signal.addEventListener('abort', () => sealed.wake(), { once: true });
-  const concurrency = options.config['compile.concurrency'];
-  const captured = { all: false };
+  const captured = { all: parts.capture === null };
 
   const running = [
-    capture(loops, sealed, signal).then(() => {
-      captured.all = true;
-    }),
-    publish(loops, sealed, signal),
-    trajectories.consume(compileGroup, compileInto(loops), { concurrency, signal, abort }),
-    ...sinks.map((sink) =>
-      compiled.consume(sink.name, ({ message, signal }) => sink.write(message.value, signal), {
-        concurrency: 1,
-        signal,
-        abort,
-      }),
-    ),
-    ...(options.until === 'stopped' ? [] : [watchForEnd(loops, captured, signal).then(() => done.abort())]),
+    ...captureLoops(parts, options, captured, signal),
+    ...compileLoops(parts, options, signal, abort),
+    ...sinkLoops(parts, options, signal, abort),
+    ...(options.until === 'stopped' ? [] : [watchForEnd(parts, options, captured, signal).then(() => done.abort())]),
   ];
   const outcomes = await Promise.allSettled(
     running.map((loop) =>
@@ -210,60 +146,79 @@ async function runLoops(loops: Loops): Promise<void> {
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
-async function capture(loops: Loops, sealed: Waker, signal: AbortSignal): Promise<void> {
-  const { source, journal, stored, rules, options } = loops;
-  for await (const received of source.batches(signal)) {
-    const known = journal.recall(received.sessionIds, watermarkOf(received));
-    const isLive = (id: string) => received.history === undefined && known.parts.has(id);
-    const batch = withoutCompiled(received, isLive, stored, source.source);
-    const step = sessionize(known, batch, rules);
-    observeStep(step, options.metrics, () => journal.commit(step, batch));
-    if (journal.resumeLsn !== null) await source.confirm(journal.resumeLsn);
-    if (step.parts.some(({ standing }) => standing.kind === 'sealed') || batch.history?.state === 'done') sealed.wake();
-  }
+function captureLoops(
+  { capture: capturing, trajectories, stored: dataset }: Parts,
+  { log, metrics }: PipelineOptions,
+  captured: { all: boolean },
+  signal: AbortSignal,
+): Promise<void>[] {
+  if (capturing === null || trajectories === null) return [];
+  const { journal } = capturing;
+  const sealed = new Waker();
+  signal.addEventListener('abort', () => sealed.wake(), { once: true });
+  return [
+    capture({ ...capturing, dataset, metrics, sealed }, signal).then(() => {
+      captured.all = true;
+    }),
+    publish(journal, trajectories, { sealed, log }, signal),
+    forgetFinished(journal, trajectories, signal),
+  ];
 }
 
-/** From the outbox onto the topic. A crash between the two publishes again, which the topic does not notice. */
-async function publish({ journal, trajectories }: Loops, sealed: Waker, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const refs = journal.outbox.pending(256);
-    await Promise.all(
-      refs.map(({ trajectoryId, sessionId }) =>
-        trajectories.publish({
-          id: trajectoryId,
-          key: sessionId,
-          value: { spec: 'trajectory_ref/1', trajectoryId },
-        }),
-      ),
-    );
-    journal.outbox.published(refs.map(({ trajectoryId }) => trajectoryId));
-    if (refs.length === 0) await sealed.wait(publishEveryMs);
-  }
-}
-
-function compileInto({ journal, stage, compiled, options }: Loops) {
-  const compile = observeCompile(stage.compileTrajectory, options.metrics);
-  return async ({ message, signal }: { message: { key: string; value: Reference }; signal: AbortSignal }) => {
-    const trajectory = journal.outbox.assemble(message.value.trajectoryId);
-    const value = await compile(trajectory, signal);
-    // Acknowledged only once the result is durable. A known result keeps its time, so a redelivery is the same message.
-    const id = [trajectory.id, compilerKey(value.compiler), value.compiledAt].join(' ');
-    await compiled.publish({ id, key: message.key, value });
+function compileLoops(
+  { compile: stage, trajectories, compiled }: Parts,
+  { config, log, metrics }: PipelineOptions,
+  signal: AbortSignal,
+  abort: AbortSignal,
+): Promise<void>[] {
+  if (stage === null || trajectories === null || compiled === null) return [];
+  const compile = observeCompile(stage.compileTrajectory, metrics);
+  const compileAndPublish = async (trajectory: Trajectory, delivered: AbortSignal) => {
+    const result = await compile(trajectory, delivered);
+    // Acknowledged only once the result is durable.
+    const patience = { signal: AbortSignal.any([delivered, signal]), log, doing: 'publish what was compiled' };
+    await persevere(() => compiled.publish(result), patience);
   };
+  return [trajectories.consume(compileAndPublish, { concurrency: config['compile.concurrency'], signal, abort })];
 }
+
+const sinkConcurrency = 4;
+
+/** Each sink is a group of its own: one that is away for a day catches up alone. */
+function sinkLoops({ sinks, compiled }: Parts, { log }: PipelineOptions, signal: AbortSignal, abort: AbortSignal) {
+  return sinks.map(async (sink) => {
+    await compiled?.consume(
+      sink.name,
+      async (message, delivered) => {
+        const patience = { signal: AbortSignal.any([delivered, signal]), log, doing: `write to the sink ${sink.name}` };
+        await persevere(() => sink.write(message, delivered), patience);
+      },
+      { concurrency: sinkConcurrency, signal, abort },
+    );
+  });
+}
+
+const watchEveryMs = 200;
 
 /** Resolves when everything committed by now was taken in, nothing is in work and, for `idle`, no part is open. */
-async function watchForEnd(loops: Loops, captured: { all: boolean }, signal: AbortSignal): Promise<void> {
-  const { journal, options, ...rest } = loops;
-  await options.feed;
-  const { at } = await currentTarget(captureSettings(options.config).url);
-  const taken = () =>
-    options.until === 'once' ? captured.all : (journal.watermark ?? 0) >= at && journal.totals().open === 0;
-  while (!signal.aborted && !(taken() && (await isIdle({ journal, ...rest })))) await pause(watchEveryMs, signal);
+async function watchForEnd(
+  parts: Parts,
+  { config, feed, until }: PipelineOptions,
+  captured: { all: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  await feed;
+  const journal = parts.capture?.journal;
+  const at = journal === undefined ? 0 : (await currentTarget(urlOf(config))).at;
+  const quiet = () => journal === undefined || ((journal.watermark ?? 0) >= at && journal.totals().open === 0);
+  const taken = () => (until === 'once' ? captured.all : quiet());
+  while (!signal.aborted && !(taken() && (await isIdle(parts)))) await pause(watchEveryMs, signal);
 }
 
-async function isIdle({ journal, trajectories, compiled }: Pick<Loops, 'journal' | 'trajectories' | 'compiled'>) {
-  if (journal.outbox.depth() > 0) return false;
-  const lags = await Promise.all([trajectories, compiled].flatMap(lagsOf));
-  return lags.every(({ lag }) => lag.messages === 0);
+/** Nothing waits for a part that runs in this process. */
+async function isIdle(parts: Parts): Promise<boolean> {
+  if ((parts.capture?.journal.outbox.depth() ?? 0) > 0) return false;
+  const mine = new Set([...(parts.compile === null ? [] : [compileGroup]), ...parts.sinks.map(({ name }) => name)]);
+  const lags = await lagsOf(parts);
+  return lags.every(({ group, lag }) => !mine.has(group) || lag.messages === 0);
 }

@@ -1,5 +1,5 @@
 /** From settings to the plain options that each stage takes. */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CallStore, openCallStore } from './compile/calls.ts';
 import { type CompileStage, createCompileStage } from './compile/compile.ts';
@@ -8,13 +8,15 @@ import { createRedactor } from './compile/redact.ts';
 import { recompute } from './compile/rules/recompute.ts';
 import { createRulesCompiler } from './compile/rules/rules.ts';
 import type { Config } from './config.ts';
-import { exitCodes, stop } from './errors.ts';
+import { exitCodes, messageOf, stop } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { ColumnSettings, TableSettings } from './postgres/audit-table.ts';
 import type { ModelCall, Turn } from './records.ts';
 import { lockDataDir } from './sessionizer/lock.ts';
 import type { SessionRules } from './sessionizer/part.ts';
 import type { ColumnTest } from './settings.ts';
+import type { Sink } from './sinks/sink.ts';
+import { openSqliteSink } from './sinks/sqlite.ts';
 
 /** Everything that lies in a data directory. */
 export function filesOf(config: Config) {
@@ -117,35 +119,130 @@ export interface OpenCompileStage {
 }
 
 /** @throws OperatorError where the tier asks for what the settings do not give: a key, the word about redaction. */
-export function openCompileStage(config: Config, log: Logger, onCall?: (call: ModelCall) => void): OpenCompileStage {
+export async function openCompileStage(
+  config: Config,
+  log: Logger,
+  onCall?: (call: ModelCall) => void,
+): Promise<OpenCompileStage> {
   const tier = config['compile.tier'];
   const redactor = createRedactor({ mode: config['redact.mode'] }, tier);
+  const url = config['calls.url'];
   const calls = openCallStore(filesOf(config).calls);
-  const compiler =
-    tier === 'rules'
-      ? createRulesCompiler({ redaction: redactor.name })
-      : createGeminiCompiler(
-          {
-            tier,
-            model: config['compile.model'],
-            apiKey: config['gemini.apiKey'],
-            baseUrl: config['gemini.baseUrl'],
-            concurrency: config['compile.concurrency'],
-            timeoutMs: config['compile.timeout'],
-            serviceTier: config['compile.serviceTier'],
-            prices: config.prices,
-            redaction: redactor.name,
-            ...(onCall === undefined ? {} : { onCall }),
+  void url;
+  try {
+    const compiler =
+      tier === 'rules'
+        ? createRulesCompiler({ redaction: redactor.name })
+        : createGeminiCompiler(geminiSettings(config, tier, redactor.name, onCall), calls, log);
+    const stage = createCompileStage({
+      compiler,
+      calls,
+      redactor,
+      ...(tier === 'rules' ? { recompute } : {}),
+      windowTokens: config['compile.windowTokens'],
+    });
+    return { stage, calls };
+  } catch (error) {
+    await calls.close();
+    throw error;
+  }
+}
+
+function geminiSettings(
+  config: Config,
+  tier: 'cheap' | 'strong',
+  redaction: string,
+  onCall: ((call: ModelCall) => void) | undefined,
+) {
+  return {
+    tier,
+    model: config['compile.model'],
+    apiKey: config['gemini.apiKey'],
+    baseUrl: config['gemini.baseUrl'],
+    concurrency: config['compile.concurrency'],
+    timeoutMs: config['compile.timeout'],
+    serviceTier: config['compile.serviceTier'],
+    prices: config.prices,
+    redaction,
+    ...(onCall === undefined ? {} : { onCall }),
+  };
+}
+
+/** Every sink of the settings. Whoever calls closes them. */
+export async function openSinks(config: Config, log: Logger): Promise<Sink[]> {
+  const opened: Sink[] = [];
+  try {
+    for (const name of new Set(config.sinks)) opened.push(await openSink(name, config, log));
+    return opened;
+  } catch (error) {
+    for (const sink of opened) await sink.close();
+    throw error;
+  }
+}
+
+async function openSink(name: Config['sinks'][number], config: Config, log: Logger): Promise<Sink> {
+  if (name === 'sqlite') return openSqliteSink({ path: filesOf(config).dataset, log });
+  const { 'supabase.databaseUrl': databaseUrl, 'supabase.url': url, 'supabase.key': key } = config;
+  const schema = config['supabase.schema'];
+  void [databaseUrl, url, key, schema];
+  throw stop(
+    'no_supabase',
+    'the sink supabase needs supabase.url and supabase.key (TC_SUPABASE_URL or SUPABASE_URL, and TC_SUPABASE_KEY or SUPABASE_SECRET_KEY), or supabase.databaseUrl for a direct connection',
+    { exitCode: exitCodes.configuration },
+  );
+}
+
+/** How the Kafka cluster is reached. @throws OperatorError `bad_settings` where a certificate can't be read. */
+export function kafkaConnection(config: Config) {
+  const pem = (name: 'kafka.tlsCa' | 'kafka.tlsCert' | 'kafka.tlsKey') => {
+    const path = config[name];
+    return path === null ? undefined : readText(name, path);
+  };
+  const [ca, cert, key] = [pem('kafka.tlsCa'), pem('kafka.tlsCert'), pem('kafka.tlsKey')];
+  const mechanism = config['kafka.saslMechanism'];
+  return {
+    brokers: config['kafka.brokers'],
+    clientId: config['kafka.clientId'],
+    tls:
+      config['kafka.tls'] === 'off'
+        ? null
+        : {
+            ...(ca === undefined ? {} : { ca }),
+            ...(cert === undefined ? {} : { cert }),
+            ...(key === undefined ? {} : { key }),
           },
-          calls,
-          log,
-        );
-  const stage = createCompileStage({
-    compiler,
-    calls,
-    redactor,
-    ...(tier === 'rules' ? { recompute } : {}),
-    windowTokens: config['compile.windowTokens'],
-  });
-  return { stage, calls };
+    sasl:
+      mechanism === 'none'
+        ? null
+        : {
+            mechanism,
+            username: config['kafka.saslUsername'] ?? '',
+            password: config['kafka.saslPassword'] ?? '',
+          },
+    sendTimeoutMs: config['kafka.sendTimeout'],
+  };
+}
+
+function readText(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw stop('bad_settings', `${name}: can't read ${path}: ${messageOf(error)}`, {
+      exitCode: exitCodes.configuration,
+    });
+  }
+}
+
+export function kafkaTopicSettings(config: Config) {
+  return {
+    prefix: config['kafka.topicPrefix'],
+    partitions: config['kafka.partitions'],
+    replicationFactor: config['kafka.replicationFactor'],
+    maxInlineBytes: config['kafka.maxInlineSize'],
+    maxMessageBytes: config['kafka.maxMessageSize'],
+    retentionMs: config['kafka.retention'],
+    compiledRetentionMs: config['kafka.compiledRetention'],
+    sessionTimeoutMs: config['kafka.sessionTimeout'],
+    handoverTimeoutMs: config['kafka.handoverTimeout'],
+  };
 }

@@ -1,9 +1,16 @@
-/** The figures of a data directory: what `run --json` ends with, and what the status line shows. */
+/** The figures of a process and its data directory: what `run --json` ends with, and what the status line shows. */
 import { datasetTotals } from './dataset/stats.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { SqliteDatabase } from './sqlite.ts';
 
+/** What a role that runs in another process would tell is left out. */
 export interface Totals {
+  capture?: CaptureTotals;
+  dataset?: DatasetTotals;
+  /** Dead letters of every topic that is open here. */
+  parked: number;
+}
+
+export interface CaptureTotals {
   /** Rows taken in. */
   rows: number;
   /** Their sessions. */
@@ -14,20 +21,34 @@ export interface Totals {
   trajectories: number;
   /** Parts held below `minTurns`, and those let go. */
   belowMinTurns: number;
+}
+
+export interface DatasetTotals {
   pairs: number;
   rejected: number;
-  /** Dead letters of every topic. */
-  parked: number;
   /** Null where the cost of every call is unknown. */
   costUsd: number | null;
 }
 
-export async function totalsOf(
-  { journal, lags }: Pick<Pipeline, 'journal' | 'lags'>,
-  dataset: SqliteDatabase,
-): Promise<Totals> {
-  const { rows, sessions, open, sealed, belowMinTurns } = journal.totals();
+export async function totalsOf({
+  capture,
+  stored,
+  lags,
+}: Pick<Pipeline, 'capture' | 'stored' | 'lags'>): Promise<Totals> {
   const parked = (await lags()).reduce((sum, { lag }) => sum + lag.deadLetters, 0);
-  const { pairs, rejected, costUsd } = datasetTotals(dataset);
-  return { rows, sessions, open, trajectories: sealed, belowMinTurns, pairs, rejected, parked, costUsd };
+  return {
+    ...(capture === null ? {} : { capture: captureTotals(capture) }),
+    ...(stored === null ? {} : { dataset: datasetTotals(stored) }),
+    parked,
+  };
+}
+
+function captureTotals({ journal }: NonNullable<Pipeline['capture']>): CaptureTotals {
+  const { rows, sessions, open, sealed, belowMinTurns } = journal.totals();
+  return { rows, sessions, open, trajectories: sealed, belowMinTurns };
+}
+
+/** In one level, as it is printed. */
+export function flat({ capture, dataset, parked }: Totals) {
+  return { ...capture, ...dataset, parked };
 }

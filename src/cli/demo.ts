@@ -11,6 +11,7 @@ import { startEmbeddedPostgres } from '../postgres/embedded.ts';
 import { qaTypeSchema } from '../records.ts';
 import { initialise } from '../setup.ts';
 import { clearDataDir, filesOf, tableSettings } from '../stages.ts';
+import { flat } from '../totals.ts';
 import { parseCount } from './arguments.ts';
 import type { Act, CommandContext } from './context.ts';
 import { runPipeline } from './run.ts';
@@ -40,7 +41,7 @@ export function defineDemo(program: Command, act: Act): void {
           const context = demoContext(given, postgres.url);
           const totals = await demonstrate(context, options);
           const dataset = filesOf(context.config).dataset;
-          if (context.json) context.print(JSON.stringify({ ...totals, dataset }));
+          if (context.json) context.print(JSON.stringify({ ...flat(totals), dataset }));
           else tell(context, dataset);
           return exitCodes.ok;
         } finally {

@@ -1,7 +1,6 @@
 /** How a running pipe stands, in one line and in gauges. */
 import { count, usd } from '../dataset/figures.ts';
 import type { Pipeline } from '../pipeline.ts';
-import type { SqliteDatabase } from '../sqlite.ts';
 import { type Totals, totalsOf } from '../totals.ts';
 import { bytes } from './figures.ts';
 
@@ -13,11 +12,11 @@ export interface RunStatus {
 }
 
 /** Reads the figures twice a second, so that drawing the line costs nothing. */
-export async function followStatus(pipeline: Pipeline, dataset: SqliteDatabase): Promise<RunStatus> {
-  let before = await readFigures(pipeline, dataset);
+export async function followStatus(pipeline: Pipeline): Promise<RunStatus> {
+  let before = await readFigures(pipeline);
   let latest = before;
   const timer = setInterval(async () => {
-    const next = await readFigures(pipeline, dataset).catch(() => latest);
+    const next = await readFigures(pipeline).catch(() => latest);
     if (next.at - before.at > 2000) before = latest;
     latest = next;
   }, refreshMs);
@@ -29,27 +28,34 @@ interface Figures {
   at: number;
   totals: Totals;
   lagBytes: number | null;
+  waiting: number;
   inWork: number;
 }
 
-async function readFigures(pipeline: Pipeline, dataset: SqliteDatabase): Promise<Figures> {
-  const inWork = (await pipeline.lags()).reduce((sum, { lag }) => sum + lag.inWork, 0);
-  const totals = await totalsOf(pipeline, dataset);
-  return { at: Date.now(), totals, lagBytes: pipeline.source.status().lagBytes, inWork };
+async function readFigures(pipeline: Pipeline): Promise<Figures> {
+  const lags = await pipeline.lags();
+  const inWork = lags.reduce((sum, { lag }) => sum + lag.inWork, 0);
+  const waiting = lags.reduce((sum, { lag }) => sum + lag.messages, 0);
+  const totals = await totalsOf(pipeline);
+  return { at: Date.now(), totals, lagBytes: pipeline.capture?.source.status().lagBytes ?? null, waiting, inWork };
 }
 
-function statusText({ at, totals, lagBytes, inWork }: Figures, before: Figures): string {
+function statusText({ at, totals, lagBytes, waiting, inWork }: Figures, before: Figures): string {
+  const { capture, dataset, parked } = totals;
   const seconds = (at - before.at) / 1000;
-  const rate = seconds > 0 ? (totals.rows - before.totals.rows) / seconds : 0;
-  return [
-    `rows ${count(totals.rows)} (${count(rate)}/s)`,
-    `lag ${lagBytes === null ? '?' : bytes(Math.max(0, lagBytes))}`,
-    `open ${count(totals.open)}`,
-    `trajectories ${count(totals.trajectories)}`,
-    `in work ${count(inWork)}`,
-    `pairs ${count(totals.pairs)}`,
-    `rejected ${count(totals.rejected)}`,
-    ...(totals.parked > 0 ? [`parked ${count(totals.parked)}`] : []),
-    usd(totals.costUsd),
-  ].join(' · ');
+  const figures: string[] = [];
+  if (capture !== undefined) {
+    const rate = seconds > 0 ? (capture.rows - (before.totals.capture?.rows ?? 0)) / seconds : 0;
+    figures.push(
+      `rows ${count(capture.rows)} (${count(rate)}/s)`,
+      `lag ${lagBytes === null ? '?' : bytes(Math.max(0, lagBytes))}`,
+      `open ${count(capture.open)}`,
+      `trajectories ${count(capture.trajectories)}`,
+    );
+  }
+  figures.push(...(capture === undefined ? [`waiting ${count(waiting)}`] : []), `in work ${count(inWork)}`);
+  if (dataset !== undefined) figures.push(`pairs ${count(dataset.pairs)}`, `rejected ${count(dataset.rejected)}`);
+  if (parked > 0) figures.push(`parked ${count(parked)}`);
+  if (dataset !== undefined) figures.push(usd(dataset.costUsd));
+  return figures.join(' · ');
 }

@@ -4,7 +4,7 @@ import { exitCodes, OperatorError } from '../errors.ts';
 import { type HttpServer, serveHttp } from '../http.ts';
 import { createMetrics, refreshGauges } from '../metrics.ts';
 import { openPipeline, type Pipeline, type PipelineOptions } from '../pipeline.ts';
-import { type Totals, totalsOf } from '../totals.ts';
+import { flat, type Totals, totalsOf } from '../totals.ts';
 import type { Act, CommandContext } from './context.ts';
 import { bytes, counted } from './figures.ts';
 import { followStatus } from './run-status.ts';
@@ -31,7 +31,7 @@ export function defineRun(program: Command, act: Act): void {
       act(async (context, { once, untilIdle, from }: RunOptions) => {
         const until = once === true ? 'once' : untilIdle === true ? 'idle' : 'stopped';
         const totals = await runPipeline(context, { from, until });
-        if (context.json) context.print(JSON.stringify(totals));
+        if (context.json) context.print(JSON.stringify(flat(totals)));
         return exitCodes.ok;
       }),
     );
@@ -46,10 +46,9 @@ export async function runPipeline(
   mentionUnusedKey(context);
   const metrics = createMetrics(context.version);
   const pipeline = await openPipeline({ config, from, until, feed, log, metrics, drain, abort });
-  const dataset = pipeline.stored;
   try {
     const asked = until === 'stopped' || context.loaded.origins['metrics.port'] !== 'default';
-    const status = await followStatus(pipeline, dataset);
+    const status = await followStatus(pipeline);
     const server = asked ? await serveMetrics(context, metrics, pipeline) : null;
     const line = showStatus(status.text, until === 'stopped' ? 30_000 : 5000);
     try {
@@ -59,7 +58,7 @@ export async function runPipeline(
       line.stop();
       await server?.close();
     }
-    const totals = await totalsOf(pipeline, dataset);
+    const totals = await totalsOf(pipeline);
     for (const sentence of summary(totals, pipeline)) note(sentence);
     return totals;
   } finally {
@@ -88,7 +87,7 @@ async function serveMetrics(
       port,
       registry: metrics.registry,
       beforeScrape: () => refreshGauges(metrics, pipeline),
-      notReady: () => (pipeline.source.status().connected ? null : 'not connected to Postgres'),
+      notReady: () => (pipeline.capture?.source.status().connected === false ? 'not connected to Postgres' : null),
     });
     note(`metrics at ${server.url}/metrics`);
     return server;
@@ -100,14 +99,23 @@ async function serveMetrics(
   }
 }
 
-function summary(
-  { rows, sessions, open, trajectories, belowMinTurns, pairs, rejected, parked, costUsd }: Totals,
-  { source }: Pipeline,
-): string[] {
-  const { retainedBytes, walStatus } = source.status();
-  return [
-    `${counted(rows, 'row')} of ${counted(sessions, 'session')}: ${counted(trajectories, 'trajectory')}, ${count(open)} open, ${count(belowMinTurns)} below the minimum of turns`,
-    `${counted(pairs, 'pair')}, ${count(rejected)} rejected${parked > 0 ? `, ${count(parked)} parked` : ''}, cost ${usd(costUsd)}`,
-    `the slot retains ${bytes(retainedBytes)} of WAL (${walStatus})`,
-  ];
+function summary({ capture: captured, dataset, parked }: Totals, { capture }: Pipeline): string[] {
+  const lines: string[] = [];
+  if (captured !== undefined) {
+    const { rows, sessions, trajectories, open, belowMinTurns } = captured;
+    lines.push(
+      `${counted(rows, 'row')} of ${counted(sessions, 'session')}: ${counted(trajectories, 'trajectory')}, ${count(open)} open, ${count(belowMinTurns)} below the minimum of turns`,
+    );
+  }
+  const aside = parked > 0 ? `${count(parked)} parked` : null;
+  if (dataset !== undefined) {
+    const { pairs, rejected, costUsd } = dataset;
+    const figures = [counted(pairs, 'pair'), `${count(rejected)} rejected`, aside, `cost ${usd(costUsd)}`];
+    lines.push(figures.filter((figure) => figure !== null).join(', '));
+  } else if (aside !== null) lines.push(aside);
+  if (capture !== null) {
+    const { retainedBytes, walStatus } = capture.source.status();
+    lines.push(`the slot retains ${bytes(retainedBytes)} of WAL (${walStatus})`);
+  }
+  return lines;
 }

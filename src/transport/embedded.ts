@@ -1,0 +1,94 @@
+/** The topics of one host: a file, and the bodies of trajectories in the journal beside it. */
+import { z } from 'zod';
+import type { Releasers } from '../lifecycle.ts';
+import type { Logger } from '../log.ts';
+import type { Trajectory } from '../records.ts';
+import { jsonCodec } from '../topic/codec.ts';
+import { type EmbeddedTopic, openEmbeddedTopic } from '../topic/embedded.ts';
+import { compiledCodec, wholeMessage } from './compiled-messages.ts';
+import {
+  type CompiledMessage,
+  type CompiledTopic,
+  compileGroup,
+  lagsOf,
+  publishInOrder,
+  type TrajectoryTopic,
+  type Transport,
+} from './transport.ts';
+
+/** The body is in the journal, and is read when it is delivered. */
+const referenceSchema = z.object({ spec: z.literal('trajectory_ref/1'), trajectoryId: z.string() });
+type Reference = z.infer<typeof referenceSchema>;
+
+export interface EmbeddedTransportOptions {
+  /** The file of the topics. */
+  path: string;
+  maxAttempts: number;
+  /** Names of the sinks that get what is compiled from now on, whether or not they run. */
+  sinks: readonly string[];
+  bodies: {
+    assemble(trajectoryId: string): Trajectory;
+    forget(trajectoryIds: string[]): void;
+  };
+  log: Logger;
+}
+
+export function embeddedTransport(options: EmbeddedTransportOptions, releasers: Releasers): Transport {
+  const { path, maxAttempts, sinks, bodies, log } = options;
+  const common = { path, maxAttempts, log };
+  return {
+    async openTrajectories() {
+      const topic = openEmbeddedTopic<Reference>({
+        ...common,
+        name: 'trajectories',
+        groups: [compileGroup],
+        codec: jsonCodec(referenceSchema, 'trajectory_ref/1'),
+        onFinished: (ids) => bodies.forget(ids),
+      });
+      releasers.push('topic trajectories', () => topic.close());
+      return trajectoryTopic(topic, bodies);
+    },
+    async openCompiled() {
+      const topic = openEmbeddedTopic<CompiledMessage>({
+        ...common,
+        name: 'compiled',
+        groups: sinks,
+        codec: compiledCodec,
+      });
+      releasers.push('topic compiled', () => topic.close());
+      return compiledTopic(topic);
+    },
+  };
+}
+
+function trajectoryTopic(topic: EmbeddedTopic<Reference>, bodies: EmbeddedTransportOptions['bodies']): TrajectoryTopic {
+  return {
+    carriesBodies: false,
+    publish: (refs) =>
+      publishInOrder(
+        topic,
+        refs.map(({ trajectoryId, sessionId }) => ({
+          id: trajectoryId,
+          key: sessionId,
+          value: { spec: 'trajectory_ref/1', trajectoryId },
+        })),
+      ),
+    consume: (handler, options) =>
+      topic.consume(
+        compileGroup,
+        ({ message, signal }) => handler(bodies.assemble(message.value.trajectoryId), signal),
+        options,
+      ),
+    finishedAmong: (ids) => topic.finishedAmong(ids),
+    lags: () => lagsOf(topic),
+  };
+}
+
+function compiledTopic(topic: EmbeddedTopic<CompiledMessage>): CompiledTopic {
+  return {
+    publish: (compiled) => topic.publish(wholeMessage(compiled)),
+    consume: (sink, handler, options) =>
+      topic.consume(sink, ({ message, signal }) => handler(message.value, signal), options),
+    lags: () => lagsOf(topic),
+  };
+}
