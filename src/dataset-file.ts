@@ -1,9 +1,10 @@
 /**
- * The dataset's file, `qa_pairs.sqlite`: a leaf, since the sink writes it and the reading side reads it. `qa_pairs` begins with its published columns; ours follow. Texts that hold
- * structure are JSON, times are ISO 8601, money is US dollars with null where it is unknown.
+ * The dataset's file, `qa_pairs.sqlite`: a leaf, since the sink writes it and the reading side reads it. `qa_pairs`
+ * begins with its published columns; ours follow. Texts that hold structure are JSON, times are ISO 8601, money is US dollars with null where it is unknown.
  *
  * `generation` orders compiles of one segment (sinks/generation.ts); `status` says which of them is in force.
  */
+import { storeByTurn } from './dataset-by-turn.ts';
 import { stop } from './errors.ts';
 import type { Migration, SqliteDatabase } from './sqlite.ts';
 
@@ -22,6 +23,7 @@ export const publishedColumns = [
   'created_at',
 ] as const;
 
+/** Schema 1. */
 const tables = `
   CREATE TABLE qa_pairs (
     id TEXT PRIMARY KEY NOT NULL,
@@ -79,7 +81,7 @@ const tables = `
     ended_at TEXT NOT NULL,
     closed_by TEXT NOT NULL,
     content_hash TEXT NOT NULL,
-    -- JSON array of turns, zlib.
+    -- JSON array of turns, zlib; schema 2 takes it apart.
     turns BLOB NOT NULL,
     generation TEXT NOT NULL
   );
@@ -165,6 +167,7 @@ export const datasetMigrations: readonly Migration[] = [
     if (columns.length === 0) db.exec(tables);
     else adoptPublished(db, columns);
   },
+  storeByTurn,
 ];
 
 /** Takes over a file of the published shape, whatever the type of its id: its pairs stay, unverified. */

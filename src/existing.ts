@@ -3,7 +3,14 @@ import { existsSync } from 'node:fs';
 import PQueue from 'p-queue';
 import type { CompileStage } from './compile/compile.ts';
 import type { Config } from './config.ts';
-import { compiledAmong, knownSessions, rowsAmong, storedTrajectory, trajectoriesOf } from './dataset/known.ts';
+import {
+  arrivingAmong,
+  compiledAmong,
+  knownSessions,
+  rowsAmong,
+  storedTrajectory,
+  trajectoriesOf,
+} from './dataset/known.ts';
 import { openDataset, openDatasetIfPresent } from './dataset/open.ts';
 import { codeOf, kindOf, messageOf } from './errors.ts';
 import { Releasers } from './lifecycle.ts';
@@ -187,11 +194,11 @@ class ExistingWork {
   async #plan(sessionId: string, hasMore: boolean): Promise<Trajectory[]> {
     const { reader, journal, dataset, stage } = this.#parts;
     const { force } = this.#options;
-    if (journal?.isInPipe(sessionId) === true) {
+    const ids = trajectoriesOf(dataset, reader.source, sessionId);
+    if (journal?.isInPipe(sessionId) === true || arrivingAmong(dataset, ids).size > 0) {
       this.#progress.notYet += 1;
       return [];
     }
-    const ids = trajectoriesOf(dataset, reader.source, sessionId);
     const done = force ? new Set<string>() : compiledAmong(dataset, ids, stage.version);
     this.#progress.known += done.size;
     const again = ids.filter((id) => !done.has(id)).map((id) => storedTrajectory(dataset, id));

@@ -1,9 +1,9 @@
 /** What has been compiled already: asked before anything is read or compiled again. */
 
-import { inflateSync } from 'node:zlib';
 import { park } from '../errors.ts';
 import { type CompilerVersion, compilerKey, microsOf, type Trajectory, trajectorySchema } from '../records.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
+import { turnsOf } from './turns.ts';
 
 export interface KnownSession {
   trajectories: number;
@@ -53,15 +53,35 @@ export function knownAmong(db: SqliteDatabase, sessionIds: readonly string[], so
   return new Set(found as string[]);
 }
 
-/** Which of these rows of a source are in some trajectory of the dataset. */
+/**
+ * Which of these rows of a source are in some trajectory of the dataset. One whose turns are still arriving is not there
+ * yet: what regroups its rows gives it the same id, while leaving out some of them would make another one of the rest.
+ */
 export function rowsAmong(db: SqliteDatabase, rowKeys: readonly string[], source: string): Set<string> {
   const found = db
     .prepare(
-      `SELECT DISTINCT r.row_key FROM trajectory_rows r JOIN trajectories t ON t.id = r.trajectory_id
-       WHERE t.source = ? AND r.row_key IN (SELECT value FROM json_each(?))`,
+      `WITH found AS MATERIALIZED (
+         SELECT t.id, t.turn_count, r.row_key FROM trajectory_turns r JOIN trajectories t ON t.id = r.trajectory_id
+         WHERE t.source = ? AND r.row_key IN (SELECT value FROM json_each(?))),
+       whole AS MATERIALIZED (
+         SELECT id FROM (SELECT DISTINCT id, turn_count FROM found) t
+         WHERE (SELECT count(*) FROM trajectory_turns WHERE trajectory_id = t.id) = turn_count)
+       SELECT DISTINCT row_key FROM found WHERE id IN (SELECT id FROM whole)`,
     )
     .pluck()
     .all(source, JSON.stringify(rowKeys));
+  return new Set(found as string[]);
+}
+
+/** Which of these trajectories lack turns that travel apart from them. */
+export function arrivingAmong(db: SqliteDatabase, trajectoryIds: readonly string[]): Set<string> {
+  const found = db
+    .prepare(
+      `SELECT id FROM trajectories t WHERE id IN (SELECT value FROM json_each(?))
+       AND (SELECT count(*) FROM trajectory_turns WHERE trajectory_id = t.id) < turn_count`,
+    )
+    .pluck()
+    .all(JSON.stringify(trajectoryIds));
   return new Set(found as string[]);
 }
 
@@ -71,10 +91,23 @@ export function trajectoriesOf(db: SqliteDatabase, source: string, sessionId: st
   return db.prepare(sql).pluck().all(source, sessionId) as string[];
 }
 
-/** A trajectory as the dataset holds it. @throws OperatorError `trajectory_unknown` where it holds none of that id. */
+/**
+ * A trajectory as the dataset holds it.
+ *
+ * @throws OperatorError, parking: `trajectory_unknown` where it holds none of that id, `trajectory_arriving` where some
+ * of its turns are not there yet.
+ */
 export function storedTrajectory(db: SqliteDatabase, id: string): Trajectory {
   const row = db.prepare('SELECT * FROM trajectories WHERE id = ?').get(id) as Record<string, string> | undefined;
   if (row === undefined) throw park('trajectory_unknown', `the dataset does not hold trajectory ${id}`);
+  const turns = turnsOf(db, id);
+  if (turns.length < Number(row.turn_count)) {
+    const arrived = `${turns.length} of ${row.turn_count} turns`;
+    throw park(
+      'trajectory_arriving',
+      `the dataset holds ${arrived} of trajectory ${id}: the rest is still to arrive, or among the dead letters`,
+    );
+  }
   return trajectorySchema.parse({
     spec: 'trajectory/1',
     id,
@@ -82,7 +115,7 @@ export function storedTrajectory(db: SqliteDatabase, id: string): Trajectory {
     sessionId: row.session_id,
     part: row.part,
     agents: JSON.parse(row.agents ?? '[]'),
-    turns: JSON.parse(inflateSync(row.turns as unknown as Uint8Array).toString('utf8')),
+    turns,
     startedAt: microsOf(row.started_at ?? ''),
     endedAt: microsOf(row.ended_at ?? ''),
     closedBy: row.closed_by,

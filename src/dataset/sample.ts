@@ -1,8 +1,8 @@
 /** Pairs drawn from the dataset, each with the turns that support it. */
 import { createHash } from 'node:crypto';
-import { inflateSync } from 'node:zlib';
-import type { Evidence, Turn } from '../records.ts';
+import type { Evidence } from '../records.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
+import { turnAt } from './turns.ts';
 
 export interface SampleOptions {
   limit: number;
@@ -21,7 +21,7 @@ export interface SupportingTurn {
   rowKey: string | null;
   agent: string | null;
   tool: string | null;
-  /** As the row holds it, JSON text mostly; null too where the trajectory is not in the dataset. */
+  /** As the row holds it, JSON text mostly; null too where the turn is not in the dataset, or not yet. */
   arguments: string | null;
   response: string | null;
   quotes: string[];
@@ -90,12 +90,11 @@ function supportOf(
   supporting: string | null,
   evidence: string | null,
 ): SupportingTurn[] {
-  const turns = turnsOf(db, trajectoryId);
   const quotes = listOf(evidence) as Evidence[];
   return listOf(supporting)
     .filter((index): index is number => Number.isInteger(index))
     .map((index) => {
-      const turn = turns[index];
+      const turn = trajectoryId === null ? null : turnAt(db, trajectoryId, index);
       return {
         turn: index,
         rowKey: turn?.rowKey ?? null,
@@ -106,11 +105,6 @@ function supportOf(
         quotes: quotes.filter((it) => it.turn === index).map(({ quote }) => quote),
       };
     });
-}
-
-function turnsOf(db: SqliteDatabase, trajectoryId: string | null): Turn[] {
-  const blob = db.prepare('SELECT turns FROM trajectories WHERE id = ?').pluck().get(trajectoryId);
-  return blob instanceof Uint8Array ? (JSON.parse(inflateSync(blob).toString('utf8')) as Turn[]) : [];
 }
 
 /** Pairs from before this program may hold another text here. */

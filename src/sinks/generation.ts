@@ -8,15 +8,13 @@
  */
 import { createHash } from 'node:crypto';
 import { park } from '../errors.ts';
-import { type Compiled, compilerKey, isoOf, microsOf, type SegmentOutcome } from '../records.ts';
+import { type Compiled, type CompiledTurns, compilerKey, isoOf, microsOf, type SegmentOutcome } from '../records.ts';
 
 /** @throws OperatorError, parking, where `compiledAt` is no timestamp. */
 export function generationOfMessage(compiled: Compiled): string {
-  const at = microsOf(compiled.compiledAt);
-  if (at === null || !Number.isFinite(at)) {
-    throw park('bad_message', `compiledAt of trajectory ${compiled.trajectory.id} is no timestamp`);
-  }
-  return [isoOf(at), compilerKey(compiled.compiler), contentsHash(compiled)].join(' ');
+  const { trajectory, segments, pairs, rejected, calls } = compiled;
+  const contents = [trajectory.id, trajectory.contentHash, segments, pairs, rejected, calls];
+  return `${generationOfWork(compiled)} ${shortHash(JSON.stringify(contents))}`;
 }
 
 export function generationOfSegment({ outcome }: SegmentOutcome, ofMessage: string): string {
@@ -24,7 +22,18 @@ export function generationOfSegment({ outcome }: SegmentOutcome, ofMessage: stri
   return `${decided ? 1 : 0} ${ofMessage}`;
 }
 
-function contentsHash({ trajectory, segments, pairs, rejected, calls }: Compiled): string {
-  const contents = [trajectory.id, trajectory.contentHash, segments, pairs, rejected, calls];
-  return createHash('sha256').update(JSON.stringify(contents)).digest('hex').slice(0, 16);
+/** Of the turn alone, not of the message that it came in: the same whether turns travel inside or apart. */
+export function generationOfTurn(message: Compiled | CompiledTurns, body: string): string {
+  return `${generationOfWork(message)} ${shortHash(body)}`;
+}
+
+function generationOfWork(message: Compiled | CompiledTurns): string {
+  const at = microsOf(message.compiledAt);
+  if (at !== null && Number.isFinite(at)) return `${isoOf(at)} ${compilerKey(message.compiler)}`;
+  const id = message.spec === 'compiled/1' ? message.trajectory.id : message.trajectoryId;
+  throw park('bad_message', `compiledAt of trajectory ${id} is no timestamp`);
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

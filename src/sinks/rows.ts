@@ -1,31 +1,24 @@
 /** One message as the rows of the dataset, by table and column. Pure: the same message always gives the same rows. */
 import { createHash } from 'node:crypto';
+import { type RowOf, type TableName, tables } from '../dataset-tables.ts';
 import { park } from '../errors.ts';
 import {
   type Compiled,
+  type CompiledTurns,
   compilerKey,
   isoOf,
   type ModelCall,
   type QaPair,
   type RejectedPair,
   type SegmentOutcome,
-  type Trajectory,
+  type Turn,
+  turnSchema,
 } from '../records.ts';
-import { generationOfMessage, generationOfSegment } from './generation.ts';
+import { storableRow } from '../storable-text.ts';
+import { generationOfMessage, generationOfSegment, generationOfTurn } from './generation.ts';
 
-type Cell = string | number | null;
-export type Row = Record<string, Cell>;
-
-export interface Rows {
-  /** Without its turns, which are stored compressed. */
-  trajectory: Row;
-  rowKeys: string[];
-  compilation: Row;
-  segments: Row[];
-  pairs: Row[];
-  rejections: Row[];
-  calls: Row[];
-}
+/** No two rows of a table have the same key. */
+export type Rows = { [T in TableName]: RowOf<T>[] };
 
 interface Context {
   compiled: Compiled;
@@ -36,19 +29,55 @@ interface Context {
 }
 
 /** @throws OperatorError, parking, where the message contradicts itself. */
-export function rowsOf(compiled: Compiled): Rows {
-  const generation = generationOfMessage(compiled);
-  const generations = new Map(compiled.segments.map((it) => [it.segment.id, generationOfSegment(it, generation)]));
-  const context = { compiled, version: compilerKey(compiled.compiler), generation, generations };
+export function rowsOf(message: Compiled | CompiledTurns): Rows {
+  if (message.spec === 'compiled_turns/1') {
+    return { ...noRows, trajectory_turns: storable('trajectory_turns', turnRows(message)) };
+  }
+  const generation = generationOfMessage(message);
+  const generations = new Map(message.segments.map((it) => [it.segment.id, generationOfSegment(it, generation)]));
+  const context = { compiled: message, version: compilerKey(message.compiler), generation, generations };
   return {
-    trajectory: trajectoryRow(compiled.trajectory, generation),
-    rowKeys: compiled.trajectory.turns.map(({ rowKey }) => rowKey),
-    compilation: compilationRow(context),
-    segments: compiled.segments.map((outcome) => segmentRow(outcome, context)),
-    pairs: compiled.pairs.map((pair) => pairRow(pair, context)),
-    rejections: compiled.rejected.map((rejected) => rejectionRow(rejected, context)),
-    calls: compiled.calls.map((call) => callRow(call, generation)),
+    trajectories: storable('trajectories', [trajectoryRow(context)]),
+    trajectory_turns: storable('trajectory_turns', turnRows(message)),
+    qa_pairs: storable(
+      'qa_pairs',
+      message.pairs.map((pair) => pairRow(pair, context)),
+    ),
+    rejections: storable(
+      'rejections',
+      message.rejected.map((rejected) => rejectionRow(rejected, context)),
+    ),
+    llm_calls: storable(
+      'llm_calls',
+      message.calls.map((call) => callRow(call, generation)),
+    ),
+    compilations: storable('compilations', [compilationRow(context)]),
+    segments: storable(
+      'segments',
+      message.segments.map((outcome) => segmentRow(outcome, context)),
+    ),
   };
+}
+
+const noRows: Rows = {
+  trajectories: [],
+  trajectory_turns: [],
+  qa_pairs: [],
+  rejections: [],
+  llm_calls: [],
+  compilations: [],
+  segments: [],
+};
+
+/** As every database can hold them; of rows with one key the first. */
+function storable<T extends TableName>(table: T, rows: RowOf<T>[]): RowOf<T>[] {
+  const byKey = new Map<string, RowOf<T>>();
+  for (const row of rows) {
+    const held: Record<string, unknown> = storableRow(table, row);
+    const key = JSON.stringify(tables[table].key.map((column) => held[column]));
+    if (!byKey.has(key)) byKey.set(key, held as RowOf<T>);
+  }
+  return [...byKey.values()];
 }
 
 /** The row's `id`, shaped as a UUID so that it fits where the published table has one. */
@@ -64,14 +93,15 @@ export function idOfPair(pairKey: string): string {
   ].join('-');
 }
 
-function trajectoryRow(trajectory: Trajectory, generation: string): Row {
+function trajectoryRow({ compiled, generation }: Context): RowOf<'trajectories'> {
+  const { trajectory, turnsApart } = compiled;
   return {
     id: trajectory.id,
     source: trajectory.source,
     session_id: trajectory.sessionId,
     part: trajectory.part,
     agents: JSON.stringify(trajectory.agents),
-    turn_count: trajectory.turns.length,
+    turn_count: turnsApart ?? trajectory.turns.length,
     started_at: isoOf(trajectory.startedAt),
     ended_at: isoOf(trajectory.endedAt),
     closed_by: trajectory.closedBy,
@@ -80,7 +110,33 @@ function trajectoryRow(trajectory: Trajectory, generation: string): Row {
   };
 }
 
-function compilationRow({ compiled, version, generation }: Context): Row {
+function turnRows(message: Compiled | CompiledTurns): RowOf<'trajectory_turns'>[] {
+  if (message.spec === 'compiled_turns/1') {
+    const { trajectoryId, first, turns } = message;
+    return turns.map((turn, index) => turnRow(message, trajectoryId, first + index, turn));
+  }
+  const { id, turns } = message.trajectory;
+  return turns.map((turn, index) => turnRow(message, id, index, turn));
+}
+
+function turnRow(
+  message: Compiled | CompiledTurns,
+  trajectoryId: string,
+  index: number,
+  turn: Turn,
+): RowOf<'trajectory_turns'> {
+  // Parsed for the order of its fields, which is the sender's otherwise.
+  const body = JSON.stringify(turnSchema.parse(turn));
+  return {
+    trajectory_id: trajectoryId,
+    turn: index,
+    row_key: turn.rowKey,
+    body,
+    generation: generationOfTurn(message, body),
+  };
+}
+
+function compilationRow({ compiled, version, generation }: Context): RowOf<'compilations'> {
   const complete = compiled.segments.every(({ outcome }) => outcome !== 'failed');
   return {
     trajectory_id: compiled.trajectory.id,
@@ -95,7 +151,10 @@ function compilationRow({ compiled, version, generation }: Context): Row {
   };
 }
 
-function segmentRow({ segment, outcome, reason }: SegmentOutcome, { version, generations }: Context): Row {
+function segmentRow(
+  { segment, outcome, reason }: SegmentOutcome,
+  { version, generations }: Context,
+): RowOf<'segments'> {
   return {
     id: segment.id,
     compiler_version: version,
@@ -115,7 +174,7 @@ function segmentRow({ segment, outcome, reason }: SegmentOutcome, { version, gen
   };
 }
 
-function pairRow(pair: QaPair, context: Context): Row {
+function pairRow(pair: QaPair, context: Context): RowOf<'qa_pairs'> {
   const turns = pair.supportingTurns;
   return {
     id: idOfPair(pair.pairKey),
@@ -149,7 +208,7 @@ function pairRow(pair: QaPair, context: Context): Row {
   };
 }
 
-function rejectionRow(rejected: RejectedPair, context: Context): Row {
+function rejectionRow(rejected: RejectedPair, context: Context): RowOf<'rejections'> {
   return {
     key: rejected.key,
     segment_id: rejected.segmentId,
@@ -166,7 +225,7 @@ function rejectionRow(rejected: RejectedPair, context: Context): Row {
   };
 }
 
-function callRow(call: ModelCall, generation: string): Row {
+function callRow(call: ModelCall, generation: string): RowOf<'llm_calls'> {
   return {
     id: call.id,
     segment_id: call.segmentId,

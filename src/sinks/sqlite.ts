@@ -2,14 +2,17 @@
 import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
 import { datasetMigrations } from '../dataset-file.ts';
+import { type Cell, type RowOf, type TableName, tableNames, tables } from '../dataset-tables.ts';
 import type { Logger } from '../log.ts';
-import type { Compiled } from '../records.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
-import { type Row, type Rows, rowsOf } from './rows.ts';
+import { type Rows, rowsOf } from './rows.ts';
 import type { Sink } from './sink.ts';
 
 const compress = promisify(deflate);
 const what = 'dataset';
+
+type StoredRow = Record<string, Cell | Uint8Array>;
+type StoredRows = Omit<Rows, 'trajectory_turns'> & { trajectory_turns: StoredRow[] };
 
 /**
  * Opens the dataset at `path`, which is created, brought up to date, or taken over from the published shape.
@@ -21,17 +24,18 @@ export function openSqliteSink({ path, log }: { path: string; log: Logger }): Si
   const store = prepareStore(db);
   return {
     name: 'sqlite',
-    async write(compiled, signal) {
-      const rows = rowsOf(compiled);
-      // In a thread of zlib's: a trajectory may be 16 MiB.
-      const turns = await compress(JSON.stringify(compiled.trajectory.turns));
+    async write(message, signal) {
+      const rows = rowsOf(message);
+      const stored = { ...rows, trajectory_turns: await compressBodies(rows.trajectory_turns, signal) };
       signal.throwIfAborted();
       try {
-        store.immediate(compiled, rows, turns);
+        store.immediate(stored);
       } catch (error) {
         throw explainSqlite(error, what, path);
       }
-      log.debug({ trajectory: compiled.trajectory.id, pairs: rows.pairs.length }, 'written to the dataset');
+      const trajectory = message.spec === 'compiled/1' ? message.trajectory.id : message.trajectoryId;
+      const written = { trajectory, pairs: rows.qa_pairs.length, turns: rows.trajectory_turns.length };
+      log.debug(written, 'written to the dataset');
     },
     async close() {
       db.close();
@@ -39,58 +43,37 @@ export function openSqliteSink({ path, log }: { path: string; log: Logger }): Si
   };
 }
 
+/** In a thread of zlib's, since they may be 16 MiB; one by one, since each takes a quarter of a MiB to compress. */
+async function compressBodies(rows: RowOf<'trajectory_turns'>[], signal: AbortSignal): Promise<StoredRow[]> {
+  const compressed: StoredRow[] = [];
+  for (const row of rows) {
+    signal.throwIfAborted();
+    compressed.push({ ...row, body: await compress(String(row.body)) });
+  }
+  return compressed;
+}
+
 function prepareStore(db: SqliteDatabase) {
-  const upserts = {
-    trajectory: upsert(db, 'trajectories', 'excluded.generation > trajectories.generation'),
-    compilation: upsert(db, 'compilations', 'excluded.generation > compilations.generation'),
-    segment: upsert(db, 'segments', 'excluded.generation > segments.generation'),
-    pair: upsert(db, 'qa_pairs', 'excluded.generation > qa_pairs.generation'),
-    rejection: upsert(db, 'rejections', 'excluded.generation > rejections.generation'),
-    // A recorded answer that was used again appears with its call again: it was paid for the first time.
-    call: upsert(db, 'llm_calls', 'excluded.generation < llm_calls.generation'),
-  };
-  const rowKey = db.prepare(
-    'INSERT INTO trajectory_rows (row_key, trajectory_id) VALUES (?, ?) ON CONFLICT DO NOTHING',
-  );
+  const upserts = tableNames.map((table) => ({ table, statement: db.prepare(upsertOf(table)) }));
   const settle = settleSegments(db);
   const summarise = summariseSession(db);
-  return db.transaction((compiled: Compiled, rows: Rows, turns: Uint8Array) => {
-    const { id, source, sessionId } = compiled.trajectory;
-    upserts.trajectory({ ...rows.trajectory, turns });
-    for (const key of rows.rowKeys) rowKey.run(key, id);
-    upserts.compilation(rows.compilation);
-    for (const row of rows.segments) upserts.segment(row);
-    for (const row of rows.pairs) upserts.pair(row);
-    for (const row of rows.rejections) upserts.rejection(row);
-    for (const row of rows.calls) upserts.call(row);
-    for (const { segment } of compiled.segments) settle(segment.id);
-    summarise(source, sessionId);
+  return db.transaction((rows: StoredRows) => {
+    for (const { table, statement } of upserts) for (const row of rows[table]) statement.run(row);
+    for (const { id } of rows.segments) settle(id);
+    for (const { source, session_id } of rows.trajectories) summarise(source, session_id);
   });
 }
 
-/**
- * Puts a row in the place of the one of its key where `wins`. Columns it does not name stay as they are, and so does the
- * status, which follows from the segment.
- */
-function upsert(
-  db: SqliteDatabase,
-  table: string,
-  wins: string,
-): (row: Record<string, Row[string] | Uint8Array>) => void {
-  let statement: ReturnType<SqliteDatabase['prepare']> | undefined;
-  return (row) => {
-    const columns = Object.keys(row);
-    const changes = columns.filter((column) => column !== 'status').map((column) => `${column} = excluded.${column}`);
-    statement ??= db.prepare(
-      `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((column) => `@${column}`).join(', ')})
-       ON CONFLICT DO UPDATE SET ${changes.join(', ')} WHERE ${wins}`,
-    );
-    statement.run(row);
-  };
+function upsertOf(table: TableName): string {
+  const { columns, wins }: { columns: readonly string[]; wins: 'greatest' | 'smallest' } = tables[table];
+  const changes = columns.filter((column) => column !== 'status').map((column) => `${column} = excluded.${column}`);
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((column) => `@${column}`).join(', ')})
+    ON CONFLICT DO UPDATE SET ${changes.join(', ')}
+    WHERE excluded.generation ${wins === 'greatest' ? '>' : '<'} ${table}.generation`;
 }
 
 /** Of all compiles of a segment that are known, the greatest generation is in force. */
-function settleSegments(db: SqliteDatabase): (segmentId: string) => void {
+function settleSegments(db: SqliteDatabase): (segmentId: Cell) => void {
   const inForce = db.prepare('SELECT max(generation) FROM segments WHERE id = ?').pluck();
   const settle = [
     ['segments', 'id'],
@@ -108,7 +91,7 @@ function settleSegments(db: SqliteDatabase): (segmentId: string) => void {
   };
 }
 
-function summariseSession(db: SqliteDatabase): (source: string, sessionId: string) => void {
+function summariseSession(db: SqliteDatabase): (source: Cell, sessionId: Cell) => void {
   const statement = db.prepare(
     `INSERT INTO sessions (source, session_id, trajectories, turns, agents, started_at, ended_at)
      SELECT source, session_id, count(*), sum(turn_count),

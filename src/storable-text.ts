@@ -1,0 +1,29 @@
+/**
+ * Text that every database of ours can hold. Postgres takes neither U+0000 nor half a surrogate pair, and `jsonb` not
+ * even their escapes; each is replaced by U+FFFD everywhere, so that all sinks hold the same.
+ */
+import { type Row, type TableName, tables } from './dataset-tables.ts';
+
+/** The row with every text in it storable. */
+export function storableRow<R extends Row>(table: TableName, row: R): R {
+  const json: readonly string[] = tables[table].json;
+  const cells = Object.entries(row).map(([column, cell]) => {
+    if (typeof cell !== 'string') return [column, cell];
+    return [column, json.includes(column) ? storableJson(cell) : storableText(cell)];
+  });
+  return Object.fromEntries(cells) as R;
+}
+
+function storableText(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd');
+}
+
+// Whole escapes, so that the `u0000` behind an escaped backslash is left alone.
+const escapes = /\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|u([0-9a-f]{4})|.)/gi;
+
+function storableJson(text: string): string {
+  return storableText(text).replace(escapes, (whole, high?: string, _low?: string, single?: string) => {
+    if (high !== undefined || single === undefined) return whole;
+    return /^(0000|d[89a-f]..)$/i.test(single) ? '\\ufffd' : whole;
+  });
+}
