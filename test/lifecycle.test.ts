@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { backoffMs, pause, Releasers } from '../src/lifecycle.ts';
+import { park, retry, stop } from '../src/errors.ts';
+import { backoffMs, pause, persevere, Releasers } from '../src/lifecycle.ts';
+import { createLogger } from '../src/log.ts';
 
 describe('lifecycle', () => {
   it('a pause ends at once when its signal fires, and leaves no listener behind', async () => {
@@ -33,5 +35,49 @@ describe('lifecycle', () => {
     const failures = await releasers.unwind();
     expect(closed).toEqual(['third', 'first']);
     expect(failures.map((f) => f.name)).toEqual(['second']);
+  });
+});
+
+describe('persevering', () => {
+  const log = createLogger('silent');
+  const backoff = { baseMs: 1, maxMs: 2 };
+
+  it('goes on for as long as the failure may pass', async () => {
+    let attempts = 0;
+    const work = async () => {
+      if (++attempts < 20) throw retry('away', 'the other side is away');
+      return 'done';
+    };
+    const signal = new AbortController().signal;
+    expect(await persevere(work, { signal, log, doing: 'try', backoff })).toBe('done');
+    expect(attempts).toBe(20);
+  });
+
+  it.each([
+    ['parks', park('bad', 'no good')],
+    ['stops', stop('worse', 'no use')],
+    ['nobody classified', new Error('a fault of ours')],
+  ])('throws at once what %s', async (_, error) => {
+    let attempts = 0;
+    const work = async () => {
+      attempts++;
+      throw error;
+    };
+    const signal = new AbortController().signal;
+    await expect(persevere(work, { signal, log, doing: 'try', backoff })).rejects.toBe(error);
+    expect(attempts).toBe(1);
+  });
+
+  it('ends its wait when it is stopped, with the failure', async () => {
+    const stopping = new AbortController();
+    const away = retry('away', 'the other side is away', { retryAfterMs: 3_600_000 });
+    const ended = persevere(
+      async () => {
+        throw away;
+      },
+      { signal: stopping.signal, log, doing: 'try', backoff },
+    );
+    stopping.abort();
+    await expect(ended).rejects.toBe(away);
   });
 });
