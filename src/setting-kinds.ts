@@ -12,6 +12,8 @@ export interface Setting<T> {
   secret?: boolean;
   /** A second, shorter flag. */
   shortFlag?: string;
+  /** The flag may be given several times: once for each word of a list. */
+  repeatable?: boolean;
 }
 
 export const setting = <T>(s: Setting<T>): Setting<T> => s;
@@ -147,6 +149,7 @@ export function listOf<const T extends string>(
     fallbackText: fallback.join(','),
     allowed: `one or several of ${values.join(', ')}, with commas between them`,
     sentence,
+    repeatable: true,
     ...more,
   });
 }
@@ -159,6 +162,7 @@ export function list(allowed: string, sentence: string) {
     fallbackText: '',
     allowed,
     sentence,
+    repeatable: true,
   });
 }
 

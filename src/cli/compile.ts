@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Config } from '../config.ts';
 import { count, usd } from '../dataset/figures.ts';
 import { exitCodes } from '../errors.ts';
 import { type CompileProgress, compileExisting } from '../existing.ts';
@@ -9,15 +10,23 @@ import { counted } from './figures.ts';
 import { mentionUnusedKey } from './run.ts';
 import { showStatus } from './status-line.ts';
 
+interface CompileOptions {
+  limit: number;
+  force?: boolean;
+  supabaseMirror?: boolean;
+}
+
 export function defineCompile(program: Command, act: Act): void {
   program
     .command('compile')
     .description('compile sessions that are in the table already, longest first; reads the table only, without a slot')
     .option('--limit <n>', 'how many sessions, beside those that are known', parseCount, 25)
     .option('--force', 'compile what is in the dataset too')
+    .option('--supabase-mirror', 'write to the sink supabase too')
     .action(
-      act(async (context, { limit, force = false }: { limit: number; force?: boolean }) => {
-        const { config, log, json, print, note, drain, abort } = context;
+      act(async (context, { limit, force = false, supabaseMirror = false }: CompileOptions) => {
+        const { log, json, print, note, drain, abort } = context;
+        const config = supabaseMirror ? withMirror(context.config) : context.config;
         mentionUnusedKey(context);
         let latest: CompileProgress | null = null;
         const line = showStatus(() => (latest === null ? 'reading the table' : progressText(latest)));
@@ -37,6 +46,11 @@ export function defineCompile(program: Command, act: Act): void {
       }),
     );
 }
+
+const withMirror = (config: Config): Config => ({
+  ...config,
+  sinks: [...new Set([...config.sinks, 'supabase' as const])],
+});
 
 function progressText({ sessions, total, compiled, known, notYet, pairs, rejected, costUsd }: CompileProgress): string {
   return [

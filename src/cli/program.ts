@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { environmentName, flagName, loadConfig, settingNames } from '../config.ts';
 import { type ExitCode, exitCodes, messageOf, OperatorError } from '../errors.ts';
 import { createLogger } from '../log.ts';
+import type { Setting } from '../setting-kinds.ts';
 import { type SettingName, settings } from '../settings.ts';
 import { defineCompile } from './compile.ts';
 import { defineConfig } from './config-print.ts';
@@ -83,9 +84,10 @@ const settingsHelp =
 
 /** Every setting is a flag; only those that have a short form stand in the help. */
 function settingOption(name: SettingName): Option {
-  const { sentence, shortFlag } = settings[name] as { sentence: string; shortFlag?: string };
+  const { sentence, shortFlag, repeatable } = settings[name] as Setting<unknown>;
   const flags = shortFlag === undefined ? flagName(name) : `${shortFlag}, ${flagName(name)}`;
   const option = new Option(`${flags} <value>`, `${sentence} [${name}, ${environmentName(name)}]`);
+  if (repeatable) option.argParser((word, before?: string) => (before === undefined ? word : `${before},${word}`));
   return shortFlag === undefined ? option.hideHelp() : option;
 }
 

@@ -131,7 +131,7 @@ describeKafka('over Kafka', () => {
   async function cluster(name: string) {
     const url = await postgres.createDatabase();
     const shared = await postgres.createDatabase();
-    const settings = (part: string) => ({
+    const settings = (part: string): Record<string, string> => ({
       ...settingsFor(url, join(dir, `${name}-${part}`)),
       TC_POSTGRES_SLOT: name,
       TC_TOPICS_TRANSPORT: 'kafka',
