@@ -2,11 +2,12 @@
  * The call store (P4): what a model answered is on disk before it is used, and what became of a segment before it is
  * published, so that nobody pays twice for either.
  */
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { type ModelCall, modelCallSchema, qaPairSchema, rejectedPairSchema, segmentOutcomeSchema } from '../records.ts';
-import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
+import { explainSqlite, type Migration, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 
-export const segmentResultSchema = z.object({
+const segmentResultSchema = z.object({
   spec: z.literal('segment_result/1'),
   outcome: segmentOutcomeSchema,
   pairs: z.array(qaPairSchema),
@@ -16,6 +17,16 @@ export const segmentResultSchema = z.object({
 });
 /** What one segment gave, as it was first recorded. */
 export type SegmentResult = z.infer<typeof segmentResultSchema>;
+
+/** A result as it was recorded; null where another version recorded it in another form. */
+export function readResult(text: string): SegmentResult | null {
+  return segmentResultSchema.safeParse(JSON.parse(text)).data ?? null;
+}
+
+/** A call as it was recorded. */
+export function readCall(text: string): ModelCall {
+  return modelCallSchema.parse(JSON.parse(text));
+}
 
 /** By what a segment is known again, whichever trajectory it is part of. */
 export interface SegmentKey {
@@ -31,8 +42,10 @@ export interface StoredAnswer {
   reply: string;
 }
 
-/** SQLite on one host; a store that several hosts share keeps the same contract. */
+/** SQLite on one host, Postgres where several hosts share one (`calls-postgres.ts`). */
 export interface CallStore {
+  /** Random, made with the store and kept in it: workers that share a store see the same. */
+  readonly id: string;
   /** The answer to a prompt by a model under its settings. */
   answer(key: string): Promise<StoredAnswer | null>;
   /** Records a call, and where it gave an answer, that too, in one transaction. Resolves when it is durable. */
@@ -40,12 +53,18 @@ export interface CallStore {
   /** Calls made for a segment that no recorded result accounts for: those of attempts that failed or were cut short. */
   unsettled(segmentId: string): Promise<ModelCall[]>;
   segment(key: SegmentKey): Promise<SegmentResult | null>;
-  /** Records what a segment gave; its calls are accounted for by it. */
-  settle(key: SegmentKey, result: SegmentResult): Promise<void>;
+  /**
+   * Records what a segment gave, unless that is known: the first result stands, `replace` excepted. Its calls are
+   * accounted for by it; those of a result that came second stay unsettled, and go to the account of the next one that
+   * is recorded.
+   *
+   * @returns what is recorded: every worker that compiled this segment publishes the same.
+   */
+  settle(key: SegmentKey, result: SegmentResult, options?: { replace?: boolean }): Promise<SegmentResult>;
   close(): Promise<void>;
 }
 
-const migrations = [
+const migrations: Migration[] = [
   `CREATE TABLE calls (
      id TEXT PRIMARY KEY,
      segment_id TEXT NOT NULL,
@@ -65,7 +84,11 @@ const migrations = [
      result TEXT NOT NULL,
      PRIMARY KEY (session_id, fingerprint, version)
    ) STRICT, WITHOUT ROWID;`,
-] as const;
+  (db) => {
+    db.exec('CREATE TABLE store (id TEXT NOT NULL) STRICT');
+    db.prepare('INSERT INTO store (id) VALUES (?)').run(randomUUID());
+  },
+];
 
 const what = 'call store';
 
@@ -75,12 +98,14 @@ export function openCallStore(path: string): CallStore {
 }
 
 class SqliteCallStore implements CallStore {
+  readonly id: string;
   readonly #db: SqliteDatabase;
   readonly #path: string;
 
   constructor(db: SqliteDatabase, path: string) {
     this.#db = db;
     this.#path = path;
+    this.id = this.#guard(() => db.prepare('SELECT id FROM store').pluck().get()) as string;
   }
 
   /** A full disk is told as such, and stops: what was not recorded would be paid for again. */
@@ -98,7 +123,7 @@ class SqliteCallStore implements CallStore {
         .prepare('SELECT call, reply FROM answers JOIN calls ON calls.id = answers.call_id WHERE key = ?')
         .get(key),
     ) as { call: string; reply: string } | undefined;
-    return row === undefined ? null : { call: modelCallSchema.parse(JSON.parse(row.call)), reply: row.reply };
+    return row === undefined ? null : { call: readCall(row.call), reply: row.reply };
   }
 
   async record(call: ModelCall, answer?: { key: string; reply: string }): Promise<void> {
@@ -120,29 +145,35 @@ class SqliteCallStore implements CallStore {
     const rows = this.#guard(() =>
       this.#db.prepare('SELECT call FROM calls WHERE segment_id = ? AND settled = 0 ORDER BY rowid').all(segmentId),
     ) as { call: string }[];
-    return rows.map(({ call }) => modelCallSchema.parse(JSON.parse(call)));
+    return rows.map(({ call }) => readCall(call));
   }
 
-  async segment({ sessionId, fingerprint, version }: SegmentKey): Promise<SegmentResult | null> {
-    const row = this.#guard(() =>
+  async segment(key: SegmentKey): Promise<SegmentResult | null> {
+    return this.#guard(() => this.#recorded(key));
+  }
+
+  #recorded({ sessionId, fingerprint, version }: SegmentKey): SegmentResult | null {
+    const result = this.#db
+      .prepare('SELECT result FROM segments WHERE session_id = ? AND fingerprint = ? AND version = ?')
+      .pluck()
+      .get(sessionId, fingerprint, version) as string | undefined;
+    // Of another form: the segment is judged again, by recorded answers.
+    return result === undefined ? null : readResult(result);
+  }
+
+  async settle(key: SegmentKey, result: SegmentResult, { replace = false } = {}): Promise<SegmentResult> {
+    const settle = this.#db.transaction(() => {
+      const first = replace ? null : this.#recorded(key);
+      if (first !== null) return first;
       this.#db
-        .prepare('SELECT result FROM segments WHERE session_id = ? AND fingerprint = ? AND version = ?')
-        .get(sessionId, fingerprint, version),
-    ) as { result: string } | undefined;
-    // A result of another form was recorded by another version: the segment is judged again, by recorded answers.
-    return row === undefined ? null : (segmentResultSchema.safeParse(JSON.parse(row.result)).data ?? null);
-  }
-
-  async settle({ sessionId, fingerprint, version }: SegmentKey, result: SegmentResult): Promise<void> {
-    this.#guard(
-      this.#db.transaction(() => {
-        this.#db
-          .prepare('INSERT OR REPLACE INTO segments (session_id, fingerprint, version, result) VALUES (?, ?, ?, ?)')
-          .run(sessionId, fingerprint, version, JSON.stringify(result));
-        const settled = this.#db.prepare('UPDATE calls SET settled = 1 WHERE id = ?');
-        for (const { id } of result.calls) settled.run(id);
-      }),
-    );
+        .prepare('INSERT OR REPLACE INTO segments (session_id, fingerprint, version, result) VALUES (?, ?, ?, ?)')
+        .run(key.sessionId, key.fingerprint, key.version, JSON.stringify(result));
+      const settled = this.#db.prepare('UPDATE calls SET settled = 1 WHERE id = ?');
+      for (const { id } of result.calls) settled.run(id);
+      return result;
+    });
+    // Immediate: another process must not come between the reading and the writing.
+    return this.#guard(() => settle.immediate());
   }
 
   async close(): Promise<void> {

@@ -68,8 +68,8 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
     const createdAt = now().toISOString();
     const sourceModel = proposal.calls.findLast(({ model }) => model !== null)?.model ?? version.model;
     const result = resultOf(proposal, gates, { view, version, calls: made, sourceModel, createdAt });
-    await calls.settle(keyOf(view), result);
-    return result;
+    // Where another worker was first, its result is the one that both publish.
+    return rebase(await calls.settle(keyOf(view), result, { replace: fresh }), view);
   }
 
   return {

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import PQueue from 'p-queue';
-import { exitCodes, type OperatorError, park, retry, stop } from '../../errors.ts';
+import { exitCodes, OperatorError, park, retry, stop } from '../../errors.ts';
 import { backoffMs, pause } from '../../lifecycle.ts';
 import type { ModelCall } from '../../records.ts';
 import type { CallStore } from '../calls.ts';
@@ -62,13 +62,30 @@ export function createDoor(options: DoorOptions): Door {
   const { backoff = { baseMs: 1_000, maxMs: 30_000 }, random = Math.random, now = () => new Date() } = options;
   const price = createPricing(options.prices);
   const queue = new PQueue({ concurrency });
+  /** Questions that are being looked up or asked, by the key of their answer. */
+  const asking = new Map<string, Promise<Answer>>();
 
   async function ask(question: Question, signal: AbortSignal): Promise<Answer> {
     const key = answerKey(model, question.request);
-    const known = question.fresh ? null : await calls.answer(key);
-    if (known !== null) {
-      return { reply: JSON.parse(known.reply) as ModelReply, calls: [reused(known.call, question.segmentId)] };
+    if (question.fresh) return askModel(question, key, signal);
+    // Nobody pays for what another is about to have. It is on disk then, unless whoever asked gave up.
+    for (let other = asking.get(key); other !== undefined; other = asking.get(key)) await over(other, signal);
+    const answer = lookUp(question, key, signal);
+    asking.set(key, answer);
+    try {
+      return await answer;
+    } finally {
+      asking.delete(key);
     }
+  }
+
+  async function lookUp(question: Question, key: string, signal: AbortSignal): Promise<Answer> {
+    const known = await calls.answer(key);
+    if (known === null) return askModel(question, key, signal);
+    return { reply: JSON.parse(known.reply) as ModelReply, calls: [reused(known.call, question.segmentId)] };
+  }
+
+  async function askModel(question: Question, key: string, signal: AbortSignal): Promise<Answer> {
     const made: ModelCall[] = [];
     for (let attempt = 1; ; attempt++) {
       const tried = await queue.add(() => tryOnce(question, key, signal));
@@ -125,6 +142,28 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   return { model, ask, status: () => ({ inFlight: queue.pending, waiting: queue.size }) };
+}
+
+/**
+ * Waits for another's question.
+ *
+ * @throws OperatorError where it was refused or found no answer: so would this one be. The signal's reason where it fired.
+ */
+async function over(other: Promise<Answer>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  const ended = other.catch((error: unknown) => {
+    if (error instanceof OperatorError) throw error;
+  });
+  try {
+    await Promise.race([ended, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** A model that throws before it returns a promise is caught like any other. */
