@@ -1,27 +1,32 @@
 /** What every sink promises, wherever its rows lie. */
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Compiled } from '../../src/records.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TableName } from '../../src/dataset-tables.ts';
+import type { Compiled, CompiledTurns } from '../../src/records.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import {
+  apartOf,
   callOf,
   compiledArbitrary,
   compiledOf,
+  historyArbitrary,
   pairOf,
   rejectionOf,
   rulesVersion,
   segmentOf,
   trajectoryOf,
+  turnOf,
 } from '../support/records.ts';
 
-export type Table = 'qa_pairs' | 'sessions' | 'trajectories' | 'segments' | 'rejections' | 'llm_calls';
-export type Dump = Record<Table, Record<string, unknown>[]>;
+/** Rows in any order; the text of JSON columns parsed, numbers as numbers, times as the messages write them. */
+export type Dump = Record<TableName | 'sessions', Record<string, unknown>[]>;
 
 export interface SinkHarness {
-  /** The sink over an empty dataset; the same dataset until `clear`. */
+  /** The sink over the dataset, which is the same until `clear`. */
   open(): Promise<Sink>;
-  /** Every row, each table in an order that follows from its rows. */
+  /** Every row. Of turns, `body` is the JSON text. */
   dump(): Promise<Dump>;
+  /** Empties the dataset; called before every test and every run of a property. */
   clear(): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -30,22 +35,31 @@ const never = new AbortController().signal;
 const later = '2026-03-04T00:00:00.000000Z';
 const newer = { ...rulesVersion, promptVersion: 'rules/2' };
 
-export function sinkContract(name: string, makeHarness: () => Promise<SinkHarness>): void {
+type Message = Compiled | CompiledTurns;
+
+/** `runs`: how many random histories. */
+export function sinkContract(name: string, makeHarness: () => Promise<SinkHarness>, { runs = 60 } = {}): void {
   describe(`the contract of a sink, kept by ${name}`, () => {
     let harness: SinkHarness;
-    beforeEach(async () => {
+    beforeAll(async () => {
       harness = await makeHarness();
     });
-    afterEach(() => harness.dispose());
+    beforeEach(() => harness.clear());
+    afterAll(() => harness?.dispose());
 
-    async function write(...messages: Compiled[]): Promise<Dump> {
+    async function write(...messages: Message[]): Promise<Dump> {
       const sink = await harness.open();
       try {
         for (const message of messages) await sink.write(message, never);
       } finally {
         await sink.close();
       }
-      return harness.dump();
+      return sorted(await harness.dump());
+    }
+
+    async function writeAnew(...messages: Message[]): Promise<Dump> {
+      await harness.clear();
+      return write(...messages);
     }
 
     it('keeps everything that a message tells', async () => {
@@ -80,6 +94,13 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
       expect(dump.trajectories).toMatchObject([
         { id: trajectory.id, turn_count: 12, content_hash: trajectory.contentHash },
       ]);
+      expect(turnsOf(dump)).toEqual(trajectory.turns);
+      expect(new Set(dump.trajectory_turns.map(({ row_key }) => row_key))).toEqual(
+        new Set(trajectory.turns.map(({ rowKey }) => rowKey)),
+      );
+      expect(dump.compilations).toMatchObject([
+        { trajectory_id: trajectory.id, complete: 1, segments: 2, pairs: 1, rejected: 1 },
+      ]);
       expect(dump.segments.map(({ outcome, reason }) => [outcome, reason])).toEqual(
         expect.arrayContaining([
           ['compiled', null],
@@ -92,8 +113,7 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
 
     it('names a pair by its key alone, so that every dataset has the same id for it', async () => {
       const first = (await write(compiledOf())).qa_pairs[0]!.id;
-      await harness.clear();
-      const again = (await write(compiledOf({ compiledAt: later }))).qa_pairs[0]!.id;
+      const again = (await writeAnew(compiledOf({ compiledAt: later }))).qa_pairs[0]!.id;
       expect(again).toBe(first);
       expect(first).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     });
@@ -145,25 +165,109 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
       expect((await harness.dump()).trajectories).toEqual([]);
     });
 
+    it('counts the turns of a trajectory whose turns travel apart before they are there', async () => {
+      const head = apartOf(compiledOf(), 5).at(-1)!;
+      const dump = await write(head);
+      expect(dump.trajectories).toMatchObject([{ turn_count: 12 }]);
+      expect(dump.sessions).toMatchObject([{ turns: 12 }]);
+      expect(dump.trajectory_turns).toEqual([]);
+      expect(dump.qa_pairs).toMatchObject([{ status: 'active' }]);
+    });
+
+    it('takes the turns of the compile that counts, whichever comes last and in whatever pieces', async () => {
+      const trajectory = trajectoryOf();
+      const changed = (response: string): Compiled['trajectory'] => ({
+        ...trajectory,
+        turns: trajectory.turns.map((turn, index) => (index % 4 === 0 ? { ...turn, response } : turn)),
+      });
+      const old = apartOf(compiledOf({ trajectory: changed('old') }), 5);
+      const next = apartOf(compiledOf({ trajectory: changed('new'), compiler: newer, compiledAt: later }), 7);
+      const expected = await write(...old, ...next);
+      expect(turnsOf(expected)).toEqual(changed('new').turns);
+      expect(await writeAnew(...next.toReversed(), ...old, ...old.toReversed(), next[0]!)).toEqual(expected);
+    });
+
+    it('holds the same rows whether turns come inside the message or apart, in any order', async () => {
+      const delivered = compiledArbitrary.chain((compiled) =>
+        fc.integer({ min: 1, max: 13 }).chain((turnsEach) => {
+          const messages = apartOf(compiled, turnsEach);
+          return fc.tuple(fc.constant(compiled), shuffled(messages));
+        }),
+      );
+      await fc.assert(
+        fc.asyncProperty(delivered, async ([inside, apart]) => {
+          const expected = await writeAnew(inside);
+          expect(await writeAnew(...apart)).toEqual(expected);
+        }),
+        { numRuns: Math.ceil(runs / 3) },
+      );
+    });
+
+    it('does not tell compiles of a turn apart by the order of its fields', async () => {
+      const turns = trajectoryOf().turns.map((turn) => ({ ...turn, metadata: { region: 'north' } }));
+      const expected = await write(compiledOf({ trajectory: trajectoryOf({ turns }) }));
+      const reversed = turns.map((turn) => Object.fromEntries(Object.entries(turn).reverse()) as typeof turn);
+      expect(await writeAnew(compiledOf({ trajectory: trajectoryOf({ turns: reversed }) }))).toEqual(expected);
+    });
+
+    it('replaces text that some database cannot hold, and keeps the turns as they are', async () => {
+      const turn = turnOf('session-1', 0, { response: '{"odd":"\0 \ud83d \\u0000"}', tool: '\udc00' });
+      const trajectory = trajectoryOf({ turns: [turn], agents: ['a\0', '\ud83d😀'] });
+      const segment = segmentOf(trajectory);
+      const pair = pairOf(trajectory, segment, {
+        question: 'what is \0?',
+        answer: '😀\ude00',
+        evidence: [{ turn: 0, rowKey: 'k', quote: '\0\\u0000', offset: 0 }],
+        // The escapes themselves: of nothing, of a half, of a whole one, and an escaped backslash.
+        rawExtraction: String.raw`{"a":"\u0000 \uD83D \ude00\ud83d \ud83d\ude00 \\u0000"}`,
+      });
+      const dump = await write(compiledOf({ trajectory, segments: [segment], pairs: [pair] }));
+      expect(dump.qa_pairs).toMatchObject([
+        {
+          question: 'what is \ufffd?',
+          answer: '😀\ufffd',
+          evidence: [{ quote: '\ufffd\\u0000' }],
+          raw_extraction: { a: '\ufffd \ufffd \ufffd\ufffd 😀 \\u0000' },
+        },
+      ]);
+      expect(dump.trajectories).toMatchObject([{ agents: ['a\ufffd', '\ufffd😀'] }]);
+      expect(turnsOf(dump)).toEqual([turn]);
+    });
+
     it('holds the same rows whatever messages come, any number of times, in any order', async () => {
-      const deliveries = fc.array(compiledArbitrary, { minLength: 1, maxLength: 6 }).chain((messages) =>
-        fc.tuple(
-          fc.constant(messages),
-          fc.shuffledSubarray([...messages, ...messages], {
-            minLength: messages.length * 2,
-            maxLength: messages.length * 2,
-          }),
-        ),
+      const deliveries = historyArbitrary.chain((messages) =>
+        fc.tuple(fc.constant(messages), shuffled([...messages, ...messages])),
       );
       await fc.assert(
         fc.asyncProperty(deliveries, async ([messages, delivered]) => {
-          await harness.clear();
-          const expected = await write(...messages);
-          await harness.clear();
-          expect(await write(...delivered)).toEqual(expected);
+          const expected = await writeAnew(...messages);
+          expect(await writeAnew(...delivered)).toEqual(expected);
         }),
-        { numRuns: 60 },
+        { numRuns: runs },
       );
     });
   });
+}
+
+function shuffled<T>(items: T[]): fc.Arbitrary<T[]> {
+  return fc.shuffledSubarray(items, { minLength: items.length, maxLength: items.length });
+}
+
+/** Each table in an order that follows from its rows. */
+export function sorted(dump: Dump): Dump {
+  const tables = Object.entries(dump).map(([table, rows]) => {
+    const ranked = rows.map((row) => ({ row, rank: JSON.stringify(Object.entries(row).sort(byFirst)) }));
+    ranked.sort((a, b) => (a.rank < b.rank ? -1 : 1));
+    return [table, ranked.map(({ row }) => row)];
+  });
+  return Object.fromEntries(tables) as Dump;
+}
+
+function byFirst([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1;
+}
+
+function turnsOf(dump: Dump): unknown[] {
+  const rows = dump.trajectory_turns.toSorted((a, b) => Number(a.turn) - Number(b.turn));
+  return rows.map(({ body }) => JSON.parse(String(body)));
 }

@@ -2,51 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inflateSync } from 'node:zlib';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/log.ts';
 import { openSqliteSink } from '../../src/sinks/sqlite.ts';
 import { compiledOf } from '../support/records.ts';
-import { type Dump, sinkContract } from './contract.ts';
+import { sinkContract } from './contract.ts';
+import { dumpOf, sqliteHarness } from './sqlite-harness.ts';
 
 const log = createLogger('silent');
 const never = new AbortController().signal;
-const tables = ['qa_pairs', 'sessions', 'trajectories', 'segments', 'rejections', 'llm_calls'] as const;
-const json = ['supporting_turns', 'evidence', 'derivation', 'agents', 'metrics'];
-
-function dumpOf(path: string): Dump {
-  const db = new Database(path, { readonly: true });
-  try {
-    const rows = (table: string) =>
-      (db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all() as Record<string, unknown>[]).map((row) =>
-        Object.fromEntries(
-          Object.entries(row).map(([column, value]) => [
-            column,
-            json.includes(column) && typeof value === 'string' ? JSON.parse(value) : value,
-          ]),
-        ),
-      );
-    return Object.fromEntries(tables.map((table) => [table, rows(table)])) as Dump;
-  } finally {
-    db.close();
-  }
-}
-
-sinkContract('the SQLite sink', async () => {
-  let folder = mkdtempSync(join(tmpdir(), 'sink-'));
-  const path = () => join(folder, 'qa_pairs.sqlite');
-  const dispose = async () => rmSync(folder, { recursive: true });
-  return {
-    open: async () => openSqliteSink({ path: path(), log }),
-    dump: async () => dumpOf(path()),
-    clear: async () => {
-      await dispose();
-      folder = mkdtempSync(join(tmpdir(), 'sink-'));
-    },
-    dispose,
-  };
-});
+sinkContract('the SQLite sink', sqliteHarness);
 
 describe('the file of the SQLite sink', () => {
   let folder: string;
@@ -70,16 +36,6 @@ describe('the file of the SQLite sink', () => {
     expect(columns.slice(0, 12).join(' ')).toBe(
       'id session_id agent turn_count question answer supporting_turns qa_type source_model cost_usd raw_extraction created_at',
     );
-  });
-
-  it('keeps the turns, and the key of every row', async () => {
-    await write();
-    const db = new Database(path, { readonly: true });
-    const turns = db.prepare('SELECT turns FROM trajectories').pluck().get() as Buffer;
-    const keys = db.prepare('SELECT count(*) FROM trajectory_rows').pluck().get();
-    db.close();
-    expect(JSON.parse(inflateSync(turns).toString())).toEqual(compiledOf().trajectory.turns);
-    expect(keys).toBe(12);
   });
 
   it.each(['id INTEGER PRIMARY KEY', 'id TEXT PRIMARY KEY', 'id TEXT'])(

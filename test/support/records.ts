@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import type {
   Compiled,
+  CompiledTurns,
   CompilerVersion,
   Lsn,
   ModelCall,
@@ -173,10 +174,39 @@ export function compiledOf(changes: Partial<Compiled> = {}): Compiled {
   };
 }
 
+/** The messages in which a compiled trajectory travels where it is too large for one: its turns, then the rest. */
+export function apartOf(compiled: Compiled, turnsEach: number): (Compiled | CompiledTurns)[] {
+  const { trajectory, compiler, compiledAt } = compiled;
+  const { id: trajectoryId, sessionId, turns } = trajectory;
+  const starts = Array.from({ length: Math.ceil(turns.length / turnsEach) }, (_, index) => index * turnsEach);
+  const pieces = starts.map((first): CompiledTurns => {
+    const some = turns.slice(first, first + turnsEach);
+    return { spec: 'compiled_turns/1', trajectoryId, sessionId, compiler, compiledAt, first, turns: some };
+  });
+  return [...pieces, { ...compiled, trajectory: { ...trajectory, turns: [] }, turnsApart: turns.length }];
+}
+
+/** What one database or another holds differently, or not at all: U+0000, half a surrogate pair, escapes of both. */
+export const oddTexts = [
+  '\0',
+  '\ud83d',
+  '\ude00\ud83d',
+  '😀',
+  '\\u0000',
+  '\\',
+  '"',
+  "'",
+  '\u2028',
+  '\ufffd',
+  'e\u0301',
+  '',
+];
+
 const trajectories = [
   trajectoryOf(),
   trajectoryOf({ part: 1, agents: ['inbox-triage', 'drafting'] }),
-  trajectoryOf({ sessionId: 'session-2', agents: ['drafting'] }),
+  trajectoryOf({ sessionId: 'session-2', agents: ['drafting', 'odd \ud83d\0'] }),
+  trajectoryOf({ sessionId: 'session 3 \u00e9😀' }),
 ];
 
 const versions: CompilerVersion[] = [
@@ -185,20 +215,40 @@ const versions: CompilerVersion[] = [
   { ...rulesVersion, kind: 'llm', tier: 'cheap', model: 'gemini-3.5-flash-lite', promptVersion: '1' },
 ];
 
+const odd = fc.string({ unit: fc.constantFrom(...oddTexts, 'a', ' '), maxLength: 4 });
+
+/** The same rows, as another redaction policy would leave them: compiles of one trajectory differ in its turns' text. */
+function redacted(trajectory: Trajectory): fc.Arbitrary<Trajectory> {
+  const text = fc.option(odd.map((it) => JSON.stringify({ note: it })));
+  return fc
+    .array(fc.record({ index: fc.nat(trajectory.turns.length - 1), arguments: text, agent: odd }), { maxLength: 2 })
+    .map((changes) => {
+      const turns = [...trajectory.turns];
+      for (const { index, ...change } of changes) turns[index] = { ...turns[index]!, ...change };
+      return { ...trajectory, turns };
+    });
+}
+
 const times = ['2026-03-02T10:00:00.000000Z', '2026-03-02T10:00:00.5Z', '2026-03-03T00:00:00Z'];
 
 function partsOf(trajectory: Trajectory, version: CompilerVersion, segment: SegmentOutcome) {
-  const pair = (question: string, answer: string) => pairOf(trajectory, segment, { question, answer }, version);
+  const pair = (question: string, answer: string) => {
+    const evidence = [{ turn: 2, rowKey: `${trajectory.sessionId}:2`, quote: answer, offset: 30 }];
+    const rawExtraction = JSON.stringify({ answer });
+    return pairOf(trajectory, segment, { question, answer, evidence, rawExtraction }, version);
+  };
   const proposed = segment.outcome === 'compiled' ? ['first?', 'second?', 'third?'] : [];
   return fc.record({
     pairs: fc
       .subarray(proposed)
       .chain((questions) =>
-        fc.tuple(...questions.map((it) => fc.constantFrom('1', '2').map((answer) => pair(it, answer)))),
+        fc.tuple(...questions.map((it) => fc.oneof(fc.constantFrom('1', '2'), odd).map((text) => pair(it, text)))),
       ),
     rejected: fc
       .subarray(['single_turn', 'adjacent_support'])
-      .map((reasons) => reasons.map((reason) => rejectionOf(segment, { reason }))),
+      .chain((reasons) =>
+        fc.tuple(...reasons.map((reason) => odd.map((answer) => rejectionOf(segment, { reason, answer })))),
+      ),
     calls: fc
       .array(fc.record({ id: fc.constantFrom('call-1', 'call-2', 'call-3'), costUsd: fc.constantFrom(null, 0.001) }), {
         maxLength: 2,
@@ -210,7 +260,7 @@ function partsOf(trajectory: Trajectory, version: CompilerVersion, segment: Segm
 /** Messages of a few trajectories by a few compilers, so that many of them concern the same rows. */
 export const compiledArbitrary: fc.Arbitrary<Compiled> = fc
   .record({
-    trajectory: fc.constantFrom(...trajectories),
+    trajectory: fc.constantFrom(...trajectories).chain(redacted),
     compiler: fc.constantFrom(...versions),
     compiledAt: fc.constantFrom(...times),
     outcomes: fc.array(fc.constantFrom('compiled', 'compiled', 'no_structure', 'skipped', 'failed'), {
@@ -234,3 +284,14 @@ export const compiledArbitrary: fc.Arbitrary<Compiled> = fc
       }),
     );
   });
+
+/** What a topic may carry of a few trajectories, whole messages and messages apart: each once, in the order of sending. */
+export const historyArbitrary: fc.Arbitrary<(Compiled | CompiledTurns)[]> = fc
+  .array(
+    compiledArbitrary.chain((compiled) => {
+      const apart = fc.integer({ min: 1, max: 7 }).map((turnsEach) => apartOf(compiled, turnsEach));
+      return fc.oneof(fc.constant([compiled]), apart);
+    }),
+    { minLength: 1, maxLength: 6 },
+  )
+  .map((messages) => messages.flat());
