@@ -37,14 +37,17 @@ export interface StoredTrajectory {
 export function trajectoriesOf(dataDir: string): StoredTrajectory[] {
   const db = new Database(`${dataDir}/qa_pairs.sqlite`, { readonly: true });
   try {
-    const rows = db.prepare('SELECT id, session_id AS sessionId, part, turns FROM trajectories').all();
-    return (rows as { id: string; sessionId: string; part: number; turns: Buffer }[])
-      .map(({ turns, ...rest }) => ({ ...rest, turns: JSON.parse(inflateSync(turns).toString('utf8')) as Turn[] }))
+    const turnsOf = db.prepare('SELECT body FROM trajectory_turns WHERE trajectory_id = ? ORDER BY turn').pluck();
+    const rows = db.prepare('SELECT id, session_id AS sessionId, part FROM trajectories').all();
+    return (rows as Omit<StoredTrajectory, 'turns'>[])
+      .map((row) => ({ ...row, turns: (turnsOf.all(row.id) as Buffer[]).map(turnOfBody) }))
       .sort((a, b) => (a.sessionId < b.sessionId ? -1 : a.sessionId > b.sessionId ? 1 : a.part - b.part));
   } finally {
     db.close();
   }
 }
+
+const turnOfBody = (body: Buffer) => JSON.parse(inflateSync(body).toString('utf8')) as Turn;
 
 export function pairsOf(dataDir: string): Record<string, string | number | null>[] {
   const db = new Database(`${dataDir}/qa_pairs.sqlite`, { readonly: true });
