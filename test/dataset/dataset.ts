@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDataset } from '../../src/dataset/open.ts';
 import { createLogger } from '../../src/log.ts';
-import type { Compiled } from '../../src/records.ts';
+import type { Compiled, CompiledTurns } from '../../src/records.ts';
 import { openSqliteSink } from '../../src/sinks/sqlite.ts';
 import type { SqliteDatabase } from '../../src/sqlite.ts';
 
-export async function withDataset<R>(messages: Compiled[], use: (db: SqliteDatabase) => R | Promise<R>): Promise<R> {
+export async function withDataset<R>(
+  messages: (Compiled | CompiledTurns)[],
+  use: (db: SqliteDatabase) => R | Promise<R>,
+): Promise<R> {
   const folder = mkdtempSync(join(tmpdir(), 'dataset-'));
   try {
     const path = join(folder, 'qa_pairs.sqlite');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { compiledAmong, knownSessions, rowsAmong } from '../../src/dataset/known.ts';
-import { compiledOf, rulesVersion, segmentOf, trajectoryOf } from '../support/records.ts';
+import { arrivingAmong, compiledAmong, knownSessions, rowsAmong, storedTrajectory } from '../../src/dataset/known.ts';
+import { apartOf, compiledOf, rulesVersion, segmentOf, trajectoryOf } from '../support/records.ts';
 import { withDataset } from './dataset.ts';
 
 const trajectory = trajectoryOf();
@@ -46,5 +46,34 @@ describe('what is known to the dataset', () => {
     withDataset(messages, (db) => {
       expect([...rowsAmong(db, ['session-1:3', 'session-1:99'], source)]).toEqual(['session-1:3']);
       expect([...rowsAmong(db, ['session-1:3'], 'another/db/table')]).toEqual([]);
+    }));
+
+  it('gives a trajectory back as it came, however its turns came', async () => {
+    for (const sent of [[compiledOf({ trajectory })], apartOf(compiledOf({ trajectory }), 5)]) {
+      await withDataset(sent, (db) => {
+        expect(storedTrajectory(db, trajectory.id)).toEqual(trajectory);
+        expect(arrivingAmong(db, [trajectory.id])).toEqual(new Set());
+      });
+    }
+  });
+
+  it('counts a trajectory as not there yet while some of its turns are still to arrive, all its rows alike', () => {
+    const [first, , third, head] = apartOf(compiledOf({ trajectory }), 5);
+    return withDataset([first!, third!, head!, compiledOf({ trajectory: failed })], (db) => {
+      expect([...arrivingAmong(db, [trajectory.id, failed.id])]).toEqual([trajectory.id]);
+      expect([...rowsAmong(db, ['session-1:3', 'session-1:7', 'session-2:3'], source)]).toEqual(['session-2:3']);
+      expect(() => storedTrajectory(db, trajectory.id)).toThrow(
+        expect.objectContaining({ kind: 'park', code: 'trajectory_arriving' }),
+      );
+      expect(() => storedTrajectory(db, trajectory.id)).toThrow('7 of 12 turns');
+    });
+  });
+
+  it('knows nothing of turns whose trajectory has not come', () =>
+    withDataset(apartOf(compiledOf({ trajectory }), 5).slice(0, -1), (db) => {
+      expect(rowsAmong(db, ['session-1:3'], source)).toEqual(new Set());
+      expect(() => storedTrajectory(db, trajectory.id)).toThrow(
+        expect.objectContaining({ code: 'trajectory_unknown' }),
+      );
     }));
 });

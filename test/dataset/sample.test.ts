@@ -4,7 +4,7 @@ import { renderSample } from '../../src/dataset/render-sample.ts';
 import { samplePairs } from '../../src/dataset/sample.ts';
 import { terminalOf } from '../../src/dataset/terminal.ts';
 import type { Compiled, QaPair, Turn } from '../../src/records.ts';
-import { compiledOf, pairOf, segmentOf, trajectoryOf, turnOf } from '../support/records.ts';
+import { apartOf, compiledOf, pairOf, segmentOf, trajectoryOf, turnOf } from '../support/records.ts';
 import { withDataset } from './dataset.ts';
 
 const plain = terminalOf({ columns: 80 }, undefined);
@@ -42,6 +42,18 @@ describe('a sample of pairs', () => {
         },
       ]);
     }));
+
+  it('says of a supporting turn that is still to arrive that it is not there, and shows the others', () => {
+    const sent = apartOf(message('s', quoting('Delivery note 2')), 1).toSpliced(2, 1);
+    return withDataset(sent, (db) => {
+      const [pair] = samplePairs(db, { limit: 5 });
+      expect(pair!.supportingTurns.map(({ turn, rowKey }) => [turn, rowKey])).toEqual([
+        [2, null],
+        [5, 's:5'],
+      ]);
+      expect(renderSample([pair!], plain)).toContain('the turn is not in the dataset');
+    });
+  });
 
   it('is limited, narrowed, and the same for the same seed', () => {
     const sessions = Array.from({ length: 20 }, (_, n) => `s${n}`);
