@@ -38,7 +38,7 @@ export async function totalsOf({
   const parked = (await lags()).reduce((sum, { lag }) => sum + lag.deadLetters, 0);
   return {
     ...(capture === null ? {} : { capture: captureTotals(capture) }),
-    ...(stored === null ? {} : { dataset: datasetTotals(stored) }),
+    ...(stored === null ? {} : { dataset: totalsOfDataset(stored) }),
     parked,
   };
 }
@@ -46,6 +46,11 @@ export async function totalsOf({
 function captureTotals({ journal }: NonNullable<Pipeline['capture']>): CaptureTotals {
   const { rows, sessions, open, sealed, belowMinTurns } = journal.totals();
   return { rows, sessions, open, trajectories: sealed, belowMinTurns };
+}
+
+function totalsOfDataset(stored: NonNullable<Pipeline['stored']>): DatasetTotals {
+  const { pairs, rejected, costUsd } = datasetTotals(stored);
+  return { pairs, rejected, costUsd };
 }
 
 /** In one level, as it is printed. */
