@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { lastJson, runCli } from '../support/cli.ts';
+import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
+
+let postgres: TestPostgres;
+let dataDir: string;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  dataDir = mkdtempSync(join(tmpdir(), 'tc-arriving-'));
+  const url = await postgres.createDatabase();
+  env = { TC_POSTGRES_URL: url, TC_DATA_DIR: dataDir };
+  await queryOn(
+    url,
+    `CREATE TABLE audit_log (id bigint PRIMARY KEY, session_id text, agent text, tool text, arguments jsonb,
+       response jsonb, created_at timestamptz);
+     INSERT INTO audit_log SELECT n, 'session ' || n % 2, 'tester', 'probe', jsonb_build_object('n', n),
+       jsonb_build_object('seen', n), timestamptz '2026-01-05 08:00Z' + n * interval '1 s' FROM generate_series(1, 24) n`,
+  );
+});
+afterAll(async () => {
+  await postgres?.stop();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+const compile = async (...flags: string[]) => lastJson(await runCli(['compile', '--json', ...flags], { env }));
+const onDataset = (sql: string) => {
+  const db = new Database(join(dataDir, 'qa_pairs.sqlite'));
+  db.exec(sql);
+  db.close();
+};
+
+it('compile leaves a session alone while turns of it are still to arrive, --force or not, and takes it up then', async () => {
+  expect(await compile()).toMatchObject({ compiled: 2, notYet: 0 });
+  const some = "turn IN (3, 4) AND trajectory_id = (SELECT id FROM trajectories WHERE session_id = 'session 1')";
+  onDataset(`CREATE TABLE late AS SELECT * FROM trajectory_turns WHERE ${some};
+    DELETE FROM trajectory_turns WHERE ${some}; UPDATE sessions SET turns = 5`);
+  expect(await compile()).toMatchObject({ compiled: 0, known: 1, notYet: 1 });
+  expect(await compile('--force')).toMatchObject({ compiled: 1, notYet: 1 });
+  onDataset('INSERT INTO trajectory_turns SELECT * FROM late');
+  expect(await compile('--force')).toMatchObject({ compiled: 2, notYet: 0 });
+  expect(await compile()).toMatchObject({ compiled: 0, known: 2 });
+});
