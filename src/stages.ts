@@ -2,6 +2,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CallStore, openCallStore } from './compile/calls.ts';
+import { openPostgresCallStore } from './compile/calls-postgres.ts';
 import { type CompileStage, createCompileStage } from './compile/compile.ts';
 import { createGeminiCompiler } from './compile/models/tiers.ts';
 import { createRedactor } from './compile/redact.ts';
@@ -127,8 +128,7 @@ export async function openCompileStage(
   const tier = config['compile.tier'];
   const redactor = createRedactor({ mode: config['redact.mode'] }, tier);
   const url = config['calls.url'];
-  const calls = openCallStore(filesOf(config).calls);
-  void url;
+  const calls = url === null ? openCallStore(filesOf(config).calls) : await openPostgresCallStore({ url, log });
   try {
     const compiler =
       tier === 'rules'
