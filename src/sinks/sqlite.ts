@@ -1,6 +1,7 @@
 /** The dataset as a SQLite file. Readers may have it open at the same time. */
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { deflate } from 'node:zlib';
+import { deflate, deflateSync } from 'node:zlib';
 import { datasetMigrations } from '../dataset-file.ts';
 import { type Cell, type RowOf, type TableName, tableNames, tables } from '../dataset-tables.ts';
 import type { Logger } from '../log.ts';
@@ -8,7 +9,7 @@ import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 import { type Rows, rowsOf } from './rows.ts';
 import type { Sink } from './sink.ts';
 
-const compress = promisify(deflate);
+const compressInThread = promisify(deflate);
 const what = 'dataset';
 
 type StoredRow = Record<string, Cell | Uint8Array>;
@@ -43,14 +44,20 @@ export function openSqliteSink({ path, log }: { path: string; log: Logger }): Si
   };
 }
 
-/** In a thread of zlib's, since they may be 16 MiB; one by one, since each takes a quarter of a MiB to compress. */
+/** Other work of the process goes on between the turns, which may be 16 MiB together. */
 async function compressBodies(rows: RowOf<'trajectory_turns'>[], signal: AbortSignal): Promise<StoredRow[]> {
   const compressed: StoredRow[] = [];
-  for (const row of rows) {
+  for (const [index, row] of rows.entries()) {
     signal.throwIfAborted();
+    if (index % 100 === 99) await setImmediate();
     compressed.push({ ...row, body: await compress(String(row.body)) });
   }
   return compressed;
+}
+
+// The way to a thread of zlib's and back costs more than compressing a small text: 85 against 16 µs for 630 characters.
+function compress(body: string): Uint8Array | Promise<Uint8Array> {
+  return body.length < 32_768 ? deflateSync(body) : compressInThread(body);
 }
 
 function prepareStore(db: SqliteDatabase) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { arrivingAmong, compiledAmong, knownSessions, rowsAmong, storedTrajectory } from '../../src/dataset/known.ts';
-import { apartOf, compiledOf, rulesVersion, segmentOf, trajectoryOf } from '../support/records.ts';
+import { apartOf, compiledOf, rulesVersion, segmentOf, trajectoryOf, turnOf } from '../support/records.ts';
 import { withDataset } from './dataset.ts';
 
 const trajectory = trajectoryOf();
@@ -48,11 +48,18 @@ describe('what is known to the dataset', () => {
       expect([...rowsAmong(db, ['session-1:3'], 'another/db/table')]).toEqual([]);
     }));
 
-  it('gives a trajectory back as it came, however its turns came', async () => {
-    for (const sent of [[compiledOf({ trajectory })], apartOf(compiledOf({ trajectory }), 5)]) {
+  it.each([
+    ['short', 12, 'small'],
+    ['long, with large rows,', 250, 'large '.repeat(9_000)],
+  ])('gives a %s trajectory back as it came, however its turns came', async (_, count, note) => {
+    const turns = Array.from({ length: count }, (_, n) =>
+      turnOf('session-1', n, n % 9 === 0 ? { response: note } : {}),
+    );
+    const stored = trajectoryOf({ turns });
+    for (const sent of [[compiledOf({ trajectory: stored })], apartOf(compiledOf({ trajectory: stored }), 5)]) {
       await withDataset(sent, (db) => {
-        expect(storedTrajectory(db, trajectory.id)).toEqual(trajectory);
-        expect(arrivingAmong(db, [trajectory.id])).toEqual(new Set());
+        expect(storedTrajectory(db, stored.id)).toEqual(stored);
+        expect(arrivingAmong(db, [stored.id])).toEqual(new Set());
       });
     }
   });

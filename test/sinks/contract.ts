@@ -165,6 +165,13 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
       expect((await harness.dump()).trajectories).toEqual([]);
     });
 
+    it('writes nothing once it was told to give up', async () => {
+      const sink = await harness.open();
+      await expect(sink.write(compiledOf(), AbortSignal.abort(new Error('given up')))).rejects.toThrow('given up');
+      await sink.close();
+      expect((await harness.dump()).trajectories).toEqual([]);
+    });
+
     it('counts the turns of a trajectory whose turns travel apart before they are there', async () => {
       const head = apartOf(compiledOf(), 5).at(-1)!;
       const dump = await write(head);

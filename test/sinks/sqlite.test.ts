@@ -94,6 +94,17 @@ describe('the file of the SQLite sink', () => {
     expect(() => openSqliteSink({ path, log })).toThrow(expect.objectContaining({ code: 'file_newer', kind: 'stop' }));
   });
 
+  it('leaves alone what others have set on a pair, though a newer compile replaces it', async () => {
+    await write();
+    const db = new Database(path);
+    db.exec("UPDATE qa_pairs SET status = 'rejected', duplicate_of = 'another'");
+    db.close();
+    const sink = openSqliteSink({ path, log });
+    await sink.write(compiledOf({ compiledAt: '2026-03-09T00:00:00Z' }), never).finally(() => sink.close());
+    expect(dumpOf(path).qa_pairs).toMatchObject([{ status: 'rejected', duplicate_of: 'another' }]);
+    expect(String(dumpOf(path).qa_pairs[0]!.generation)).toContain('2026-03-09');
+  });
+
   it('writes all of a message or nothing', async () => {
     const sink = openSqliteSink({ path, log });
     const db = new Database(path);
