@@ -1,0 +1,132 @@
+/** The mirror over PostgREST: each table's rows in pieces, each piece a transaction, segments last. */
+import { tables } from '../../dataset-tables.ts';
+import { exitCodes, kindOf, OperatorError, retry, stop } from '../../errors.ts';
+import { type BackoffOptions, backoffMs, pause } from '../../lifecycle.ts';
+import type { Logger } from '../../log.ts';
+import { sqlState } from '../../postgres/connection.ts';
+import type { Sink } from '../sink.ts';
+import { isolate } from './isolate.ts';
+import { type Mirror, type Refusal, sinkOver } from './mirror.ts';
+import { judge, type Verdict } from './rest-answer.ts';
+import { type EncodedRow, type EncodedRows, encodeRows, jsonArray, piecesOf } from './row-json.ts';
+
+export interface SupabaseSinkOptions {
+  /** Of the project, such as `https://abcdefgh.supabase.co`. */
+  url: string;
+  /** A secret key, or the older service-role key. */
+  key: string;
+  schema: string;
+  log: Logger;
+  fetch?: typeof fetch;
+  /** Of one request. */
+  timeoutMs?: number;
+  /** Between the few quick attempts at one request; after them the message waits its turn. */
+  backoff?: BackoffOptions;
+}
+
+const maxPieceRows = 500;
+const maxPieceBytes = 1024 * 1024;
+const quickAttempts = 3;
+
+/** @throws OperatorError `sink_url` or `sink_key` where these can not be meant. Nothing is sent before the first message. */
+export async function openSupabaseSink(options: SupabaseSinkOptions): Promise<Sink> {
+  return sinkOver(openSupabaseMirror(options), options.log);
+}
+
+/** @throws OperatorError as {@link openSupabaseSink} does. */
+export function openSupabaseMirror(options: SupabaseSinkOptions): Mirror {
+  const post = preparePost(options);
+  return {
+    async write(batches, signal) {
+      const refusals: Refusal[] = [];
+      for (const batch of batches.filter(({ rows }) => rows.length > 0).map(encodeRows)) {
+        for (const piece of piecesOf(batch.rows, maxPieceRows, maxPieceBytes)) {
+          const refused = await isolate(piece, (rows) => post(batch, rows, signal));
+          refusals.push(...refused.map(({ row, reason }) => ({ table: batch.table, key: row.key, reason })));
+        }
+      }
+      return refusals;
+    },
+    async close() {},
+  };
+}
+
+type Post = (batch: EncodedRows, rows: readonly EncodedRow[], signal: AbortSignal) => Promise<string | null>;
+
+function preparePost(options: SupabaseSinkOptions): Post {
+  const { schema, fetch: send = fetch, timeoutMs = 30_000, backoff = { baseMs: 250, maxMs: 2_000 } } = options;
+  const base = baseOf(options.url);
+  const headers = headersOf(options);
+  const { host } = new URL(base);
+
+  async function once({ table, columns }: EncodedRows, body: string, signal: AbortSignal): Promise<Verdict> {
+    const query = new URLSearchParams({ on_conflict: tables[table].key.join(','), columns: columns.join(',') });
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    try {
+      const target = `${base}/rest/v1/${table}?${query}`;
+      const response = await send(target, { method: 'POST', headers, body, redirect: 'manual', signal: limited });
+      const answer = { status: response.status, retryAfter: response.headers.get('retry-after') };
+      return judge({ ...answer, body: await response.text() }, { host, table, schema });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof OperatorError) throw error;
+      const why = limited.aborted ? `no answer within ${timeoutMs} ms` : causeOf(error);
+      throw retry('sink_unreachable', `cannot write table ${table} of ${host}: ${why}: check supabase.url`, {
+        exitCode: exitCodes.sourceUnavailable,
+      });
+    }
+  }
+
+  return async (batch, rows, signal) => {
+    const body = jsonArray(rows);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const verdict = await once(batch, body, signal);
+        if (verdict.kind === 'written') return null;
+        if (verdict.kind === 'refused') return verdict.reason;
+        if (rows.length > 1) return 'too slow';
+        throw retry('sink_unavailable', `cannot write table ${batch.table} of ${host}: its statement took too long`);
+      } catch (error) {
+        const asked = error instanceof OperatorError && error.retryAfterMs !== undefined;
+        if (kindOf(error) !== 'retry' || asked || attempt === quickAttempts || signal.aborted) throw error;
+        await pause(backoffMs(attempt, backoff), signal);
+        signal.throwIfAborted();
+      }
+    }
+  };
+}
+
+/** Without a path: what is copied from the dashboard may have that of the API. */
+function baseOf(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  if (parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === '') {
+    return `${parsed.origin}${parsed.pathname.replace(/\/+$/, '').replace(/\/rest\/v1$/, '')}`;
+  }
+  throw stop('sink_url', 'supabase.url (TC_SUPABASE_URL) is not a URL such as https://abcdefgh.supabase.co', {
+    exitCode: exitCodes.configuration,
+  });
+}
+
+/** A secret key is no JWT and is refused as one; the keys before it are asked for both ways. */
+function headersOf({ key, schema }: SupabaseSinkOptions): Record<string, string> {
+  if (!/^[\x21-\x7e]+$/.test(key) || key.startsWith('sb_publishable_')) {
+    const fault = key.startsWith('sb_publishable_') ? 'is a publishable key, which may write nothing' : 'is no key';
+    throw stop('sink_key', `supabase.key (TC_SUPABASE_KEY) ${fault}: give a secret key or the service-role key`, {
+      exitCode: exitCodes.configuration,
+    });
+  }
+  return {
+    apikey: key,
+    ...(key.split('.').length === 3 ? { authorization: `Bearer ${key}` } : {}),
+    'content-type': 'application/json',
+    prefer: 'resolution=merge-duplicates,return=minimal,missing=default',
+    // One like a browser's is refused together with a secret key.
+    'user-agent': 'trajectory-compiler',
+    ...(schema === 'public' ? {} : { 'content-profile': schema, 'accept-profile': schema }),
+  };
+}
+
+function causeOf(error: unknown): string {
+  const code = sqlState((error as { cause?: unknown } | null)?.cause);
+  return code === '' ? 'the connection failed' : code;
+}
