@@ -18,12 +18,12 @@ function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd');
 }
 
-// Whole escapes, so that the `u0000` behind an escaped backslash is left alone.
-const escapes = /\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|u([0-9a-f]{4})|.)/gi;
+// Whole escapes and whole pairs of them, so that neither a pair nor the `u0000` behind an escaped backslash is taken
+// for what it looks like in part.
+const escapes = /\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|u([0-9a-f]{4})|.)/gi;
 
 function storableJson(text: string): string {
-  return storableText(text).replace(escapes, (whole, high?: string, _low?: string, single?: string) => {
-    if (high !== undefined || single === undefined) return whole;
-    return /^(0000|d[89a-f]..)$/i.test(single) ? '\\ufffd' : whole;
-  });
+  return storableText(text).replace(escapes, (whole, unit?: string) =>
+    unit !== undefined && /^(0000|d[89a-f]..)$/i.test(unit) ? '\\ufffd' : whole,
+  );
 }

@@ -27,7 +27,7 @@ export function openSqliteSink({ path, log }: { path: string; log: Logger }): Si
     name: 'sqlite',
     async write(message, signal) {
       const rows = rowsOf(message);
-      const stored = { ...rows, trajectory_turns: await compressBodies(rows.trajectory_turns, signal) };
+      const stored = { ...rows, trajectory_turns: await compressBodies(rows.trajectory_turns) };
       signal.throwIfAborted();
       try {
         store.immediate(stored);
@@ -45,10 +45,9 @@ export function openSqliteSink({ path, log }: { path: string; log: Logger }): Si
 }
 
 /** Other work of the process goes on between the turns, which may be 16 MiB together. */
-async function compressBodies(rows: RowOf<'trajectory_turns'>[], signal: AbortSignal): Promise<StoredRow[]> {
+async function compressBodies(rows: RowOf<'trajectory_turns'>[]): Promise<StoredRow[]> {
   const compressed: StoredRow[] = [];
   for (const [index, row] of rows.entries()) {
-    signal.throwIfAborted();
     if (index % 100 === 99) await setImmediate();
     compressed.push({ ...row, body: await compress(String(row.body)) });
   }

@@ -147,12 +147,11 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
     it('counts a model call once, for the message that paid for it', async () => {
       const trajectory = trajectoryOf();
       const segment = segmentOf(trajectory);
-      const call = callOf(segment);
-      const dump = await write(
-        compiledOf({ trajectory, segments: [segment], calls: [call], compiledAt: later }),
-        compiledOf({ trajectory, segments: [segment], calls: [call] }),
-      );
-      expect(dump.llm_calls).toHaveLength(1);
+      const paid = (costUsd: number) => [callOf(segment, { id: 'call', costUsd })];
+      const first = compiledOf({ trajectory, segments: [segment], calls: paid(0.5) });
+      const again = compiledOf({ trajectory, segments: [segment], calls: paid(0.25), compiledAt: later });
+      expect((await write(first, again)).llm_calls).toMatchObject([{ cost_usd: 0.5 }]);
+      expect((await writeAnew(again, first)).llm_calls).toMatchObject([{ cost_usd: 0.5 }]);
     });
 
     it('parks a message with a pair of a segment that it lacks, and writes nothing of it', async () => {
