@@ -7,7 +7,7 @@ import { GroupCommit } from './group-commit.ts';
 import { isGone, newOwner } from './owner.ts';
 import { topicMigrations } from './schema.ts';
 import { TopicStore } from './store.ts';
-import type { Codec, ConsumeOptions, DeadLetter, Handler, Lag, Message, Topic } from './topic.ts';
+import type { Codec, ConsumeOptions, DeadLetter, Handler, Lag, Message, ShownDeadLetter, Topic } from './topic.ts';
 
 export interface EmbeddedTopicOptions<T> {
   /** The file; topics of other names may lie in it too. */
@@ -122,6 +122,10 @@ class Embedded<T> implements EmbeddedTopic<T> {
 
   async deadLetters(group: string): Promise<DeadLetter[]> {
     return this.#read(() => this.#store.deadLetters(group));
+  }
+
+  async showDeadLetter(group: string, id: string): Promise<ShownDeadLetter | null> {
+    return this.#read(() => this.#store.deadLetter(group, id));
   }
 
   async requeue(group: string, id: string): Promise<boolean> {

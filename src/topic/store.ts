@@ -1,7 +1,7 @@
 /** One topic's part of the file: every statement of the embedded topic. Changes run inside a transaction of the caller. */
 import type { SqliteDatabase } from '../sqlite.ts';
 import { killsItsConsumer, maxUnfinishedDeliveries } from './decide.ts';
-import type { DeadLetter, Lag } from './topic.ts';
+import type { DeadLetter, Lag, ShownDeadLetter } from './topic.ts';
 
 /** A delivery in the hands of `owner`. `attempts` is what tells this claim from a later one of the same delivery. */
 export interface Claim {
@@ -152,6 +152,12 @@ export class TopicStore {
     return rows.map((row) => ({ group, ...row }));
   }
 
+  deadLetter(group: string, id: string): ShownDeadLetter | null {
+    const letter = this.deadLetters(group).find((one) => one.id === id);
+    if (letter === undefined) return null;
+    return { letter, bytes: this.#statements.value.get(this.#topic, id) as Uint8Array };
+  }
+
   requeue(groupName: string, id: string): boolean {
     const group = this.groupNumber(groupName);
     if (group === undefined) return false;
@@ -269,6 +275,7 @@ function prepare(db: SqliteDatabase) {
        FROM dead_letters d JOIN messages m USING (seq) WHERE d.group_number = ? ORDER BY d.parked_at, d.seq`,
     ),
     countDead: db.prepare('SELECT count(*) FROM dead_letters WHERE group_number = ?').pluck(),
+    value: db.prepare('SELECT value FROM messages WHERE topic = ? AND id = ?').pluck(),
     deadOne: db.prepare(
       `SELECT m.seq, m.key, m.published_at AS published FROM messages m JOIN dead_letters d USING (seq)
        WHERE d.group_number = ? AND m.topic = ? AND m.id = ?`,

@@ -5,7 +5,10 @@
 export interface Message<T> {
   /** What orders messages: those of one key are handled one after another, in the order of publishing. */
   key: string;
-  /** Names the message for ever: publishing an id again changes nothing. */
+  /**
+   * Names the message for ever: publishing an id again changes nothing. On Kafka that holds while one member keeps the
+   * key's partition; once it goes to another, an id published again is delivered again.
+   */
   id: string;
   value: T;
 }
@@ -52,6 +55,12 @@ export interface DeadLetter {
   parkedAt: string;
 }
 
+export interface ShownDeadLetter {
+  letter: DeadLetter;
+  /** The value as its codec encoded it. Row contents: for whoever asked, never for a log. */
+  bytes: Uint8Array;
+}
+
 export interface Topic<T> {
   readonly name: string;
   /** Resolves when the message is durable. */
@@ -63,6 +72,8 @@ export interface Topic<T> {
   consume(group: string, handler: Handler<T>, options: ConsumeOptions): Promise<void>;
   lag(group: string): Promise<Lag>;
   deadLetters(group: string): Promise<DeadLetter[]>;
+  /** One of them with its value. Null where there is none of that id. */
+  showDeadLetter(group: string, id: string): Promise<ShownDeadLetter | null>;
   /** Puts a dead letter back at the end of its key. False where there is none of that id. */
   requeue(group: string, id: string): Promise<boolean>;
   close(): Promise<void>;

@@ -181,6 +181,20 @@ export function topicContract(
       await Promise.all([refusing.drained(), other.drained()]);
     });
 
+    it('shows a dead letter with the bytes of its value, to whom it belongs', async () => {
+      await publishAll([parcel('a', 1), parcel('a', 2)]);
+      const consumer = consume(topic, 'g', ({ message }) => {
+        if (message.value.n === 1) throw park('not_now', 'the handler refuses it');
+      });
+      await until(() => expect(consumer.handled).toEqual(['a-2']));
+      const shown = await topic.showDeadLetter('g', 'a-1');
+      expect(shown?.letter).toMatchObject({ group: 'g', id: 'a-1', key: 'a', attempts: 1, code: 'not_now' });
+      expect(JSON.parse(new TextDecoder().decode(shown?.bytes))).toEqual(parcel('a', 1).value);
+      expect(await topic.showDeadLetter('g', 'a-2')).toBeNull();
+      expect(await topic.showDeadLetter('other', 'a-1')).toBeNull();
+      await consumer.drained();
+    });
+
     it('puts a dead letter back at the end of its key', async () => {
       await publishAll([parcel('a', 1), parcel('a', 2)]);
       let refuse = true;

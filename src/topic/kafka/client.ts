@@ -6,6 +6,7 @@ import type { Logger } from '../../log.ts';
 import { explainKafka } from './faults.ts';
 import { kafkaLogCreator, kafkaLogLevel } from './logging.ts';
 import { createSender, type Sender } from './producer.ts';
+import './quiet-queue.ts';
 
 export interface KafkaOptions {
   /** `host:port` of some brokers; the others are learned from them. */

@@ -50,6 +50,14 @@ const tooOld: Explain = (said, doing, cause) =>
 const unreachable: Explain = (said, doing, cause) =>
   retry('kafka_unreachable', `${doing}: ${said}`, { exitCode: exitCodes.sourceUnavailable, cause });
 
+/** What a listener does to a client that speaks to it in another way than it expects. */
+const closed: Explain = (said, doing, cause) =>
+  unreachable(
+    `${said}; brokers that close connections at once may want kafka.tls or kafka.saslMechanism`,
+    doing,
+    cause,
+  );
+
 const byType: Record<string, Explain> = {
   SASL_AUTHENTICATION_FAILED: credentials,
   UNSUPPORTED_SASL_MECHANISM: credentials,
@@ -68,7 +76,7 @@ const byName: Record<string, Explain> = {
   KafkaJSSASLAuthenticationError: credentials,
   KafkaJSServerDoesNotSupportApiKey: tooOld,
   KafkaJSConnectionError: unreachable,
-  KafkaJSConnectionClosedError: unreachable,
+  KafkaJSConnectionClosedError: closed,
   KafkaJSRequestTimeoutError: unreachable,
   KafkaJSBrokerNotFound: unreachable,
   KafkaJSNoBrokerAvailableError: unreachable,

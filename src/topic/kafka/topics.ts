@@ -1,6 +1,7 @@
 /** Topics are made where they are missing, and otherwise must be as wanted: what is there is never altered. */
 import { type Admin, ConfigResourceTypes } from 'kafkajs';
-import { exitCodes, type OperatorError, stop } from '../../errors.ts';
+import { codeOf, exitCodes, type OperatorError, stop } from '../../errors.ts';
+import { pause } from '../../lifecycle.ts';
 import type { KafkaCluster } from './client.ts';
 import { explainKafka } from './faults.ts';
 
@@ -22,6 +23,8 @@ interface FoundTopic {
   config: Map<string, string>;
 }
 
+const spreadTimeoutMs = 10_000;
+
 /**
  * Several processes may do this at once.
  *
@@ -35,7 +38,7 @@ export async function ensureTopics(cluster: KafkaCluster, specs: readonly TopicS
   for (const spec of specs.filter(({ name }) => !present.includes(name))) {
     await explained(`creating topic "${spec.name}"`, () => create(admin, spec));
   }
-  const found = await explained(`reading the settings of topics ${named.join(', ')}`, () => describe(admin, named));
+  const found = await describeMade(admin, named);
   for (const spec of specs) check(spec, found.get(spec.name)!, cluster.brokers[0] ?? '');
   warnOfFewReplicas(cluster, found);
 }
@@ -63,6 +66,19 @@ async function create(admin: Admin, spec: TopicSpec): Promise<void> {
       },
     ],
   });
+}
+
+/** What another process has just made, not every broker knows at once. */
+async function describeMade(admin: Admin, names: string[]): Promise<Map<string, FoundTopic>> {
+  const deadline = Date.now() + spreadTimeoutMs;
+  for (;;) {
+    try {
+      return await explained(`reading the settings of topics ${names.join(', ')}`, () => describe(admin, names));
+    } catch (error) {
+      if (codeOf(error) !== 'kafka_topic_missing' || Date.now() >= deadline) throw error;
+    }
+    await pause(200);
+  }
 }
 
 async function describe(admin: Admin, names: string[]): Promise<Map<string, FoundTopic>> {
@@ -144,7 +160,9 @@ function checkRetention(
 function warnOfFewReplicas(cluster: KafkaCluster, found: Map<string, FoundTopic>): void {
   const alone = [...found].filter(([, { replicas }]) => replicas === 1).map(([name]) => name);
   if (alone.length > 0) {
-    cluster.log.warn(`one replica only: a broker's disk that is lost takes messages with it (${alone.join(', ')})`);
+    cluster.log.warn(
+      `one replica only: a broker's disk that is lost takes messages with it (${alone.sort().join(', ')})`,
+    );
   }
   const weak = [...found].filter(
     ([, { replicas, config }]) => replicas > 1 && config.get('min.insync.replicas') === '1',

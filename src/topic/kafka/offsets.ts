@@ -1,0 +1,74 @@
+/** What the brokers know about partitions: where they begin and end, and how far a group is. */
+import { stop } from '../../errors.ts';
+import type { KafkaCluster } from './client.ts';
+import { type CommitNote, readNote } from './commit-note.ts';
+import { explainKafka } from './faults.ts';
+
+/** Offsets: the first that is kept, and the one that the next message gets. */
+export interface Range {
+  low: number;
+  high: number;
+}
+
+export interface Committed {
+  /** Null where the group never committed. */
+  base: number | null;
+  note: CommitNote;
+}
+
+/** By partition. */
+export async function readRanges({ admin }: KafkaCluster, topic: string): Promise<Map<number, Range>> {
+  try {
+    const offsets = await (await admin()).fetchTopicOffsets(topic);
+    return new Map(offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]));
+  } catch (error) {
+    throw explainKafka(error, `asking for the offsets of topic ${topic}`);
+  }
+}
+
+/** By topic and partition. */
+export async function readCommitted(
+  { admin }: KafkaCluster,
+  groupId: string,
+  topics: string[],
+): Promise<Map<string, Map<number, Committed>>> {
+  try {
+    const found = await (await admin()).fetchOffsets({ groupId, topics });
+    return new Map(
+      found.map(({ topic, partitions }) => [
+        topic,
+        new Map(partitions.map(({ partition, offset, metadata }) => [partition, committedOf(offset, metadata)])),
+      ]),
+    );
+  } catch (error) {
+    throw explainKafka(error, `asking how far the group ${groupId} is`);
+  }
+}
+
+function committedOf(offset: string, metadata: string | null): Committed {
+  const base = Number(offset);
+  return { base: base === -1 ? null : base, note: readNote(metadata) };
+}
+
+/**
+ * Where the group goes on, or begins.
+ *
+ * @throws OperatorError `kafka_messages_expired` where messages that it had not finished are gone.
+ */
+export function startOf(
+  base: number | null,
+  { low }: Range,
+  { groupId, topic, partition }: { groupId: string; topic: string; partition: number },
+): number {
+  if (base === null) return low;
+  if (base >= low) return base;
+  // A negative one is what kafkajs commits itself where it finds its offset expired.
+  const lost = base < 0 ? 'messages' : `${low - base} messages`;
+  throw stop(
+    'kafka_messages_expired',
+    `${lost} of topic ${topic}, partition ${partition}, expired before the group ${groupId} had handled them ` +
+      `(it was at offset ${base}, the first that is kept is ${low}): \`trajectory-compiler compile\` reads the sessions ` +
+      `from the table again; to go on with what is kept, stop the group and run ` +
+      `kafka-consumer-groups.sh --group ${groupId} --topic ${topic}:${partition} --reset-offsets --to-earliest --execute`,
+  );
+}
