@@ -18,6 +18,8 @@ import type { SessionRules } from './sessionizer/part.ts';
 import type { ColumnTest } from './settings.ts';
 import type { Sink } from './sinks/sink.ts';
 import { openSqliteSink } from './sinks/sqlite.ts';
+import { openPostgresSink } from './sinks/supabase/direct.ts';
+import { openSupabaseSink } from './sinks/supabase/rest.ts';
 
 /** Everything that lies in a data directory. */
 export function filesOf(config: Config) {
@@ -184,7 +186,8 @@ async function openSink(name: Config['sinks'][number], config: Config, log: Logg
   if (name === 'sqlite') return openSqliteSink({ path: filesOf(config).dataset, log });
   const { 'supabase.databaseUrl': databaseUrl, 'supabase.url': url, 'supabase.key': key } = config;
   const schema = config['supabase.schema'];
-  void [databaseUrl, url, key, schema];
+  if (databaseUrl !== null) return await openPostgresSink({ url: databaseUrl, schema, log });
+  if (url !== null && key !== null) return await openSupabaseSink({ url, key, schema, log });
   throw stop(
     'no_supabase',
     'the sink supabase needs supabase.url and supabase.key (TC_SUPABASE_URL or SUPABASE_URL, and TC_SUPABASE_KEY or SUPABASE_SECRET_KEY), or supabase.databaseUrl for a direct connection',

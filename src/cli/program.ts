@@ -11,8 +11,10 @@ import type { Act, Action, CommandContext } from './context.ts';
 import { defineDemo } from './demo.ts';
 import { defineDlq } from './dlq.ts';
 import { defineExtract } from './extract.ts';
+import { defineFill } from './fill.ts';
 import { defineInit } from './init.ts';
 import { defineLoad } from './load.ts';
+import { defineMigrate } from './migrate.ts';
 import { defineRun } from './run.ts';
 import { defineSample } from './sample.ts';
 import { listenForStop } from './signals.ts';
@@ -29,6 +31,8 @@ const commands = [
   defineStats,
   defineSample,
   defineDlq,
+  defineMigrate,
+  defineFill,
   defineConfig,
 ];
 

@@ -7,9 +7,11 @@ import { persevere, type Releasers } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { type AuditReader, openAuditReader } from '../postgres/rows.ts';
 import { type Journal, type JournalReader, openJournalReader } from '../sessionizer/journal.ts';
-import { filesOf, tableSettings, urlOf } from '../stages.ts';
+import { filesOf, kafkaConnection, kafkaTopicSettings, tableSettings, urlOf } from '../stages.ts';
+import { openKafka } from '../topic/kafka/client.ts';
 import type { RowReader } from './claims.ts';
 import { type EmbeddedTransportOptions, embeddedTransport } from './embedded.ts';
+import { kafkaTransport } from './kafka.ts';
 import type { Transport } from './transport.ts';
 
 export interface TransportParts {
@@ -31,8 +33,22 @@ export function openTransport(
     const bodies = journal === null ? bodiesOfAnother(config, releasers) : bodiesOf(journal);
     return embeddedTransport({ path: filesOf(config).topics, maxAttempts, sinks, bodies, log }, releasers);
   }
-  void [calls, drain, readerOnDemand, refuseOtherStores];
-  throw stop('no_kafka', 'Kafka');
+  return kafkaTransport(
+    {
+      ...kafkaTopicSettings(config),
+      openCluster: () => openKafka({ ...kafkaConnection(config), log }),
+      sinks,
+      maxAttempts,
+      assemble: (id) => {
+        if (journal === null) throw stop('no_journal', 'trajectories are published by the process that captures');
+        return journal.outbox.assemble(id);
+      },
+      openReader: readerOnDemand(config, { log, drain }, releasers),
+      peers: calls === null ? {} : { memberTag: calls.id, onPeers: (tags) => refuseOtherStores(calls.id, tags) },
+      log,
+    },
+    releasers,
+  );
 }
 
 function bodiesOf(journal: Journal): EmbeddedTransportOptions['bodies'] {
