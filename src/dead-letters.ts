@@ -1,25 +1,38 @@
-/** Messages that were parked, over every topic of a data directory. */
+/** Messages that were parked, over every topic of the pipe, whichever transport carries them. */
 import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
+import { exitCodes, stop } from './errors.ts';
+import { Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
-import { filesOf } from './stages.ts';
-import { type EmbeddedTopic, openEmbeddedTopic } from './topic/embedded.ts';
-import type { Codec, DeadLetter } from './topic/topic.ts';
+import { filesOf, kafkaConnection, kafkaTopicSettings } from './stages.ts';
+import { openEmbeddedTopic } from './topic/embedded.ts';
+import { openKafka } from './topic/kafka/client.ts';
+import { openKafkaTopic } from './topic/kafka.ts';
+import type { Codec, DeadLetter, Topic } from './topic/topic.ts';
+import { compileGroup } from './transport/transport.ts';
 
 export interface ParkedMessage extends DeadLetter {
   topic: string;
 }
 
-const topicNames = ['trajectories', 'compiled'];
-
-/** Nothing is decoded here. */
-const asBytes: Codec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
+export interface ShownMessage extends ParkedMessage {
+  /** The value's JSON text: contents of rows. */
+  value: string;
+}
 
 /** Oldest first within a topic. */
 export async function listDeadLetters(config: Config, log: Logger): Promise<ParkedMessage[]> {
+  return await overTopics(config, log, lettersOf);
+}
+
+/** The parked message of that id, once for each group that parked it. */
+export async function showDeadLetters(config: Config, log: Logger, id: string): Promise<ShownMessage[]> {
   return await overTopics(config, log, async (topic) => {
-    const letters = await Promise.all(topic.groups().map((group) => topic.deadLetters(group)));
-    return letters.flat().map((letter) => ({ ...letter, topic: topic.name }));
+    const shown = await Promise.all(topic.groups().map((group) => topic.showDeadLetter(group, id)));
+    return shown.flatMap((found) => {
+      if (found === null) return [];
+      return { ...found.letter, topic: topic.name, value: new TextDecoder().decode(found.bytes) };
+    });
   });
 }
 
@@ -27,31 +40,60 @@ export async function listDeadLetters(config: Config, log: Logger): Promise<Park
 export async function requeueDeadLetters(config: Config, log: Logger, id: string | null): Promise<ParkedMessage[]> {
   return await overTopics(config, log, async (topic) => {
     const requeued: ParkedMessage[] = [];
-    for (const group of topic.groups()) {
-      for (const letter of await topic.deadLetters(group)) {
-        if (id !== null && letter.id !== id) continue;
-        if (await topic.requeue(group, letter.id)) requeued.push({ ...letter, topic: topic.name });
-      }
+    for (const letter of await lettersOf(topic)) {
+      if (id !== null && letter.id !== id) continue;
+      if (await topic.requeue(letter.group, letter.id)) requeued.push(letter);
     }
     return requeued;
   });
 }
 
-async function overTopics<R>(
-  config: Config,
-  log: Logger,
-  work: (topic: EmbeddedTopic<Uint8Array>) => Promise<R[]>,
-): Promise<R[]> {
+type AnyTopic = Topic<Uint8Array> & { groups(): string[] };
+
+async function lettersOf(topic: AnyTopic): Promise<ParkedMessage[]> {
+  const letters = await Promise.all(topic.groups().map((group) => topic.deadLetters(group)));
+  return letters.flat().map((letter) => ({ ...letter, topic: topic.name }));
+}
+
+/** Nothing is decoded here. */
+const asBytes: Codec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
+
+async function overTopics<R>(config: Config, log: Logger, work: (topic: AnyTopic) => Promise<R[]>): Promise<R[]> {
+  const releasers = new Releasers();
+  try {
+    const results: R[] = [];
+    for (const open of openers(config, log, releasers)) {
+      const topic = await open();
+      releasers.push(topic.name, () => topic.close());
+      results.push(...(await work(topic)));
+    }
+    return results;
+  } finally {
+    await releasers.unwind();
+  }
+}
+
+function openers(config: Config, log: Logger, releasers: Releasers): (() => AnyTopic | Promise<AnyTopic>)[] {
+  if (config['topics.transport'] === 'kafka') return kafkaOpeners(config, log, releasers);
   const path = filesOf(config).topics;
   if (!existsSync(path)) return [];
-  const results: R[] = [];
-  for (const name of topicNames) {
-    const topic = openEmbeddedTopic({ path, name, codec: asBytes, log });
-    try {
-      results.push(...(await work(topic)));
-    } finally {
-      await topic.close();
-    }
-  }
-  return results;
+  return ['trajectories', 'compiled'].map((name) => () => openEmbeddedTopic({ path, name, codec: asBytes, log }));
+}
+
+function kafkaOpeners(config: Config, log: Logger, releasers: Releasers) {
+  const cluster = openKafka({ ...kafkaConnection(config), log });
+  releasers.push('Kafka', () => cluster.close());
+  const { compiledRetentionMs, ...common } = kafkaTopicSettings(config);
+  const topics = [
+    { name: 'trajectories', groups: [compileGroup], retentionMs: common.retentionMs },
+    { name: 'compiled', groups: config.sinks, retentionMs: compiledRetentionMs },
+  ];
+  return topics.map((topic) => () => openKafkaTopic({ ...common, ...topic, cluster, codec: asBytes, log }));
+}
+
+/** @throws OperatorError `no_dead_letter`, for a command that was given an id. */
+export function refuseUnknown(id: string): never {
+  throw stop('no_dead_letter', `no message ${id} is parked: \`trajectory-compiler dlq list\` shows those that are`, {
+    exitCode: exitCodes.failed,
+  });
 }

@@ -54,6 +54,8 @@ export function createMetrics(version: string) {
       'topic',
       'group',
     ]),
+    duplicates: gauge('tc_topic_duplicates', 'Messages that came again though finished, since the start.', ['topic']),
+    rebalances: gauge('tc_topic_rebalances', 'Times partitions were shared out anew, since the start.', ['topic']),
     deadLetters: gauge('tc_dead_letters', 'Messages parked for a person to look at.', ['topic', 'group']),
 
     trajectories: counter('tc_trajectories_compiled_total', 'Trajectories compiled, by what came of them.', [
@@ -110,11 +112,16 @@ export interface Gauged {
   } | null;
   /** Topic, group, and how it stands. */
   lags(): Promise<{ topic: string; group: string; lag: Lag }[]>;
+  counts(): { topic: string; duplicates: number; rebalances: number }[];
 }
 
 /** Reads every gauge; called before a scrape, so that nothing is read while nobody looks. */
-export async function refreshGauges(metrics: Metrics, { capture, lags }: Gauged): Promise<void> {
+export async function refreshGauges(metrics: Metrics, { capture, lags, counts }: Gauged): Promise<void> {
   if (capture !== null) refreshCapture(metrics, capture);
+  for (const { topic, duplicates, rebalances } of counts()) {
+    metrics.duplicates.set({ topic }, duplicates);
+    metrics.rebalances.set({ topic }, rebalances);
+  }
   for (const { topic, group, lag } of await lags()) {
     metrics.topicDepth.set({ topic, group }, lag.messages);
     metrics.topicAge.set({ topic, group }, (lag.oldestAgeMs ?? 0) / 1000);

@@ -25,7 +25,13 @@ import type { Source } from './stream/contract.ts';
 import { currentTarget } from './stream/target.ts';
 import { Waker } from './topic/waker.ts';
 import { openTransport } from './transport/open.ts';
-import { type CompiledTopic, compileGroup, type GroupLag, type TrajectoryTopic } from './transport/transport.ts';
+import {
+  type CompiledTopic,
+  compileGroup,
+  type GroupLag,
+  type TopicCounts,
+  type TrajectoryTopic,
+} from './transport/transport.ts';
 
 export interface PipelineOptions {
   config: Config;
@@ -53,6 +59,7 @@ export interface Pipeline {
   stored: SqliteDatabase | null;
   /** How every group of the topics that are open here stands. */
   lags(): Promise<GroupLag[]>;
+  counts(): TopicCounts[];
   /** Runs every loop until the work is done or a signal fires; rejects with what stopped it. */
   run(): Promise<void>;
   /** Closes what was opened, in reverse. */
@@ -107,6 +114,7 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   return {
     ...parts,
     lags: () => lagsOf(parts),
+    counts: () => [trajectories, compiled].flatMap((topic) => topic?.counts() ?? []),
     run: () => runLoops(parts, options),
     close: async () => {
       for (const { name, error } of await releasers.unwind()) log.error({ err: error }, `${name} did not close`);

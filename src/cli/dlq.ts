@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { listDeadLetters, requeueDeadLetters } from '../dead-letters.ts';
+import { listDeadLetters, refuseUnknown, requeueDeadLetters, showDeadLetters } from '../dead-letters.ts';
 import { exitCodes } from '../errors.ts';
 import type { Act } from './context.ts';
 import { counted } from './figures.ts';
@@ -25,15 +25,32 @@ export function defineDlq(program: Command, act: Act): void {
     );
 
   dlq
+    .command('show')
+    .argument('<id>', 'of the message')
+    .description('one parked message with its contents: text of your log')
+    .action(
+      act(async ({ config, log, json, print }, _options: object, id: string) => {
+        const shown = await showDeadLetters(config, log, id);
+        if (shown.length === 0) refuseUnknown(id);
+        for (const { value, ...letter } of shown) {
+          if (json) print(JSON.stringify({ ...letter, value }));
+          else print(`${table(['', ''], Object.entries(letter))}\n${value}`);
+        }
+        return exitCodes.ok;
+      }),
+    );
+
+  dlq
     .command('requeue')
     .argument('[id]', 'of the message; all of them without it')
     .description('put parked messages back; the next run works on them')
     .action(
       act(async ({ config, log, json, print }, _options: object, id?: string) => {
         const requeued = await requeueDeadLetters(config, log, id ?? null);
+        if (id !== undefined && requeued.length === 0) refuseUnknown(id);
         if (json) for (const letter of requeued) print(JSON.stringify(letter));
         else print(`${counted(requeued.length, 'message')} put back`);
-        return id !== undefined && requeued.length === 0 ? exitCodes.failed : exitCodes.ok;
+        return exitCodes.ok;
       }),
     );
 }

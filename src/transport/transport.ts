@@ -13,6 +13,15 @@ export interface GroupLag {
   lag: Lag;
 }
 
+/** Since the start of this process; always 0 where nothing of the kind can happen. */
+export interface TopicCounts {
+  topic: string;
+  /** Messages that came again though they were finished, and were not worked on. */
+  duplicates: number;
+  /** Times that the partitions were shared out anew. */
+  rebalances: number;
+}
+
 export type CompiledMessage = Compiled | CompiledTurns;
 
 /** Of the compile stage, on the topic of trajectories. A sink's group bears the sink's name. */
@@ -30,6 +39,7 @@ export interface TrajectoryTopic {
   /** Of these published trajectories, those whose bodies no unfinished message needs. */
   finishedAmong(trajectoryIds: readonly string[]): string[];
   lags(): Promise<GroupLag[]>;
+  counts(): TopicCounts;
 }
 
 export interface CompiledTopic {
@@ -41,6 +51,7 @@ export interface CompiledTopic {
     options: ConsumeOptions,
   ): Promise<void>;
   lags(): Promise<GroupLag[]>;
+  counts(): TopicCounts;
 }
 
 /** A part of the pipe opens the topics it works on, and no other: it may have no right to more. */

@@ -140,6 +140,12 @@ it('a request that the model refuses parks its session alone, which is listed, p
   expect(lastJson(await run())).toMatchObject({ trajectories: 1, pairs: 0, parked: 1 });
   const listed = lastJson(await runCli(['dlq', 'list', '--json'], { env }));
   expect(listed).toMatchObject({ topic: 'trajectories', key: 'parcels', code: 'model_request_refused', attempts: 1 });
+  const shown = lastJson(await runCli(['dlq', 'show', String(listed.id), '--json'], { env }));
+  expect(shown).toMatchObject({
+    id: listed.id,
+    topic: 'trajectories',
+    value: expect.stringContaining(String(listed.id)),
+  });
   expect((await runCli(['dlq', 'requeue', 'no-such-id'], { env })).code).toBe(1);
   expect((await runCli(['dlq', 'requeue', String(listed.id)], { env })).stdout).toBe('1 message put back\n');
   gemini.play(good);
