@@ -1,5 +1,5 @@
 /** Topics are made where they are missing, and otherwise must be as wanted: what is there is never altered. */
-import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import { codeOf, exitCodes, type OperatorError, stop } from '../../errors.ts';
 import { pause } from '../../lifecycle.ts';
 import type { KafkaCluster } from './client.ts';
@@ -86,7 +86,7 @@ async function describe(admin: Admin, names: string[]): Promise<Map<string, Foun
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: names.map((name) => ({
-      type: ConfigResourceTypes.TOPIC,
+      type: kafkajs.ConfigResourceTypes.TOPIC,
       name,
       configNames: ['cleanup.policy', 'retention.ms', 'retention.bytes', 'max.message.bytes', 'min.insync.replicas'],
     })),
