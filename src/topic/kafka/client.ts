@@ -88,6 +88,8 @@ async function connectAdmin(kafka: Kafka, options: KafkaOptions, closing: AbortS
     const admin = kafka.admin();
     try {
       await admin.connect();
+      // A broker that wants credentials lets anybody connect, and closes at the first question.
+      await admin.describeCluster();
       return admin;
     } catch (error) {
       await quit(admin);

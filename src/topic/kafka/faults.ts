@@ -102,10 +102,14 @@ export function explainKafka(error: unknown, doing: string): OperatorError {
 
 function explanationOf(fault: KafkaFault): Explain | undefined {
   if (typeof fault.code === 'string' && certificateCodes.test(fault.code)) return encryption;
+  if (fault.code === 'ECONNRESET') return closed;
   return byType[fault.type ?? ''] ?? byName[fault.name];
 }
 
-/** From the outside in: kafkajs wraps what it gave up on. */
+/** From the outside in: kafkajs wraps what it gave up on, and gathers what went wrong with several topics. */
 function* causes(error: unknown): Generator<Error> {
-  for (let inner = error; inner instanceof Error; inner = inner.cause) yield inner;
+  for (let inner = error; inner instanceof Error; ) {
+    yield inner;
+    inner = (inner as { errors?: unknown[] }).errors?.[0] ?? inner.cause;
+  }
 }
