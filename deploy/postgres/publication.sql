@@ -5,13 +5,13 @@
 --
 -- Set before, in the same session, where they differ:
 --
---   SET tc.table = 'public.audit_log';
+--   SET tc.audit_log = 'public.audit_log';
 --   SET tc.publication = 'trajectory_compiler';
 --   SET tc.columns = 'id, session_id, …';      columns of other names than the settings' defaults
 
 DO $$
 DECLARE
-  audit_log regclass := coalesce(nullif(current_setting('tc.table', true), ''), 'public.audit_log');
+  audit_log regclass := coalesce(nullif(current_setting('tc.audit_log', true), ''), 'public.audit_log');
   publication name := coalesce(nullif(current_setting('tc.publication', true), ''), 'trajectory_compiler');
   wanted text[] := regexp_split_to_array(
     coalesce(

@@ -6,7 +6,7 @@
 
 DO $$
 DECLARE
-  audit_log regclass := coalesce(nullif(current_setting('tc.table', true), ''), 'public.audit_log');
+  audit_log regclass := coalesce(nullif(current_setting('tc.audit_log', true), ''), 'public.audit_log');
   secret text := nullif(current_setting('tc.password', true), '');
   table_schema name := (SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = audit_log);
 BEGIN

@@ -4,10 +4,10 @@
 --   psql -f role.sql
 --   psql -c '\password trajectory_compiler'
 --
--- What differs is set before, in the same session, such as psql -c "SET tc.table = 'agents.log'" -f role.sql, or as a
+-- What differs is set before, in the same session, such as psql -c "SET tc.audit_log = 'agents.log'" -f role.sql, or as a
 -- line above these in an SQL editor:
 --
---   SET tc.table = 'public.audit_log';
+--   SET tc.audit_log = 'public.audit_log';
 --   SET tc.password = '…';             where \password is not at hand; it may then stand in the server's log
 --
 -- REPLICATION is powerful: such a role can name any publication of a database that pg_hba.conf lets it reach. Keep it to
@@ -17,7 +17,7 @@
 
 DO $$
 DECLARE
-  audit_log regclass := coalesce(nullif(current_setting('tc.table', true), ''), 'public.audit_log');
+  audit_log regclass := coalesce(nullif(current_setting('tc.audit_log', true), ''), 'public.audit_log');
   secret text := nullif(current_setting('tc.password', true), '');
   table_schema name := (SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = audit_log);
 BEGIN
