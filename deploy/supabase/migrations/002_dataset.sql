@@ -290,12 +290,19 @@ begin
   return new;
 end $$;
 
+-- Before any row of segments is locked: whoever has the lock may be about to wait for that row.
+create function trajectory_compiler_lock_session() returns trigger
+language plpgsql set search_path from current as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended(new.session_id, 7340211));
+  return new;
+end $$;
+
 create function trajectory_compiler_settle_segment() returns trigger
 language plpgsql set search_path from current as $$
 declare
   in_force text collate "C";
 begin
-  perform pg_advisory_xact_lock(hashtextextended(new.session_id, 7340211));
   in_force := (select max(generation) from segments where id = new.id);
   update segments set status = case when generation = in_force then 'active' else 'superseded' end
   where id = new.id and status in ('active', 'superseded') and (status = 'active') <> (generation = in_force);
@@ -336,6 +343,8 @@ create trigger settle before insert or update of generation on qa_pairs for each
   execute function trajectory_compiler_settle_row();
 create trigger settle before insert or update of generation on rejections for each row
   execute function trajectory_compiler_settle_row();
+create trigger lock_session before insert on segments for each row
+  execute function trajectory_compiler_lock_session();
 create trigger settle after insert or update of generation on segments for each row
   execute function trajectory_compiler_settle_segment();
 
@@ -367,5 +376,5 @@ begin
   end if;
 end $$;
 
-revoke all on function trajectory_compiler_keep_row(), trajectory_compiler_settle_row(),
-  trajectory_compiler_settle_segment(), trajectory_compiler_name_pair() from public;
+revoke all on function trajectory_compiler_keep_row(), trajectory_compiler_name_pair(),
+  trajectory_compiler_lock_session(), trajectory_compiler_settle_row(), trajectory_compiler_settle_segment() from public;

@@ -62,6 +62,7 @@ function preparePost(options: SupabaseSinkOptions): Post {
   async function once({ table, columns }: EncodedRows, body: string, signal: AbortSignal): Promise<Verdict> {
     const query = new URLSearchParams({ on_conflict: tables[table].key.join(','), columns: columns.join(',') });
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    signal.throwIfAborted();
     try {
       const target = `${base}/rest/v1/${table}?${query}`;
       const response = await send(target, { method: 'POST', headers, body, redirect: 'manual', signal: limited });

@@ -1,0 +1,98 @@
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { pause } from '../../src/lifecycle.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
+import { queryOn, type TestPostgres } from '../support/postgres.ts';
+import { callOf, compiledOf, rulesVersion, segmentOf, trajectoryOf } from '../support/records.ts';
+import { createMirror, startMirrors, type TestMirror } from '../support/supabase.ts';
+import { sorted } from './contract.ts';
+import { clearMirror, dumpMirror, openSink, type Way } from './mirror-harness.ts';
+
+const never = new AbortController().signal;
+
+let postgres: TestPostgres;
+let mirror: TestMirror;
+beforeAll(async () => {
+  postgres = await startMirrors();
+  mirror = await createMirror(postgres);
+});
+beforeEach(() => clearMirror(mirror.databaseUrl));
+afterAll(async () => {
+  await mirror.close();
+  await postgres.stop();
+});
+
+/** Two segments by so many compilers, which share their model calls. */
+const messages = Array.from({ length: 8 }, (_, n) => {
+  const trajectory = trajectoryOf();
+  const segments = [segmentOf(trajectory), segmentOf(trajectory, {}, 1)];
+  const calls = ['x', 'y', 'z'].map((id) => callOf(segments[0]!, { id }));
+  return compiledOf({
+    trajectory,
+    segments: n % 2 === 0 ? segments : segments.toReversed(),
+    calls: n % 2 === 0 ? calls : calls.toReversed(),
+    compiler: { ...rulesVersion, promptVersion: `rules/${n}` },
+    compiledAt: `2026-03-0${n + 1}T00:00:00.000000Z`,
+  });
+});
+
+async function writeAll(sinks: Sink[], which: number[][]): Promise<void> {
+  await Promise.all(
+    sinks.map(async (sink, nth) => {
+      for (const n of which[nth]!) await sink.write(messages[n]!, never);
+    }),
+  );
+}
+
+it.each<[string, Way[]]>([
+  ['directly', ['direct', 'direct', 'direct']],
+  ['over PostgREST', ['rest', 'rest', 'rest']],
+  ['both ways', ['direct', 'rest', 'direct']],
+])('ends the same for writers of one session at once: %s', async (_, ways) => {
+  const alone = await openSink('direct', mirror);
+  await writeAll([alone], [[0, 1, 2, 3, 4, 5, 6, 7]]);
+  await alone.close();
+  const expected = sorted(await dumpMirror(mirror.databaseUrl));
+  expect(new Set(expected.qa_pairs.filter(({ status }) => status === 'active').map((it) => it.prompt_version))).toEqual(
+    new Set(['rules/7']),
+  );
+  await clearMirror(mirror.databaseUrl);
+  const sinks = await Promise.all(ways.map((way) => openSink(way, mirror)));
+  await writeAll(sinks, [
+    [0, 3, 6, 1, 4, 7, 2, 5],
+    [7, 6, 5, 4, 3, 2, 1, 0],
+    [4, 5, 6, 7, 0, 1, 2, 3],
+  ]);
+  await Promise.all(sinks.map((sink) => sink.close()));
+  expect(sorted(await dumpMirror(mirror.databaseUrl))).toEqual(expected);
+});
+
+it('does not put two compiles of a segment in force that are committed in each other’s sight', async () => {
+  const [first, second] = [new pg.Client(mirror.databaseUrl), new pg.Client(mirror.databaseUrl)];
+  await Promise.all([first.connect(), second.connect()]);
+  const insert = (version: string) =>
+    `INSERT INTO segments (id, compiler_version, trajectory_id, session_id, first_turn, last_turn, fingerprint, metrics,
+       share_seen, outcome, generation) VALUES ('s', '${version}', 't', 'session-1', 0, 1, 'f', '{}', 1, 'compiled', '${version}')`;
+  try {
+    await first.query('BEGIN');
+    await first.query(insert('1'));
+    const { rows } = await second.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    let done = false;
+    const written = second.query(insert('2')).then(() => {
+      done = true;
+    });
+    const waits = `SELECT 1 FROM pg_locks WHERE pid = ${rows[0]!.pid} AND NOT granted`;
+    while (!done && (await queryOn(mirror.databaseUrl, waits)).length === 0) await pause(10);
+    await first.query('COMMIT');
+    await written;
+  } finally {
+    await Promise.all([first.end(), second.end()]);
+  }
+  const { segments } = await dumpMirror(mirror.databaseUrl);
+  expect(new Map(segments.map((row) => [row.generation, row.status]))).toEqual(
+    new Map([
+      ['1', 'superseded'],
+      ['2', 'active'],
+    ]),
+  );
+});
