@@ -1,5 +1,6 @@
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, type Admin, ResourcePatternTypes } from 'kafkajs';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { pause } from '../../src/lifecycle.ts';
 import { type KafkaCluster, type KafkaOptions, openKafka } from '../../src/topic/kafka/client.ts';
 import { send } from '../../src/topic/kafka/producer.ts';
 import { ensureTopics } from '../../src/topic/kafka/topics.ts';
@@ -223,6 +224,16 @@ describeKafka('brokers that are away at the start', () => {
     expect(error.message).toContain(kafka.brokers[0]);
     await proxy.open();
     await cluster.admin();
+  });
+
+  it('do not wake us every millisecond once they are there and nothing happens', async () => {
+    const cluster = open(kafka.brokers, { startTimeoutMs: 60_000 });
+    await (await cluster.admin()).describeCluster();
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    await pause(300);
+    const looks = timers.mock.calls.filter(([, delayMs]) => (delayMs ?? 0) <= 1).length;
+    timers.mockRestore();
+    expect(looks).toBeLessThan(20);
   });
 
   it('do not hold up a process that is told to stop', async () => {

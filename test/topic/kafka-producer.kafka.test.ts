@@ -41,8 +41,8 @@ describeKafka('sending', () => {
     await kafka?.stop();
   });
 
-  const connect = (brokers: string[], sendTimeoutMs: number) =>
-    openKafka({ brokers, clientId: 'test', tls: null, sasl: null, sendTimeoutMs, log: recordingLog().log });
+  const connect = (brokers: string[], sendTimeoutMs: number, log = recordingLog().log) =>
+    openKafka({ brokers, clientId: 'test', tls: null, sasl: null, sendTimeoutMs, log });
   const open = (sendTimeoutMs = 30_000) => {
     const cluster = connect(kafka.brokers, sendTimeoutMs);
     opened.push(cluster);
@@ -105,7 +105,7 @@ describeKafka('sending', () => {
   });
 
   it('parks only the one that is too large where a topic takes less than a batch', async () => {
-    const { name } = { name: `${topic}-tight` };
+    const name = `${topic}-tight`;
     await ensureTopics(aside, [
       { name, partitions: 1, retentionMs: null, cleanup: 'delete', maxMessageBytes: 20_000, replicationFactor: 0 },
     ]);
@@ -152,6 +152,17 @@ describeKafka('sending', () => {
     expect(texts).toContain('after');
   });
 
+  it('does not leave kafkajs trying for ever what was reported as failed', async () => {
+    const { log, lines } = recordingLog();
+    const cluster = connect(kafka.brokers, 1_000, log);
+    opened.push(cluster);
+    await send(cluster, message('before'));
+    proxy.freeze('everything');
+    await expect(send(cluster, message('frozen'))).rejects.toMatchObject({ code: 'kafka_timeout' });
+    const said = () => lines.map((line) => line.msg);
+    await expect.poll(said, { timeout: 20_000 }).toContainEqual(expect.stringContaining('gave up sending'));
+  });
+
   it('rejects at once when its signal fires', async () => {
     const cluster = open();
     await send(cluster, message('before'));
@@ -182,12 +193,7 @@ describeKafka('sending', () => {
   });
 
   it('needs to: kafkajs alone acknowledges the next message without writing it', async () => {
-    const impatient = openKafka({
-      ...{ brokers: kafka.brokers, clientId: 'impatient', tls: null, sasl: null, log: recordingLog().log },
-      sendTimeoutMs: 1_000,
-    });
-    opened.push(impatient);
-    const bare = impatient.kafka.producer({ idempotent: true });
+    const bare = open(1_000).kafka.producer({ idempotent: true });
     await bare.connect();
     const sendBare = (text: string) => bare.send({ topic, messages: [{ value: text, partition: 0 }] });
     await sendBare('first');

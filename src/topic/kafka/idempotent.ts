@@ -43,7 +43,8 @@ export function createIdempotentProducer(kafka: Kafka): IdempotentProducer {
   const createPartitioner = () => {
     const choose = Partitioners.DefaultPartitioner();
     return (about: Parameters<typeof choose>[0]) => {
-      if (abandoned.has(about.message)) throw new Error('given up: its deadline has passed');
+      if (abandoned.has(about.message))
+        throw new Error(`gave up sending to topic "${about.topic}": its deadline has passed`);
       return choose(about);
     };
   };
