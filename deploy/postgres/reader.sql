@@ -17,6 +17,7 @@ BEGIN
   IF secret IS NOT NULL THEN
     EXECUTE format('ALTER ROLE trajectory_compiler_reader PASSWORD %L', secret);
   END IF;
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO trajectory_compiler_reader', current_database());
   EXECUTE format('GRANT USAGE ON SCHEMA %I TO trajectory_compiler_reader', table_schema);
   EXECUTE format('GRANT SELECT ON %s TO trajectory_compiler_reader', audit_log);
 END

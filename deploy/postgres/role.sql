@@ -28,6 +28,7 @@ BEGIN
   IF secret IS NOT NULL THEN
     EXECUTE format('ALTER ROLE trajectory_compiler PASSWORD %L', secret);
   END IF;
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO trajectory_compiler', current_database());
   EXECUTE format('GRANT USAGE ON SCHEMA %I TO trajectory_compiler', table_schema);
   -- History and counting read the table; the stream itself does not need the right.
   EXECUTE format('GRANT SELECT ON %s TO trajectory_compiler', audit_log);
