@@ -14,15 +14,15 @@ import {
 import { openDataset, openDatasetIfPresent } from './dataset/open.ts';
 import { codeOf, kindOf, messageOf } from './errors.ts';
 import { Releasers } from './lifecycle.ts';
-import type { Logger } from './log.ts';
+import { createLogger, type Logger } from './log.ts';
+import { openRestAuditReader } from './postgres/rest-rows.ts';
 import { type AuditReader, openAuditReader } from './postgres/rows.ts';
 import type { Compiled, Micros, Trajectory, Turn } from './records.ts';
 import { groupHistory } from './sessionizer/history.ts';
 import { type JournalReader, openJournalReader } from './sessionizer/journal.ts';
 import type { Sink } from './sinks/sink.ts';
-import { openSqliteSink } from './sinks/sqlite.ts';
 import type { SqliteDatabase } from './sqlite.ts';
-import { filesOf, openCompileStage, sessionRules, tableSettings, urlOf } from './stages.ts';
+import { filesOf, openCompileStage, openSinks, sessionRules, tableSettings, urlOf } from './stages.ts';
 import { currentTarget } from './stream/target.ts';
 
 export interface ExistingSession {
@@ -47,10 +47,14 @@ export interface ExistingSessions {
 }
 
 /** What there is to compile. @throws OperatorError where the table can't be read. */
-export async function listExisting(config: Config, limit: number): Promise<ExistingSessions> {
+export async function listExisting(
+  config: Config,
+  limit: number,
+  log: Logger = createLogger(config['log.level']),
+): Promise<ExistingSessions> {
   const minTurns = config['session.minTurns'];
   const lower = Math.max(2, Math.floor(minTurns / 2));
-  const reader = await openReader(config);
+  const { reader } = await openLog(config, log);
   const dataset = openDatasetIfPresent(filesOf(config).dataset);
   try {
     const { sessions, total } = await reader.listSessions({ minTurns, limit });
@@ -119,10 +123,13 @@ export async function compileExisting(options: CompileExistingOptions): Promise<
   }
 }
 
+type Reader = Omit<AuditReader, 'table'>;
+
 interface Parts {
-  reader: AuditReader;
+  reader: Reader;
   stage: CompileStage;
-  sink: Sink;
+  /** The dataset last: what is in it is known, and not written again. */
+  sinks: Sink[];
   dataset: SqliteDatabase;
   journal: JournalReader | null;
   snapshotAt: Micros;
@@ -130,18 +137,29 @@ interface Parts {
 
 async function openParts({ config, log }: CompileExistingOptions, releasers: Releasers): Promise<Parts> {
   const files = filesOf(config);
-  const reader = await openReader(config);
+  const { reader, readClock } = await openLog(config, log);
   releasers.push('reader', () => reader.close());
   const journal = existsSync(files.journal) ? openJournalReader(files.journal, reader.source) : null;
   releasers.push('journal', () => journal?.close());
   const { stage, calls } = await openCompileStage(config, log);
   releasers.push('call store', () => calls.close());
-  const sink = openSqliteSink({ path: files.dataset, log });
-  releasers.push('dataset', () => sink.close());
+  const mirrors = config.sinks.filter((name) => name !== 'sqlite');
+  const sinks = await openSinks({ ...config, sinks: [...mirrors, 'sqlite'] }, log);
+  for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
   const dataset = openDataset(files.dataset);
   releasers.push('dataset reader', () => void dataset.close());
-  const { at } = await currentTarget(urlOf(config));
-  return { reader, stage, sink, dataset, journal, snapshotAt: at };
+  mentionOtherSources(dataset, reader.source, log);
+  return { reader, stage, sinks, dataset, journal, snapshotAt: await readClock() };
+}
+
+/** Rows are known by source and key: read directly and through PostgREST, the same log is two sources. */
+function mentionOtherSources(dataset: SqliteDatabase, source: string, log: Logger): void {
+  const holds = (condition: string) =>
+    dataset.prepare(`SELECT 1 FROM trajectories WHERE ${condition} LIMIT 1`).get(source) !== undefined;
+  if (holds('source = ?') || !holds('source <> ?')) return;
+  log.warn(
+    'the dataset holds trajectories of another source and none of this one: if they are of the same audit log, read in another way (postgres.url or supabase.url), its sessions are compiled a second time',
+  );
 }
 
 class ExistingWork {
@@ -221,16 +239,31 @@ class ExistingWork {
   }
 
   async #compile(trajectory: Trajectory): Promise<void> {
-    const { stage, sink } = this.#parts;
+    const { stage } = this.#parts;
     const { abort, force } = this.#options;
     try {
       const compiled = await stage.compileTrajectory(trajectory, abort, { force });
-      await sink.write(compiled, abort);
+      const refused = await this.#write(compiled);
       this.#count(compiled);
+      if (refused !== null) this.#countFailure(trajectory, refused);
     } catch (error) {
       if (!abort.aborted) this.#countFailure(trajectory, error);
     }
     this.#options.onProgress(this.#progress);
+  }
+
+  /** What a mirror will never take does not keep it from the dataset; what it may take later does, until it has. */
+  async #write(compiled: Compiled): Promise<unknown> {
+    let refused: unknown = null;
+    for (const sink of this.#parts.sinks) {
+      try {
+        await sink.write(compiled, this.#options.abort);
+      } catch (error) {
+        if (kindOf(error) !== 'park') throw error;
+        refused ??= error;
+      }
+    }
+    return refused;
   }
 
   #countFailure({ id }: Trajectory, error: unknown): void {
@@ -256,6 +289,19 @@ class ExistingWork {
   }
 }
 
-async function openReader(config: Config): Promise<AuditReader> {
-  return await openAuditReader({ url: urlOf(config), ...tableSettings(config) });
+/** The log, and the server's clock, by which a session that has no further row has ended. */
+interface OpenLog {
+  reader: Reader;
+  readClock(): Promise<Micros>;
+}
+
+/** Directly where there is a connection string, otherwise with what a Supabase project gives to everyone. */
+async function openLog(config: Config, log: Logger): Promise<OpenLog> {
+  const { 'postgres.url': direct, 'supabase.url': url, 'supabase.key': key } = config;
+  if (direct === null && url !== null && key !== null) {
+    const reader = await openRestAuditReader({ url, key, log, ...tableSettings(config) });
+    return { reader, readClock: async () => reader.snapshotAt };
+  }
+  const reader = await openAuditReader({ url: urlOf(config), ...tableSettings(config) });
+  return { reader, readClock: async () => (await currentTarget(urlOf(config))).at };
 }

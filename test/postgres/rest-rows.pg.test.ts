@@ -221,6 +221,13 @@ describe('what can go wrong with PostgREST', () => {
     expect(await failureOf({ url: 'abcdefgh.supabase.co' })).toMatchObject({ kind: 'stop', code: 'source_url' });
   });
 
+  it('row level security hides nothing from the secret key', async () => {
+    await serve(`${tableSql} INSERT INTO audit_log (id, session_id) VALUES (1, 'a');
+      ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY`);
+    expect(await (await openRest()).readSession('a')).toHaveLength(1);
+    expect(said).toEqual([]);
+  });
+
   it('a key that row level security binds is not used', async () => {
     await serve(tableSql);
     for (const key of ['sb_publishable_fake', jwt('anon')]) {
