@@ -192,6 +192,26 @@ describeKafka('sending', () => {
     ]);
   });
 
+  it('writes what waits behind a request that got no answer', async () => {
+    const { log, lines } = recordingLog();
+    const cluster = connect(kafka.brokers, 4_000, log);
+    opened.push(cluster);
+    await send(cluster, message('first', { partition: 0 }));
+    proxy.freeze('answers');
+    const unanswered = send(cluster, message('written, not answered', { partition: 0 }));
+    await expect.poll(written, { interval: 20 }).toBe(2);
+    const next = send(cluster, message('next', { partition: 0 }));
+    const said = () => lines.map((line) => line.msg);
+    await expect.poll(said, { timeout: 10_000 }).toContainEqual(expect.stringMatching(/Produce.* timed out/));
+    proxy.thaw();
+    await Promise.all([unanswered, next]);
+    expect((await readAll(aside, topic, 3)).map(({ text }) => text)).toEqual([
+      'first',
+      'written, not answered',
+      'next',
+    ]);
+  });
+
   it('needs to: kafkajs alone acknowledges the next message without writing it', async () => {
     const bare = open(1_000).kafka.producer({ idempotent: true });
     await bare.connect();

@@ -51,7 +51,8 @@ export function openKafka(options: KafkaOptions): KafkaCluster {
     ...(options.tls === null ? {} : { ssl: { ...options.tls } }),
     ...(options.sasl === null ? {} : { sasl: options.sasl as SASLOptions }),
     connectionTimeout: connectionTimeoutMs,
-    requestTimeout: Math.min(requestTimeoutMs, sendTimeoutMs),
+    // Half, so that a message whose request got no answer is tried once more before its deadline.
+    requestTimeout: Math.min(requestTimeoutMs, Math.ceil(sendTimeoutMs / 2)),
     retry: retries,
     logLevel: kafkaLogLevel(log),
     logCreator: kafkaLogCreator(log),
