@@ -26,8 +26,8 @@ export interface RestAuditReader extends Omit<AuditReader, 'table'> {
   snapshotAt: Micros;
 }
 
-/** Rows with bodies: a page is held in memory twice, as text and as rows. */
-const pageRows = 250;
+/** Rows with bodies: the server puts a page together as one value, and it is held here as text and as rows. */
+const pageRows = 100;
 const nowhere = '00000000/00000000' as Lsn;
 
 /**

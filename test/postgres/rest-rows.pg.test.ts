@@ -131,7 +131,7 @@ describe('the audit log read through PostgREST', () => {
     const reader = await openRest({
       fetch: async (input, init) => {
         const response = await fetch(input, init);
-        if (!added && String(input).includes('limit=250')) {
+        if (!added && String(input).includes('limit=100')) {
           added = true;
           await queryOn(
             url,
