@@ -152,11 +152,6 @@ function databaseUrlOf(config: Config): string {
 function explainMigration(error: unknown, url: string, schema: string, doing: string): OperatorError {
   const code = sqlState(error);
   const configuration = { exitCode: exitCodes.configuration, cause: error };
-  // Raised by the migrations themselves, or a name that is taken.
-  if (code === 'TC001' || code.startsWith('42P0') || code === '42710' || code === '42723') {
-    const advice = 'nothing was changed: mend that, or set supabase.schema to a schema of its own';
-    return stop('mirror_foreign', `cannot ${doing}: ${messageOf(error)}; ${advice}`, configuration);
-  }
   if (code === '42501') {
     const advice =
       'it takes the owner of the tables and of the schema (postgres on Supabase): give its connection string';
@@ -168,8 +163,10 @@ function explainMigration(error: unknown, url: string, schema: string, doing: st
       `cannot ${doing}: somebody else holds a lock that it needs: nothing was changed, try again`,
     );
   }
-  if (code === '0A000' || code === '2BP01') {
-    return stop('mirror_foreign', `cannot ${doing}: ${messageOf(error)}; nothing was changed`, configuration);
+  // Raised by the migrations themselves, or an object that is in their way.
+  if (/^(TC001$|42|0A|2B)/.test(code)) {
+    const advice = 'nothing was changed: mend that, or set supabase.schema to a schema of its own';
+    return stop('mirror_foreign', `cannot ${doing}: ${messageOf(error)}; ${advice}`, configuration);
   }
   return explainMirror(error, url, schema, doing);
 }

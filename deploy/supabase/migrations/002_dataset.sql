@@ -22,15 +22,15 @@ begin
     raise exception using errcode = 'TC001', message = 'qa_pairs is not a table';
   end if;
 
-  select string_agg(name, ', ') into names
+  select string_agg(name, ', ' order by nth) into names
   from unnest(array['id', 'session_id', 'agent', 'turn_count', 'question', 'answer', 'supporting_turns', 'qa_type',
-                    'source_model', 'cost_usd', 'raw_extraction', 'created_at']) as name
+                    'source_model', 'cost_usd', 'raw_extraction', 'created_at']) with ordinality as _ (name, nth)
   where not exists (select from pg_attribute where attrelid = pairs and attname = name and not attisdropped);
   if names is not null then
     raise exception using errcode = 'TC001', message = 'qa_pairs is not of the published shape, it lacks ' || names;
   end if;
 
-  select string_agg(attname, ', ') into names from pg_attribute
+  select string_agg(attname, ', ' order by attnum) into names from pg_attribute
   where attrelid = pairs and attnum > 0 and not attisdropped
     and attname in ('pair_key', 'segment_id', 'trajectory_id', 'part', 'hops', 'span', 'evidence', 'derivation',
                     'verification', 'verification_reason', 'status', 'duplicate_of', 'portable', 'prompt_version',
@@ -39,7 +39,7 @@ begin
     raise exception using errcode = 'TC001', message = 'qa_pairs has columns of its own by the name of ' || names;
   end if;
 
-  select string_agg(attname, ', ') into names from pg_attribute
+  select string_agg(attname, ', ' order by attnum) into names from pg_attribute
   where attrelid = pairs and attnum > 0 and not attisdropped and attnotnull and not atthasdef and attidentity = ''
     and attname not in ('id', 'session_id', 'agent', 'turn_count', 'question', 'answer', 'supporting_turns', 'qa_type',
                         'source_model', 'cost_usd', 'raw_extraction', 'created_at');
@@ -348,6 +348,8 @@ create trigger lock_session before insert on segments for each row
 create trigger settle after insert or update of generation on segments for each row
   execute function trajectory_compiler_settle_segment();
 
+-- Of an older qa_pairs too: what its owner's policies do not allow is no longer seen with a publishable key.
+alter table qa_pairs enable row level security;
 alter table trajectories enable row level security;
 alter table trajectory_turns enable row level security;
 alter table rejections enable row level security;
