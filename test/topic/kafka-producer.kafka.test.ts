@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type KafkaCluster, openKafka } from '../../src/topic/kafka/client.ts';
 import { send } from '../../src/topic/kafka/producer.ts';
 import { ensureTopics } from '../../src/topic/kafka/topics.ts';
-import { recordingLog } from '../support/kafka/recording-log.ts';
+import { type LogLine, recordingLog } from '../support/kafka/recording-log.ts';
 import { describeKafka, startKafka, type TestKafka } from '../support/kafka.ts';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
@@ -159,8 +159,7 @@ describeKafka('sending', () => {
     await send(cluster, message('before'));
     proxy.freeze('everything');
     await expect(send(cluster, message('frozen'))).rejects.toMatchObject({ code: 'kafka_timeout' });
-    const said = () => lines.map((line) => line.msg);
-    await expect.poll(said, { timeout: 20_000 }).toContainEqual(expect.stringContaining('gave up sending'));
+    await untilSaid(lines, /gave up sending/);
   });
 
   it('rejects at once when its signal fires', async () => {
@@ -176,13 +175,16 @@ describeKafka('sending', () => {
   });
 
   it('writes a message that follows one of unknown outcome', async () => {
-    const cluster = open(1_500);
+    const { log, lines } = recordingLog();
+    const cluster = connect(kafka.brokers, 1_500, log);
+    opened.push(cluster);
     await send(cluster, message('first', { partition: 0 }));
     proxy.freeze('answers');
     const unknown = send(cluster, message('written, not answered', { partition: 0 }));
     const rejected = expect(unknown).rejects.toMatchObject({ code: 'kafka_timeout' });
     await expect.poll(written).toBe(2);
     await rejected;
+    await untilSaid(lines, /gave up sending/);
     proxy.thaw();
     await send(cluster, message('next', { partition: 0 }));
     expect((await readAll(aside, topic, 3)).map(({ text }) => text)).toEqual([
@@ -201,8 +203,7 @@ describeKafka('sending', () => {
     const unanswered = send(cluster, message('written, not answered', { partition: 0 }));
     await expect.poll(written, { interval: 20 }).toBe(2);
     const next = send(cluster, message('next', { partition: 0 }));
-    const said = () => lines.map((line) => line.msg);
-    await expect.poll(said, { timeout: 10_000 }).toContainEqual(expect.stringMatching(/Produce.* timed out/));
+    await untilSaid(lines, /Produce.* timed out/);
     proxy.thaw();
     await Promise.all([unanswered, next]);
     expect((await readAll(aside, topic, 3)).map(({ text }) => text)).toEqual([
@@ -257,6 +258,11 @@ async function untilSent(cluster: KafkaCluster, message: Parameters<typeof send>
     if (kind === 'sent') return;
     expect(kind).toBe('retry');
   }
+}
+
+async function untilSaid(lines: readonly LogLine[], words: RegExp): Promise<void> {
+  const said = () => lines.map((line) => line.msg);
+  await expect.poll(said, { timeout: 20_000 }).toContainEqual(expect.stringMatching(words));
 }
 
 function thawAtTimeout(producer: Producer, proxy: TcpProxy): Promise<void> {
