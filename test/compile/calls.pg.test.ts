@@ -125,6 +125,20 @@ describe('a call store in Postgres', () => {
     }
   });
 
+  it('repeats what the server rolled back', async () => {
+    const store = await open();
+    await queryOn(
+      url,
+      `CREATE SEQUENCE tries;
+       CREATE FUNCTION refuse_once() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN IF nextval('tries') = 1 THEN RAISE EXCEPTION USING ERRCODE = '40001'; END IF; RETURN NULL; END $$;
+       CREATE TRIGGER refuse_once AFTER INSERT ON trajectory_compiler.answers FOR EACH ROW EXECUTE FUNCTION refuse_once()`,
+    );
+    await store.record(call('a'), { key: 'question', reply: '"paid for"' });
+    expect((await store.answer('question'))?.reply).toBe('"paid for"');
+    expect(await store.unsettled(outcome.segment.id)).toHaveLength(1);
+  });
+
   it('leaves the work to its topic where the server stays away', async () => {
     const proxy = await cuttingProxy(url);
     const store = await open(proxy.url, 300);
