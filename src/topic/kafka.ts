@@ -71,6 +71,8 @@ class OnKafka<T> implements KafkaTopic<T> {
   readonly #form: ValueForm<T>;
   readonly #groups = new Map<string, Promise<void>>();
   readonly #readers = new Map<string, LetterReader>();
+  /** By key, the last that is under way: messages of one key are sent one after another. */
+  readonly #publishing = new Map<string, Promise<void>>();
   readonly #running = new Map<GroupConsumer, { group: string; run: Promise<void> }>();
   readonly #counts: ConsumerCounts = { duplicates: 0, rebalances: 0 };
   readonly #closing = new AbortController();
@@ -92,8 +94,21 @@ class OnKafka<T> implements KafkaTopic<T> {
   }
 
   async publish(message: Message<T>): Promise<void> {
-    const { value, headers } = await packValue(message, this.#form);
-    await send(this.#options.cluster, { topic: this.#names.main, key: message.key, value, headers });
+    const { key } = message;
+    const packed = packValue(message, this.#form);
+    const before = this.#publishing.get(key) ?? Promise.resolve();
+    const mine = before.then(async () => {
+      const { value, headers } = await packed;
+      await send(this.#options.cluster, { topic: this.#names.main, key, value, headers });
+    });
+    // Whatever became of it, the next of its key may go.
+    const settled = mine
+      .catch(() => {})
+      .then(() => {
+        if (this.#publishing.get(key) === settled) this.#publishing.delete(key);
+      });
+    this.#publishing.set(key, settled);
+    await mine;
   }
 
   async consume(group: string, handler: Handler<T>, { concurrency, signal, abort }: ConsumeOptions): Promise<void> {

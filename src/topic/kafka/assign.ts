@@ -17,7 +17,10 @@ export function assignPartitions(members: readonly GroupMemberState[], partition
   for (const [id, owned] of kept) result.set(id, owned.slice(0, quotas.get(id)));
   const taken = new Set([...result.values()].flat());
   const open = Array.from({ length: partitions }, (_, partition) => partition).filter((p) => !taken.has(p));
-  for (const [id, owned] of result) owned.push(...open.splice(0, quotas.get(id)! - owned.length));
+  for (const [id, owned] of result) {
+    owned.push(...open.splice(0, quotas.get(id)! - owned.length));
+    owned.sort((a, b) => a - b);
+  }
   return result;
 }
 
