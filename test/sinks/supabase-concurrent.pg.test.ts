@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { pause } from '../../src/lifecycle.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { queryOn, type TestPostgres } from '../support/postgres.ts';
@@ -9,6 +9,9 @@ import { sorted } from './contract.ts';
 import { clearMirror, dumpMirror, openSink, type Way } from './mirror-harness.ts';
 
 const never = new AbortController().signal;
+
+// The server prints every error of Postgres.
+vi.spyOn(console, 'error').mockReturnValue();
 
 let postgres: TestPostgres;
 let mirror: TestMirror;
@@ -67,27 +70,46 @@ it.each<[string, Way[]]>([
   expect(sorted(await dumpMirror(mirror.databaseUrl))).toEqual(expected);
 });
 
-it('does not put two compiles of a segment in force that are committed in each other’s sight', async () => {
-  const [first, second] = [new pg.Client(mirror.databaseUrl), new pg.Client(mirror.databaseUrl)];
-  await Promise.all([first.connect(), second.connect()]);
-  const insert = (version: string) =>
-    `INSERT INTO segments (id, compiler_version, trajectory_id, session_id, first_turn, last_turn, fingerprint, metrics,
-       share_seen, outcome, generation) VALUES ('s', '${version}', 't', 'session-1', 0, 1, 'f', '{}', 1, 'compiled', '${version}')`;
+const insertSegment = (generation: string) =>
+  `INSERT INTO segments (id, compiler_version, trajectory_id, session_id, first_turn, last_turn, fingerprint, metrics,
+     share_seen, outcome, generation)
+   VALUES ('s', '${generation}', 't', 'session-1', 0, 1, 'f', '{}', 1, 'compiled', '${generation}')
+   ON CONFLICT (id, compiler_version) DO UPDATE SET generation = excluded.generation`;
+const insertPair = (generation: string) =>
+  `INSERT INTO qa_pairs (pair_key, session_id, segment_id, generation) VALUES ('p', 'session-1', 's', '${generation}')`;
+
+/** Two connections; resolves once `statement` of the second has ended or waits for the first. */
+async function withTwo(
+  work: (first: pg.Client, second: (statement: string) => Promise<{ ended: Promise<unknown> }>) => Promise<void>,
+): Promise<void> {
+  const clients = [new pg.Client(mirror.databaseUrl), new pg.Client(mirror.databaseUrl)] as const;
+  const [first, other] = clients;
+  await Promise.all(clients.map((client) => client.connect()));
   try {
-    await first.query('BEGIN');
-    await first.query(insert('1'));
-    const { rows } = await second.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    let done = false;
-    const written = second.query(insert('2')).then(() => {
-      done = true;
-    });
+    const { rows } = await other.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     const waits = `SELECT 1 FROM pg_locks WHERE pid = ${rows[0]!.pid} AND NOT granted`;
-    while (!done && (await queryOn(mirror.databaseUrl, waits)).length === 0) await pause(10);
-    await first.query('COMMIT');
-    await written;
+    await work(first, async (statement) => {
+      let done = false;
+      const ended = other.query(statement).finally(() => {
+        done = true;
+      });
+      ended.catch(() => {});
+      while (!done && (await queryOn(mirror.databaseUrl, waits)).length === 0) await pause(10);
+      return { ended };
+    });
   } finally {
-    await Promise.all([first.end(), second.end()]);
+    await Promise.all(clients.map((client) => client.end()));
   }
+}
+
+it('does not put two compiles of a segment in force that were written without sight of each other', async () => {
+  await withTwo(async (first, second) => {
+    await first.query('BEGIN');
+    await first.query(insertSegment('1'));
+    const { ended } = await second(insertSegment('2'));
+    await first.query('COMMIT');
+    await ended;
+  });
   const { segments } = await dumpMirror(mirror.databaseUrl);
   expect(new Map(segments.map((row) => [row.generation, row.status]))).toEqual(
     new Map([
@@ -95,4 +117,28 @@ it('does not put two compiles of a segment in force that are committed in each o
       ['2', 'active'],
     ]),
   );
+});
+
+it('does not put a late pair in force while a newer compile of its segment is about to be', async () => {
+  await queryOn(mirror.databaseUrl, insertSegment('1'));
+  await withTwo(async (first, second) => {
+    await first.query('BEGIN');
+    await first.query(insertSegment('2'));
+    const { ended } = await second(insertPair('1'));
+    await first.query('COMMIT');
+    await ended;
+  });
+  expect((await dumpMirror(mirror.databaseUrl)).qa_pairs).toMatchObject([{ status: 'superseded' }]);
+});
+
+it('lets no writer of a session hold a segment that another one, with its pairs written, waits for', async () => {
+  await withTwo(async (first, second) => {
+    await first.query('BEGIN');
+    await first.query(insertPair('1'));
+    const { ended } = await second(insertSegment('1'));
+    await first.query(insertSegment('1'));
+    await first.query('COMMIT');
+    await ended;
+  });
+  expect((await dumpMirror(mirror.databaseUrl)).qa_pairs).toMatchObject([{ status: 'active' }]);
 });

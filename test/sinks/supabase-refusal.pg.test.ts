@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { idOfPair } from '../../src/sinks/rows.ts';
 import { queryOn, type TestPostgres } from '../support/postgres.ts';
 import { compiledOf, pairOf, rulesVersion, segmentOf, trajectoryOf } from '../support/records.ts';
@@ -7,6 +7,9 @@ import { clearMirror, dumpMirror, openSink, type Way } from './mirror-harness.ts
 
 const never = new AbortController().signal;
 const ways: Way[] = ['direct', 'rest'];
+
+// The server prints every error of Postgres.
+vi.spyOn(console, 'error').mockReturnValue();
 
 let postgres: TestPostgres;
 let mirror: TestMirror;

@@ -1,4 +1,6 @@
 /** Supabase for tests: a real Postgres with Supabase's roles, and a server that speaks PostgREST in front of it. */
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
 import { App } from '@supabase/lite';
 import { createPostgresConnection } from '@supabase/lite/postgres';
 import { loadConfig } from '../../src/config.ts';
@@ -14,6 +16,8 @@ export interface TestMirror {
   /** Of the project; only `fetch` leads there. */
   url: string;
   fetch: typeof fetch;
+  /** A real address for other processes, until `close`. */
+  listen(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -35,11 +39,21 @@ export async function createMirror(
     auth: { enabled: false, publishable_key: publishableKey, secret_key: secretKey },
     api: { schemas: ['public', schema] },
   });
+  const answer = async (request: Request) => asPostgrest(await app.fetch(request));
+  const servers: ReturnType<typeof serve>[] = [];
   return {
     databaseUrl,
     url: 'http://project.test',
-    fetch: async (input, init) => asPostgrest(await app.fetch(new Request(input, init))),
-    close: async () => await app.connection.close(),
+    fetch: (input, init) => answer(new Request(input, init)),
+    listen: () =>
+      new Promise((resolve) => {
+        const listening = ({ port }: AddressInfo) => resolve(`http://127.0.0.1:${port}`);
+        servers.push(serve({ fetch: answer, hostname: '127.0.0.1', port: 0 }, listening));
+      }),
+    close: async () => {
+      for (const server of servers) server.close();
+      await app.connection.close();
+    },
   };
 }
 

@@ -6,7 +6,10 @@ import { sqlState, type Target, targetOf } from '../../postgres/connection.ts';
 const setting = 'supabase.databaseUrl (TC_SUPABASE_DATABASE_URL)';
 
 /** @throws OperatorError `sink_url` where the text is no Postgres URL. */
-export function openMirrorPool(url: string, { purpose, max = 2 }: { purpose: string; max?: number }): pg.Pool {
+export function openMirrorPool(
+  url: string,
+  { purpose, max, queryTimeoutMs }: { purpose: string; max: number; queryTimeoutMs?: number },
+): pg.Pool {
   mirrorTarget(url);
   // No settings at the start of the connection: a pooler refuses them. Nothing that is written depends on any.
   const pool = new pg.Pool({
@@ -14,7 +17,7 @@ export function openMirrorPool(url: string, { purpose, max = 2 }: { purpose: str
     application_name: `trajectory-compiler ${purpose}`,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
-    query_timeout: 120_000,
+    ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs }),
     max,
     allowExitOnIdle: true,
   });
@@ -76,6 +79,7 @@ export function explainMirror(error: unknown, url: string, schema: string, doing
     return retry('sink_failed', `${at}: SQLSTATE ${code}`);
   }
   return retry('sink_unreachable', `${at}: ${said}: check that the server runs and ${setting} names it`, {
+    exitCode: exitCodes.sourceUnavailable,
     cause: error,
   });
 }

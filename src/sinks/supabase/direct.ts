@@ -18,10 +18,11 @@ export interface PostgresSinkOptions {
   log: Logger;
 }
 
+const connections = 4;
 const maxPieceRows = 5_000;
 const maxPieceBytes = 8 * 1024 * 1024;
 
-// A limit to each statement, and to waiting for another writer of the session; for this transaction, as poolers want it.
+// Limits to a statement and to waiting for another writer of the session; of the transaction, as poolers want it.
 const begin = `BEGIN; SET LOCAL statement_timeout = '100s'; SET LOCAL lock_timeout = '30s'`;
 
 /**
@@ -35,7 +36,7 @@ export async function openPostgresSink(options: PostgresSinkOptions): Promise<Si
 
 /** @throws OperatorError as {@link openPostgresSink} does. */
 export async function openPostgresMirror({ url, schema, log }: PostgresSinkOptions): Promise<Mirror> {
-  const pool = openMirrorPool(url, { purpose: 'sink' });
+  const pool = openMirrorPool(url, { purpose: 'sink', max: connections, queryTimeoutMs: 120_000 });
   const explain = (error: unknown) => explainMirror(error, url, schema, 'write to the mirror');
   try {
     await requireMigrations(pool, schema);
