@@ -16,6 +16,16 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** What `work` resolves with, or undefined where `ms` pass before; leaves no timer behind, which would hold the process. */
+export async function within<T>(ms: number, work: Promise<T> | undefined): Promise<T | undefined> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([work, pause(ms, over.signal).then(() => undefined)]);
+  } finally {
+    over.abort();
+  }
+}
+
 export interface BackoffOptions {
   baseMs: number;
   maxMs: number;

@@ -22,7 +22,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const until = (condition: () => void | Promise<void>) => vi.waitFor(condition, { timeout: 60_000, interval: 50 });
+const until = (condition: () => void | Promise<void>) => vi.waitFor(condition, { timeout: 90_000, interval: 50 });
 
 function start(args: string[], env: Record<string, string>): Running {
   const process = startCli(args, { env });
@@ -118,7 +118,7 @@ describe('on one host, over the embedded topics', () => {
   });
 });
 
-describeKafka('over Kafka', () => {
+describeKafka('over Kafka', { timeout: 180_000 }, () => {
   let kafka: TestKafka;
   beforeAll(async () => {
     kafka = await startKafka();

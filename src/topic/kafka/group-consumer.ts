@@ -12,7 +12,7 @@
 import { setMaxListeners } from 'node:events';
 import type { KafkaMessage } from 'kafkajs';
 import { kindOf, messageOf } from '../../errors.ts';
-import { backoffMs, pause } from '../../lifecycle.ts';
+import { backoffMs, pause, within } from '../../lifecycle.ts';
 import type { Logger } from '../../log.ts';
 import { type Decision, decideFailure, type RetryRules } from '../decide.ts';
 import type { ConsumeOptions } from '../topic.ts';
@@ -112,7 +112,7 @@ export class GroupConsumer {
       while (this.#inWork > 0 && !abort?.aborted) await this.#waker.wait(farMs);
       for (const lane of this.#lanes.values()) lane.abort();
       await this.#leave();
-      await Promise.race([starting, pause(handoverMarginMs)]);
+      await within(handoverMarginMs, starting);
     } finally {
       signal.removeEventListener('abort', wake);
       abort?.removeEventListener('abort', wake);
@@ -136,7 +136,7 @@ export class GroupConsumer {
     const held = this.held();
     for (const lane of this.#lanes.values()) lane.state = 'closed';
     this.#lanes.clear();
-    const freed = await Promise.race([this.#commit(held, null), pause(freeWithinMs).then(() => false)]);
+    const freed = await within(freeWithinMs, this.#commit(held, null));
     if (!freed) this.#parts.log.warn({ group: this.#parts.group }, 'what was finished last may be delivered again');
     await this.#member.stop();
     await this.#gaining;

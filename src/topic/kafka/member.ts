@@ -6,7 +6,7 @@
  */
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { kindOf, messageOf } from '../../errors.ts';
-import { backoffMs, pause } from '../../lifecycle.ts';
+import { backoffMs, pause, within } from '../../lifecycle.ts';
 import type { Logger } from '../../log.ts';
 import { Waker } from '../waker.ts';
 import { type PeerData, readPeer, stickyAssigner } from './assigner.ts';
@@ -171,7 +171,7 @@ export function openMember({ cluster, groupId, topics, sessionTimeoutMs, own, ev
       clearInterval(watching);
       // kafkajs forgets to end a join that is under way, and the member would live on unseen.
       if (watching !== undefined) await settled.wait(stopWaitMs);
-      await Promise.race([committing, pause(stopWaitMs)]);
+      await within(stopWaitMs, committing);
       await consumer.disconnect().catch((error) => log.debug({ error: messageOf(error) }, 'leaving the group failed'));
     },
   };

@@ -50,9 +50,10 @@ export async function readMaxMessageBytes(admin: Admin, topic: string): Promise<
 }
 
 async function create(admin: Admin, spec: TopicSpec): Promise<void> {
-  // Resolves with false where another process was faster.
+  // Resolves with false where another process was faster. Leaders are waited for where the topics are read: kafkajs throws
+  // where the broker that it asks has not heard of the topic yet.
   await admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: [
       {
         topic: spec.name,
