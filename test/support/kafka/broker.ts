@@ -1,12 +1,12 @@
 /** One Kafka broker as a process of its own, which dies with this one. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { pause } from '../../../src/lifecycle.ts';
+import { freePort } from '../free-port.ts';
 import { type BrokerPorts, type BrokerSecurity, brokerProperties } from './properties.ts';
 
 export interface BrokerOptions extends BrokerSecurity {
@@ -154,22 +154,4 @@ function hasEnded(child: ChildProcess): boolean {
 async function freePorts(advertised?: number): Promise<BrokerPorts> {
   const client = await freePort();
   return { client, advertised: advertised ?? client, internal: await freePort(), controller: await freePort() };
-}
-
-/**
- * Below the range that systems take for outgoing connections: while a broker is down, such a connection could sit on the
- * port that it must come back to.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }

@@ -1,0 +1,35 @@
+/**
+ * Processes and the broker are killed again and again while recorded sessions are loaded under new ids; then everything
+ * must be in both sinks, once, and equal:
+ *
+ *     npx tsx bench/drill-kafka.ts [--seconds 180] [--seed 1] [--kafka 4.1|3.9]
+ *
+ * One capture, three compile workers and two sinks, each a process of its own, over Postgres and one Kafka broker. Every
+ * 2 to 8 s a random process gets SIGKILL, every 30 s the broker; each is started again. Ends with 1 where a trajectory
+ * is lost, doubled or altered, where the sinks differ, where fewer than 100 were compiled during the noise, or where no
+ * duplicate was seen to be absorbed.
+ */
+import { parseArgs } from 'node:util';
+import { runDrill } from './drill/drill.ts';
+import { faultsOf } from './drill/faults.ts';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '180' },
+    seed: { type: 'string', default: '1' },
+    kafka: { type: 'string', default: '4.1' },
+  },
+});
+
+const write = (line: string) => process.stdout.write(`${line}\n`);
+const report = await runDrill({
+  noiseMs: Number(values.seconds) * 1_000,
+  seed: Number(values.seed),
+  version: values.kafka === '3.9' ? '3.9' : '4.1',
+  say: write,
+});
+write(JSON.stringify(report, null, 2));
+const faults = faultsOf(report, { compiledAtLeast: 100 });
+for (const fault of faults) write(`FAULT: ${fault}`);
+write(faults.length === 0 ? 'every qualifying trajectory is in both sinks, once, and equal' : 'the drill failed');
+process.exitCode = faults.length === 0 ? 0 : 1;

@@ -1,0 +1,84 @@
+/** A process of the pipe that is started again whenever it ends, as an orchestrator would. */
+import { pause } from '../../src/lifecycle.ts';
+import { type Running, startCli } from '../../test/support/cli.ts';
+import { freePort } from '../../test/support/free-port.ts';
+import { readMetrics } from './scrape.ts';
+
+export interface MemberFigures {
+  /** By kill -9. */
+  kills: number;
+  /** Ended by itself: after a while without brokers, for one. */
+  ownEnds: number;
+  /** Deliveries that were known by their id and absorbed, summed over all starts; what the last second saw may lack. */
+  absorbed: number;
+}
+
+export interface Member {
+  name: string;
+  figures: MemberFigures;
+  kill(): void;
+  /** Of its gauges and counters by name, summed over their labels; null while it does not answer. */
+  metrics(): Promise<Map<string, number> | null>;
+  /** Ends it as an operator does. Resolves with its exit code. */
+  stop(): Promise<number | null>;
+}
+
+const restartAfterMs = 300;
+const watchEveryMs = 500;
+
+export async function keepRunning(
+  name: string,
+  role: string,
+  env: Record<string, string>,
+  onOwnEnd: (sentence: string) => void,
+): Promise<Member> {
+  const port = await freePort();
+  const figures: MemberFigures = { kills: 0, ownEnds: 0, absorbed: 0 };
+  const stopping = new AbortController();
+  let running: Running;
+  let absorbedBefore = 0;
+  let killed = false;
+
+  const start = () => {
+    killed = false;
+    running = startCli(['run', '--role', role], { env: { ...env, TC_METRICS_PORT: String(port) } });
+  };
+  const keep = async () => {
+    while (!stopping.signal.aborted) {
+      start();
+      const { code, stderr } = await running.finished;
+      if (stopping.signal.aborted) return code;
+      absorbedBefore = figures.absorbed;
+      if (killed) figures.kills++;
+      else {
+        figures.ownEnds++;
+        onOwnEnd(`${name} ended by itself with ${code}: ${stderr.trim().split('\n').at(-1)}`);
+      }
+      await pause(restartAfterMs, stopping.signal);
+    }
+    return 0;
+  };
+  const watch = async () => {
+    while (!stopping.signal.aborted) {
+      const seen = (await readMetrics(port))?.get('tc_topic_duplicates');
+      if (seen !== undefined) figures.absorbed = Math.max(figures.absorbed, absorbedBefore + seen);
+      await pause(watchEveryMs, stopping.signal);
+    }
+  };
+  const kept = keep();
+  const watched = watch();
+  return {
+    name,
+    figures,
+    kill: () => {
+      killed = running.child.kill('SIGKILL');
+    },
+    metrics: () => readMetrics(port),
+    stop: async () => {
+      stopping.abort();
+      running.child.kill('SIGTERM');
+      await watched;
+      return await kept;
+    },
+  };
+}
