@@ -12,6 +12,7 @@ import { capture, type From, forgetFinished, openCaptureJournal, openCaptureSour
 import type { CompileStage } from './compile/compile.ts';
 import type { Config } from './config.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
+import { kindOf } from './errors.ts';
 import { pause, persevere, Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeCall, observeCompile, observeSink } from './metrics.ts';
@@ -57,7 +58,7 @@ export interface Pipeline {
   sinks: Sink[];
   /** The dataset of this data directory, to read; null where none is kept here. */
   stored: SqliteDatabase | null;
-  /** How every group of the topics that are open here stands. */
+  /** How every group of the topics that are open here stands; a topic that can't be asked just now is left out. */
   lags(): Promise<GroupLag[]>;
   counts(): TopicCounts[];
   /** Runs every loop until the work is done or a signal fires; rejects with what stopped it. */
@@ -123,7 +124,18 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
 }
 
 async function lagsOf({ trajectories, compiled }: Pick<Parts, 'trajectories' | 'compiled'>): Promise<GroupLag[]> {
-  return (await Promise.all([trajectories, compiled].map((topic) => topic?.lags() ?? []))).flat();
+  const asked = await Promise.all([trajectories, compiled].map((topic) => lagsOrNull(topic)));
+  return asked.flatMap((lags) => lags ?? []);
+}
+
+/** Null where the topic can't be asked just now. */
+async function lagsOrNull(topic: TrajectoryTopic | CompiledTopic | null): Promise<GroupLag[] | null> {
+  try {
+    return (await topic?.lags()) ?? [];
+  } catch (error) {
+    if (kindOf(error) === 'retry') return null;
+    throw error;
+  }
 }
 
 async function runLoops(parts: Parts, options: PipelineOptions): Promise<void> {
@@ -227,6 +239,9 @@ async function watchForEnd(
 async function isIdle(parts: Parts): Promise<boolean> {
   if ((parts.capture?.journal.outbox.depth() ?? 0) > 0) return false;
   const mine = new Set([...(parts.compile === null ? [] : [compileGroup]), ...parts.sinks.map(({ name }) => name)]);
-  const lags = await lagsOf(parts);
-  return lags.every(({ group, lag }) => !mine.has(group) || lag.messages === 0);
+  for (const topic of [parts.trajectories, parts.compiled]) {
+    const lags = await lagsOrNull(topic);
+    if (lags === null || lags.some(({ group, lag }) => mine.has(group) && lag.messages > 0)) return false;
+  }
+  return true;
 }
