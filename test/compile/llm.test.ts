@@ -162,6 +162,7 @@ describe('nobody pays twice', () => {
   it('for an answer that was recorded before a crash and not used', async () => {
     server.play(answered(pair));
     const crashing: CallStore = {
+      id: calls.id,
       answer: (key) => calls.answer(key),
       record: (call, recorded) => calls.record(call, recorded),
       unsettled: (id) => calls.unsettled(id),
