@@ -54,10 +54,17 @@ const timeColumns = ['compiled_at', 'started_at', 'ended_at'];
 /** Rows in an order of their own; the file keeps times as text, the mirror as moments. */
 function textOf(rows: Row[]): string {
   const plain = (row: Row) =>
-    Object.entries(row)
-      .map(
-        ([column, value]) => [column, timeColumns.includes(column) ? isoOf(microsOf(String(value))!) : value] as const,
-      )
-      .sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify(rows.map((row) => JSON.stringify(plain(row))).sort());
+    Object.entries(row).map(([column, value]) => [
+      column,
+      timeColumns.includes(column) ? isoOf(microsOf(String(value))!) : value,
+    ]);
+  return JSON.stringify(rows.map((row) => JSON.stringify(inOrder(Object.fromEntries(plain(row))))).sort());
+}
+
+/** A database keeps the members of JSON objects in an order of its own. */
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).map(([name, inner]) => [name, inOrder(inner)] as const);
+  return Object.fromEntries(members.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -69,6 +69,10 @@ async function drill(
   const stored = () => countIn(`${dataDir}/qa_pairs.sqlite`, 'SELECT count(*) FROM trajectories');
 
   const noise = AbortSignal.timeout(noiseMs);
+  const begun = performance.now();
+  const progress = setInterval(() => {
+    say(`after ${Math.round((performance.now() - begun) / 1000)} s: ${stored()} trajectories in the first sink`);
+  }, 15_000);
   const [loaded, brokerKills] = await Promise.all([
     keepLoading(servers.logUrl, sessions, { everyMs: loadEveryMs, seed, signal: noise }),
     killBroker(servers.kafka, brokerKillEveryMs, noise),
@@ -86,6 +90,7 @@ async function drill(
   while (!patience.aborted && !(await settled())) await pause(500, patience);
   const quietMs = Math.round(performance.now() - quietSince);
 
+  clearInterval(progress);
   const deadLetters = await sumOver(members, 'tc_dead_letters');
   const comparison = await compareSinks(servers.logUrl, servers.mirrorUrl, dataDir);
   const count = (topic: string) => countMessages(servers.kafka.brokers, `${servers.topicPrefix}${topic}`);

@@ -226,6 +226,18 @@ describeKafka('brokers that are away at the start', () => {
     await cluster.admin();
   });
 
+  it('are waited for when they go while topics are looked at', async () => {
+    const cluster = open(kafka.brokers, { startTimeoutMs: 60_000 });
+    await cluster.admin();
+    await proxy.refuse();
+    const ensured = ensureTopics(cluster, [topic('looked-at')]);
+    await expect
+      .poll(() => cluster.lines.map((line) => line.msg), { timeout: 30_000 })
+      .toContainEqual(expect.stringContaining('waiting for Kafka: listing topics'));
+    await proxy.open();
+    await ensured;
+  });
+
   it('do not wake us every millisecond once they are there and nothing happens', async () => {
     const cluster = open(kafka.brokers, { startTimeoutMs: 60_000 });
     await (await cluster.admin()).describeCluster();
@@ -236,12 +248,17 @@ describeKafka('brokers that are away at the start', () => {
     expect(looks).toBeLessThan(20);
   });
 
-  it('do not hold up a process that is told to stop', async () => {
-    await proxy.refuse();
-    const cluster = open(kafka.brokers, { startTimeoutMs: 3_600_000 });
-    const waiting = failure(cluster.admin());
-    await cluster.close();
-    expect((await waiting).code).toBe('kafka_unreachable');
-    await proxy.open();
-  });
+  it.each(['connected to', 'looked at'])(
+    'do not hold up a process that is told to stop while they are %s',
+    async (when) => {
+      const stopping = new AbortController();
+      const cluster = open(kafka.brokers, { startTimeoutMs: 3_600_000, signal: stopping.signal });
+      if (when === 'looked at') await cluster.admin();
+      await proxy.refuse();
+      const waiting = failure(ensureTopics(cluster, [topic('never-looked-at')]));
+      stopping.abort();
+      expect((await waiting).code).toBe('kafka_unreachable');
+      await proxy.open();
+    },
+  );
 });

@@ -20,12 +20,18 @@ export interface KafkaOptions {
   /** How long brokers that are not there yet are waited for, 60 s if not said. */
   startTimeoutMs?: number;
   log: Logger;
+  /** Ends all waiting for brokers that are away. */
+  signal?: AbortSignal;
 }
 
 export interface KafkaCluster {
   readonly kafka: Kafka;
   readonly brokers: readonly string[];
   readonly log: Logger;
+  /** How long brokers that are away at the start are waited for. */
+  readonly startTimeoutMs: number;
+  /** Fires when nothing is to be waited for any more. */
+  readonly closing: AbortSignal;
   readonly sender: Sender;
   /**
    * Connected, shared. The first call waits for the brokers for `startTimeoutMs`.
@@ -44,7 +50,7 @@ const closeTimeoutMs = 5_000;
 const retries = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 6 };
 
 export function openKafka(options: KafkaOptions): KafkaCluster {
-  const { brokers, sendTimeoutMs, log } = options;
+  const { brokers, sendTimeoutMs, startTimeoutMs = 60_000, log } = options;
   const kafka = new Kafka({
     brokers: [...brokers],
     clientId: options.clientId,
@@ -57,10 +63,11 @@ export function openKafka(options: KafkaOptions): KafkaCluster {
     logLevel: kafkaLogLevel(log),
     logCreator: kafkaLogCreator(log),
   });
-  const closing = new AbortController();
+  const closed = new AbortController();
+  const closing = options.signal === undefined ? closed.signal : AbortSignal.any([closed.signal, options.signal]);
   let shared: Promise<Admin> | undefined;
   const admin = (): Promise<Admin> => {
-    shared ??= connectAdmin(kafka, options, closing.signal).catch((error) => {
+    shared ??= connectAdmin(kafka, { brokers, startTimeoutMs, log }, closing).catch((error) => {
       shared = undefined;
       throw error;
     });
@@ -71,10 +78,12 @@ export function openKafka(options: KafkaOptions): KafkaCluster {
     kafka,
     brokers,
     log,
+    startTimeoutMs,
+    closing,
     sender,
     admin,
     close: async () => {
-      closing.abort();
+      closed.abort();
       await sender.close();
       const open = await shared?.catch(() => undefined);
       if (open !== undefined) await quit(open);
@@ -82,9 +91,13 @@ export function openKafka(options: KafkaOptions): KafkaCluster {
   };
 }
 
-async function connectAdmin(kafka: Kafka, options: KafkaOptions, closing: AbortSignal): Promise<Admin> {
+async function connectAdmin(
+  kafka: Kafka,
+  options: Required<Pick<KafkaOptions, 'brokers' | 'startTimeoutMs' | 'log'>>,
+  closing: AbortSignal,
+): Promise<Admin> {
   const brokers = options.brokers.join(', ');
-  const deadline = Date.now() + (options.startTimeoutMs ?? 60_000);
+  const deadline = Date.now() + options.startTimeoutMs;
   for (;;) {
     const admin = kafka.admin();
     try {

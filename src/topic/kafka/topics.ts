@@ -1,6 +1,6 @@
 /** Topics are made where they are missing, and otherwise must be as wanted: what is there is never altered. */
 import kafkajs, { type Admin } from 'kafkajs';
-import { codeOf, exitCodes, type OperatorError, stop } from '../../errors.ts';
+import { exitCodes, type OperatorError, stop } from '../../errors.ts';
 import { pause } from '../../lifecycle.ts';
 import type { KafkaCluster } from './client.ts';
 import { explainKafka } from './faults.ts';
@@ -34,11 +34,13 @@ const spreadTimeoutMs = 10_000;
 export async function ensureTopics(cluster: KafkaCluster, specs: readonly TopicSpec[]): Promise<void> {
   const admin = await cluster.admin();
   const named = specs.map(({ name }) => name);
-  const present = await explained('listing topics', () => admin.listTopics());
+  const present = await patiently(cluster, 'listing topics', () => admin.listTopics());
   for (const spec of specs.filter(({ name }) => !present.includes(name))) {
-    await explained(`creating topic "${spec.name}"`, () => create(admin, spec));
+    await patiently(cluster, `creating topic "${spec.name}"`, () => create(admin, spec));
   }
-  const found = await describeMade(admin, named);
+  const found = await patiently(cluster, `reading the settings of topics ${named.join(', ')}`, () =>
+    describe(admin, named),
+  );
   for (const spec of specs) check(spec, found.get(spec.name)!, cluster.brokers[0] ?? '');
   warnOfFewReplicas(cluster, found);
 }
@@ -69,16 +71,20 @@ async function create(admin: Admin, spec: TopicSpec): Promise<void> {
   });
 }
 
-/** What another process has just made, not every broker knows at once. */
-async function describeMade(admin: Admin, names: string[]): Promise<Map<string, FoundTopic>> {
-  const deadline = Date.now() + spreadTimeoutMs;
+/** Waits for brokers that are away, and for topics that were just made and that not every broker knows yet. */
+async function patiently<T>(cluster: KafkaCluster, doing: string, work: () => Promise<T>): Promise<T> {
+  const since = Date.now();
   for (;;) {
     try {
-      return await explained(`reading the settings of topics ${names.join(', ')}`, () => describe(admin, names));
+      return await work();
     } catch (error) {
-      if (codeOf(error) !== 'kafka_topic_missing' || Date.now() >= deadline) throw error;
+      const fault = explainKafka(error, doing);
+      const spreads = fault.code === 'kafka_topic_missing';
+      const patienceMs = spreads ? spreadTimeoutMs : fault.kind === 'retry' ? cluster.startTimeoutMs : 0;
+      if (Date.now() - since >= patienceMs || cluster.closing.aborted) throw fault;
+      if (!spreads) cluster.log.warn(`waiting for Kafka: ${fault.message}`);
     }
-    await pause(200);
+    await pause(200, cluster.closing);
   }
 }
 
@@ -177,12 +183,4 @@ function warnOfFewReplicas(cluster: KafkaCluster, found: Map<string, FoundTopic>
 
 function misfit(code: string, message: string): OperatorError {
   return stop(code, message, { exitCode: exitCodes.configuration });
-}
-
-async function explained<T>(doing: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw explainKafka(error, doing);
-  }
 }
