@@ -15,7 +15,7 @@ const open = (url: string) => openPostgresSink({ url, schema: 'public', log });
 let postgres: TestPostgres;
 let url: string;
 beforeAll(async () => {
-  postgres = await startMirrors();
+  postgres = await startMirrors({ own: true });
   const mirror = await createMirror(postgres);
   await mirror.close();
   url = mirror.databaseUrl;

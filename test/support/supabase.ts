@@ -21,9 +21,10 @@ export interface TestMirror {
   close(): Promise<void>;
 }
 
-/** The server for several mirrors. Without fsync: what is tested here is no crash of Postgres. */
-export async function startMirrors(): Promise<TestPostgres> {
-  return await startPostgres({ settings: { fsync: 'off' } });
+/** The server for several mirrors. Without fsync where it is ours: what is tested here is no crash of Postgres. */
+export async function startMirrors({ own = false } = {}): Promise<TestPostgres> {
+  const given = process.env.TC_TEST_POSTGRES_URL !== undefined && !own;
+  return await startPostgres(given ? {} : { settings: { fsync: 'off' } });
 }
 
 /** A project with a database of its own: empty, or with the dataset's tables. */
