@@ -50,7 +50,7 @@ export function urlOf(config: Config): string {
   if (url !== null) return url;
   throw stop(
     'no_url',
-    'postgres.url is not set: give the connection string of the database that holds the audit log, as TC_POSTGRES_URL, --postgres-url or in trajectory-compiler.yaml',
+    'postgres.url is not set: give the connection string of the database that holds the audit log, as TC_POSTGRES_URL, --postgres-url or in trajectory-compiler.yaml (extract and compile can do with supabase.url and supabase.key instead)',
     { exitCode: exitCodes.configuration },
   );
 }

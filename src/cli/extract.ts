@@ -12,8 +12,8 @@ export function defineExtract(program: Command, act: Act): void {
     .description('sessions that are in the table already, longest first; read-only, without a slot')
     .option('--limit <n>', 'how many', parseCount, 20)
     .action(
-      act(async ({ config, json, print, note }, { limit }: { limit: number }) => {
-        const existing = await listExisting(config, limit);
+      act(async ({ config, log, json, print, note }, { limit }: { limit: number }) => {
+        const existing = await listExisting(config, limit, log);
         if (json) print(JSON.stringify(existing));
         else if (existing.sessions.length > 0) print(asTable(existing.sessions));
         for (const sentence of closing(existing, config['session.minTurns'])) note(sentence);

@@ -116,6 +116,8 @@ export async function openClient(config: pg.ClientConfig): Promise<pg.Client> {
 export function openPool(url: string, options: ConnectOptions, max = 2): pg.Pool {
   const pool = new pg.Pool({ ...clientConfig(url, options), max, allowExitOnIdle: true });
   pool.on('error', () => {});
+  // The pool listens to clients that rest in it alone: one that is lost while it works would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   if (isPooler(url)) {
     const all = Object.entries({ ...pinnedSettings, ...options.settings });
     const sql = all.map(([name, value]) => `SET ${name} = ${quoteLiteral(value)}`).join('; ');
