@@ -14,7 +14,7 @@ import {
 import { openDataset, openDatasetIfPresent } from './dataset/open.ts';
 import { codeOf, kindOf, messageOf } from './errors.ts';
 import { Releasers } from './lifecycle.ts';
-import { createLogger, type Logger } from './log.ts';
+import type { Logger } from './log.ts';
 import { openRestAuditReader } from './postgres/rest-rows.ts';
 import { type AuditReader, openAuditReader } from './postgres/rows.ts';
 import type { Compiled, Micros, Trajectory, Turn } from './records.ts';
@@ -47,11 +47,7 @@ export interface ExistingSessions {
 }
 
 /** What there is to compile. @throws OperatorError where the table can't be read. */
-export async function listExisting(
-  config: Config,
-  limit: number,
-  log: Logger = createLogger(config['log.level']),
-): Promise<ExistingSessions> {
+export async function listExisting(config: Config, limit: number, log: Logger): Promise<ExistingSessions> {
   const minTurns = config['session.minTurns'];
   const lower = Math.max(2, Math.floor(minTurns / 2));
   const { reader } = await openLog(config, log);
