@@ -73,9 +73,17 @@ describeKafka('a consumer on Kafka', () => {
     return { opened, release };
   }
 
-  function start(partitions = 3) {
+  function start({ partitions = 3, sessionTimeoutMs = 2_000 } = {}) {
     const script = join(import.meta.dirname, 'kafka-worker.ts');
-    const args = ['--import', 'tsx', script, kafka.brokers.join(','), prefix, String(partitions)];
+    const args = [
+      '--import',
+      'tsx',
+      script,
+      kafka.brokers.join(','),
+      prefix,
+      String(partitions),
+      String(sessionTimeoutMs),
+    ];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const lines: string[] = [];
     child.stdout.setEncoding('utf8').on('data', (text: string) => lines.push(...text.trim().split('\n')));
@@ -141,7 +149,7 @@ describeKafka('a consumer on Kafka', () => {
 
   it('delivers, after a crash, what was not finished, and nothing of what was finished beyond it', async () => {
     const topic = await open({ partitions: 1 });
-    const worker = start(1);
+    const worker = start({ partitions: 1 });
     await publish(topic, ['hold', ...keys]);
     await until(() => expect(worker.lines.filter((line) => line.startsWith('did'))).toHaveLength(12));
     await until(async () => expect((await topic.lag('g')).messages).toBe(1));
@@ -171,6 +179,50 @@ describeKafka('a consumer on Kafka', () => {
     expect(did()).not.toContain('did hold-1');
     worker.kill('SIGTERM');
     await worker.exited;
+    await consumer.drained();
+  });
+
+  it('gives up its work when the brokers are silent for a session, and does it again when they are back', async () => {
+    const topic = await open();
+    await publish(topic, ['a']);
+    const given: AbortSignal[] = [];
+    const consumer = run(topic, async ({ signal }) => {
+      given.push(signal);
+      if (given.length === 1) await until(() => expect(signal.aborted).toBe(true));
+    });
+    await until(() => expect(given).toHaveLength(1));
+    await kafka.freeze();
+    await until(() => expect(given[0]!.aborted).toBe(true));
+    await kafka.thaw();
+    await until(() => expect(given).toHaveLength(2));
+    await until(async () => expect((await topic.lag('g')).messages).toBe(0));
+    expect(given).toHaveLength(2);
+    await consumer.drained();
+  });
+
+  it('keeps its work while the group waits, for longer than a session, for a member that died', async () => {
+    const topic = await open();
+    await publish(topic, keys);
+    const { opened, release } = gate();
+    const told: AbortSignal[] = [];
+    const consumer = run(topic, ({ signal }) => {
+      told.push(signal);
+      return opened;
+    });
+    await until(() => expect(told).toHaveLength(12));
+    const worker = start({ sessionTimeoutMs: 8_000 });
+    await until(() => expect(topic.status().rebalances).toBe(2));
+    worker.kill('SIGKILL');
+    await worker.exited;
+    const begun = performance.now();
+    const third = run(await open());
+    await until(() => expect(topic.status().rebalances).toBe(3));
+    expect(performance.now() - begun).toBeGreaterThan(4_000);
+    expect(told.some(({ aborted }) => aborted)).toBe(false);
+    release();
+    await until(async () => expect((await topic.lag('g')).messages).toBe(0));
+    expect([consumer.handled.length, third.handled.length]).toEqual([12, 0]);
+    await third.drained();
     await consumer.drained();
   });
 

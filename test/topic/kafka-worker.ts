@@ -4,11 +4,11 @@
  */
 import { clusterAt, openParcels } from './kafka-pipe.ts';
 
-const [brokers = '', prefix = '', partitions = ''] = process.argv.slice(2);
+const [brokers = '', prefix = '', partitions = '', sessionTimeoutMs = ''] = process.argv.slice(2);
 const cluster = clusterAt(brokers.split(','));
 const topic = await openParcels(cluster, {
   prefix,
-  sessionTimeoutMs: 2_000,
+  sessionTimeoutMs: Number(sessionTimeoutMs),
   partitions: Number(partitions),
 });
 const drain = new AbortController();

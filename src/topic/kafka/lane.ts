@@ -77,9 +77,18 @@ export class Lane {
     return this.retry.window.next >= this.retryEnd;
   }
 
+  /** Of each key the first, those of the retry topic before the others. */
+  *heads(): Generator<Entry> {
+    yield* this.retry.heads();
+    yield* this.main.heads();
+  }
+
+  isInMain({ topic }: Entry): boolean {
+    return topic === this.main.topic;
+  }
+
   finish(entry: Entry): void {
     this.backlogOf(entry.topic).finish(entry);
-    this.dirty = true;
   }
 
   abort(): void {

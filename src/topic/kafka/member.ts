@@ -12,6 +12,7 @@ import { Waker } from '../waker.ts';
 import { type PeerData, readPeer, stickyAssigner } from './assigner.ts';
 import type { KafkaCluster } from './client.ts';
 import { explainKafka } from './faults.ts';
+import { keepVigil } from './vigil.ts';
 
 export interface MemberEvents {
   /** What the group gives this member, after each rebalance, and after a silence that ended. What is read follows later. */
@@ -76,7 +77,6 @@ export function openMember({ cluster, groupId, topics, sessionTimeoutMs, own, ev
   });
   let id: string | null = null;
   let owned: number[] = [];
-  let aliveAt = 0;
   let fenced = false;
   let commitsSeen = 0;
   let crashes = 0;
@@ -87,8 +87,20 @@ export function openMember({ cluster, groupId, topics, sessionTimeoutMs, own, ev
     fenced = true;
     events.fenced(why);
   };
+  const describe = async () => {
+    const { groups } = await (await cluster.admin()).describeGroups([groupId]);
+    return groups[0] ?? { state: 'Dead', members: [] };
+  };
+  const vigil = keepVigil({
+    sessionTimeoutMs,
+    isMember: async () => (await describe()).members.some(({ memberId }) => memberId === id),
+    onSilence: () => {
+      if (id !== null) fence('the group was silent for too long');
+    },
+    log,
+  });
   const alive = () => {
-    aliveAt = performance.now();
+    vigil.alive();
     if (!fenced || id === null) return;
     fenced = false;
     events.assigned(owned);
@@ -99,7 +111,7 @@ export function openMember({ cluster, groupId, topics, sessionTimeoutMs, own, ev
     owned = payload.memberAssignment[topics[0]] ?? [];
     fenced = false;
     crashes = 0;
-    aliveAt = performance.now();
+    vigil.alive();
     settled.wake();
     events.assigned(owned);
   });
@@ -139,18 +151,16 @@ export function openMember({ cluster, groupId, topics, sessionTimeoutMs, own, ev
     await heartbeat();
   }
 
-  const watch = () => {
-    if (id !== null && performance.now() - aliveAt > sessionTimeoutMs) fence('the group was silent for too long');
-  };
-  let watching: NodeJS.Timeout | undefined;
+  let isRunning = false;
   let committing: Promise<unknown> = Promise.resolve();
 
   return {
     id: () => id,
     start: async (signal) => {
       await connect(signal);
-      if (signal.aborted) return;
-      watching = setInterval(watch, Math.max(100, sessionTimeoutMs / 20));
+      if (signal.aborted || stopping) return await disconnect();
+      isRunning = true;
+      vigil.start();
       await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch });
     },
     pause: (topic, partition) => ifRunning(() => consumer.pause([{ topic, partitions: [partition] }])),
@@ -162,19 +172,27 @@ export function openMember({ cluster, groupId, topics, sessionTimeoutMs, own, ev
       return mine;
     },
     peers: async () => {
-      const { state, members } = await consumer.describeGroup();
+      const { state, members } = await describe();
       if (state !== 'Stable') return null;
       return new Map(members.map(({ memberId, memberMetadata }) => [memberId, readPeer(memberMetadata)]));
     },
     stop: async () => {
       stopping = true;
-      clearInterval(watching);
+      vigil.stop();
       // kafkajs forgets to end a join that is under way, and the member would live on unseen.
-      if (watching !== undefined) await settled.wait(stopWaitMs);
+      if (isRunning) await settled.wait(stopWaitMs);
       await within(stopWaitMs, committing);
-      await consumer.disconnect().catch((error) => log.debug({ error: messageOf(error) }, 'leaving the group failed'));
+      await disconnect();
     },
   };
+
+  /** A broker that is frozen must not hold up our end. */
+  async function disconnect(): Promise<void> {
+    const left = consumer
+      .disconnect()
+      .catch((error) => log.debug({ error: messageOf(error) }, 'leaving the group failed'));
+    await within(stopWaitMs, left);
+  }
 
   /** kafkajs resolves without a word where it is not running: its event is the only proof. */
   async function commitNow(commits: Commit[]): Promise<boolean> {
