@@ -114,6 +114,10 @@ describeKafka('a consumer on Kafka', () => {
     const second = run(two, work);
     await until(() => expect(one.status().rebalances).toBe(2));
     await until(() => expect(two.status().rebalances).toBeGreaterThan(0));
+    // Time enough for several looks at what is free.
+    const joined = performance.now();
+    await until(() => expect(performance.now() - joined).toBeGreaterThan(1_500));
+    expect(calls).toHaveLength(12);
     release();
     await publish(one, keys, 2);
     await until(() => expect(first.handled.length + second.handled.length).toBe(24));
@@ -280,6 +284,25 @@ describeKafka('a consumer on Kafka', () => {
     expect(attempts).toEqual(['a-1 1', 'b-1 1', 'b-2 1', 'b-3 1', 'a-1 2', 'a-2 1', 'a-3 1']);
     await second.drained();
     expect((await topic.lag('g')).messages).toBe(0);
+  });
+
+  it('hands out nothing new before it knows which sessions wait in the retry topic', async () => {
+    const topic = await open({ partitions: 1, retryTopicAfterMs: 100 });
+    // More than is held in memory: the last one is read late.
+    const waiting = [...Array.from({ length: 2_050 }, (_, index) => parcel(`key-${index}`, 1)), parcel('a', 1)];
+    for (const message of waiting.slice(0, -1)) void topic.publish(message);
+    await topic.publish(waiting.at(-1)!);
+    const work = ({ message, attempt }: Delivery<Parcel>) => {
+      if (attempt === 1 && message.value.n === 1) throw retry('away', 'comes back later', { retryAfterMs: 4_000 });
+    };
+    const first = run(topic, work, { concurrency: 300 });
+    await until(async () => expect((await offsetsOf('g'))[0]).toBe(2_051));
+    await first.drained();
+    await publish(topic, ['a'], 2);
+    const second = run(topic, work, { concurrency: 300 });
+    await until(() => expect(second.handled).toContain('a-2'));
+    expect(second.handled.filter((id) => id.startsWith('a-'))).toEqual(['a-1', 'a-2']);
+    await second.drained();
   });
 
   it('parks anew what was put back too early, for its group alone', async () => {
