@@ -74,6 +74,16 @@ describe('what the Supabase sink sends', () => {
     expect(received[2]!.rows[0]).not.toHaveProperty('status');
   });
 
+  it('is by key within a table, so that two writers lock the same rows in the same order', async () => {
+    const { pairs, ...message } = tenPairs();
+    await write({ ...message, pairs });
+    await write({ ...message, pairs: pairs.toReversed() });
+    const [one, other] = received.filter((request) => request.url.pathname.endsWith('qa_pairs'));
+    const ids = one!.rows.map((row) => row.id);
+    expect(ids).toEqual(ids.toSorted());
+    expect(other!.rows.map((row) => row.id)).toEqual(ids);
+  });
+
   it('carries a secret key as apikey alone, and a name of our own', async () => {
     await write();
     const { headers } = received[0]!;

@@ -5,7 +5,7 @@ import { migrateMirror, migrationScript } from '../../src/migrations.ts';
 import { openPostgresSink } from '../../src/sinks/supabase/direct.ts';
 import { mirrorVersion } from '../../src/sinks/supabase/mirror.ts';
 import { queryOn, type TestPostgres } from '../support/postgres.ts';
-import { compiledOf } from '../support/records.ts';
+import { compiledOf, pairOf, segmentOf, trajectoryOf } from '../support/records.ts';
 import { createMirror, mirrorConfig, startMirrors } from '../support/supabase.ts';
 import { dumpMirror } from './mirror-harness.ts';
 
@@ -19,9 +19,16 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.stop());
 
-async function write(url: string, schema = 'public'): Promise<void> {
+async function write(url: string, schema = 'public', message = compiledOf()): Promise<void> {
   const sink = await openPostgresSink({ url, schema, log });
-  await sink.write(compiledOf(), never).finally(() => sink.close());
+  await sink.write(message, never).finally(() => sink.close());
+}
+
+/** With everything null that may be. */
+function sparse() {
+  const trajectory = trajectoryOf({ sessionId: 'sparse', agents: [] });
+  const segment = segmentOf(trajectory);
+  return compiledOf({ trajectory, segments: [segment], pairs: [pairOf(trajectory, segment, { costUsd: null })] });
 }
 
 /** An empty database with Supabase's roles. */
@@ -121,8 +128,9 @@ describe('a qa_pairs that is there already', () => {
     await migrateMirror(mirrorConfig(url));
     await write(url);
     await write(url);
+    await write(url, 'public', sparse());
     const { qa_pairs } = await dumpMirror(url);
-    expect(qa_pairs).toHaveLength(2);
+    expect(qa_pairs).toHaveLength(3);
     const old = qa_pairs.find((row) => row.agent === 'caller')!;
     expect(old).toMatchObject({
       session_id: '8c1f6f0e-0d0e-4e58-9a0a-0000000000ab',
@@ -140,7 +148,8 @@ describe('a qa_pairs that is there already', () => {
       segment_id: null,
       ...(columns.includes('reviewed_by') ? { reviewed_by: 'nobody' } : {}),
     });
-    expect(qa_pairs.find((row) => row.agent !== 'caller')).toMatchObject({ status: 'active', verification: 'proved' });
+    const ours = qa_pairs.filter((row) => row !== old);
+    expect(ours).toMatchObject(Array(2).fill({ status: 'active', verification: 'proved' }));
   });
 
   it('may be written by others as before', async () => {
@@ -200,7 +209,8 @@ describe('a qa_pairs that is there already', () => {
     expect((error as Error).message).toMatch(/nothing was changed/);
     expect(await shape()).toEqual(before);
     expect(await queryOn(url, "SELECT 1 FROM pg_class WHERE relname = 'qa_pairs' AND relrowsecurity")).toEqual([]);
-    await expect(write(url)).rejects.toMatchObject({ kind: 'stop', code: 'sink_not_migrated' });
+    const opened = openPostgresSink({ url, schema: 'public', log });
+    await expect(opened).rejects.toMatchObject({ kind: 'stop', code: 'sink_not_migrated' });
   });
 });
 
@@ -211,13 +221,12 @@ describe('who may see and write the dataset', () => {
     const url = await emptyDatabase();
     await migrateMirror(mirrorConfig(url));
     await write(url);
-    for (const table of [...names, 'trajectory_compiler_migrations']) {
-      await expect(queryOn(url, `SET ROLE ${role}; SELECT * FROM ${table}`)).rejects.toMatchObject({ code: '42501' });
-      // Granted by mistake, row level security is what is left.
-      await queryOn(url, `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`);
-      expect(await queryOn(url, `SET ROLE ${role}; SELECT * FROM ${table}`)).toEqual([]);
-      await queryOn(url, `REVOKE ALL ON ALL TABLES IN SCHEMA public FROM ${role}`);
-    }
+    const tables = [...names, 'trajectory_compiler_migrations'];
+    const look = (table: string) => queryOn(url, `SET ROLE ${role}; SELECT * FROM ${table}`);
+    for (const table of tables) await expect(look(table)).rejects.toMatchObject({ code: '42501' });
+    // Granted by mistake, row level security is what is left.
+    await queryOn(url, `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`);
+    for (const table of tables) expect(await look(table)).toEqual([]);
   });
 
   it('the service role everything, in a schema of its own too', async () => {

@@ -106,4 +106,21 @@ describe("a person's own changes", () => {
       ['b?', '38', 'active'],
     ]);
   });
+
+  it.each(ways)('of the status stand when a newer compile brings the pair again (%s)', async (way) => {
+    await clearMirror(mirror.databaseUrl);
+    const { message } = messageWith(['a?', 'b?']);
+    const sink = await openSink(way, mirror);
+    await sink.write(message, never);
+    await queryOn(mirror.databaseUrl, "UPDATE qa_pairs SET status = 'rejected' WHERE question = 'a?'");
+    await sink.write({ ...message, compiledAt: '2026-03-04T00:00:00.000000Z' }, never);
+    await sink.close();
+    const { qa_pairs } = await dumpMirror(mirror.databaseUrl);
+    expect(
+      qa_pairs.map(({ question, status, generation }) => [question, status, String(generation).slice(2, 12)]).sort(),
+    ).toEqual([
+      ['a?', 'rejected', '2026-03-04'],
+      ['b?', 'active', '2026-03-04'],
+    ]);
+  });
 });

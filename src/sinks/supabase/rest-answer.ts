@@ -17,7 +17,7 @@ export interface Asked {
 
 export type Verdict =
   | { kind: 'written' }
-  /** A row of these, or all of them, in halves if need be. */
+  /** A row of these, or all of them together (413): in halves it shows. */
   | { kind: 'refused'; reason: string }
   /** Fewer at once may do. */
   | { kind: 'too_slow' };
@@ -57,7 +57,6 @@ export function judge({ status, retryAfter, body }: Answer, { host, table, schem
     const advice = 'set supabase.key (TC_SUPABASE_KEY) to a secret key or the service-role key of this project';
     throw stop('sink_auth', `${at}: HTTP ${status}${code === '' ? '' : ` (${code})`}: ${advice}`, configuration);
   }
-  if (status === 413) return { kind: 'refused', reason: 'HTTP 413, too large' };
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     const retryAfterMs = parseRetryAfter(retryAfter);
     throw retry('sink_unavailable', `${at}: HTTP ${status}${code === '' ? '' : ` (${code})`}`, {
