@@ -16,8 +16,8 @@ export interface Comparison {
   tooMany: number;
   /** With turns that are not the log's, in their order and text. */
   altered: number;
-  /** Tables in which the two sinks differ. */
-  unequalTables: string[];
+  /** Where the two sinks differ: `table.column`, or `table` where rows are missing. */
+  unequal: string[];
   pairs: number;
 }
 
@@ -37,9 +37,7 @@ export async function compareSinks(logUrl: string, mirrorUrl: string, dataDir: s
     lost: [...qualifying].filter((id) => !times.has(id) || !mirrored.has(id)).length,
     tooMany: [...times].filter(([id, n]) => n > 1 || !qualifying.has(id)).length,
     altered: stored.filter(({ sessionId, turns }) => digestOfTurns(turns) !== digests.get(sessionId)).length,
-    unequalTables: [...tableNames, 'sessions' as const].filter(
-      (table) => textOf(file[table]) !== textOf(mirror[table]),
-    ),
+    unequal: [...tableNames, 'sessions' as const].flatMap((table) => differences(table, file[table], mirror[table])),
     pairs: file.qa_pairs.length,
   };
 }
@@ -49,16 +47,26 @@ export async function qualifyingSessions(logUrl: string): Promise<Set<string>> {
   return new Set(rows.map((row) => row.session_id ?? ''));
 }
 
-const timeColumns = ['compiled_at', 'started_at', 'ended_at'];
+const timeColumns = ['created_at', 'compiled_at', 'started_at', 'ended_at'];
 
-/** Rows in an order of their own; the file keeps times as text, the mirror as moments. */
-function textOf(rows: Row[]): string {
-  const plain = (row: Row) =>
-    Object.entries(row).map(([column, value]) => [
-      column,
-      timeColumns.includes(column) ? isoOf(microsOf(String(value))!) : value,
-    ]);
-  return JSON.stringify(rows.map((row) => JSON.stringify(inOrder(Object.fromEntries(plain(row))))).sort());
+function differences(table: string, file: Row[], mirror: Row[]): string[] {
+  if (file.length !== mirror.length) return [table];
+  const [ours, theirs] = [inRowOrder(file), inRowOrder(mirror)];
+  const columns = ours.flatMap((row, at) => Object.keys(row).filter((column) => row[column] !== theirs[at]?.[column]));
+  return [...new Set(columns)].map((column) => `${table}.${column}`);
+}
+
+/** Rows as text by column; the file keeps times as they were written, the mirror as moments. */
+function inRowOrder(rows: Row[]): Record<string, string>[] {
+  const texts = rows.map((row) => {
+    const cells = Object.entries(row).map(([column, value]) => {
+      const same = timeColumns.includes(column) && value !== null ? isoOf(microsOf(String(value))!) : value;
+      return [column, JSON.stringify(inOrder(same))] as const;
+    });
+    return Object.fromEntries(cells.sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+  const keyOf = (row: Record<string, string>) => `${row.id ?? row.key ?? row.session_id ?? row.trajectory_id}/${row.turn ?? ''}`;
+  return texts.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
 /** A database keeps the members of JSON objects in an order of its own. */

@@ -2,13 +2,13 @@ import type { DrillReport } from './drill.ts';
 
 /** What of a report is not as promised, in words. */
 export function faultsOf(report: DrillReport, { compiledAtLeast }: { compiledAtLeast: number }): string[] {
-  const { lost, tooMany, altered, unequalTables, compiledDuringNoise, deadLetters, uncleanStops } = report;
+  const { lost, tooMany, altered, unequal, compiledDuringNoise, deadLetters, uncleanStops } = report;
   const repeated = report.trajectories.repeated + report.compiled.repeated;
   const checks: [boolean, string][] = [
     [lost > 0, `${lost} trajectories are missing in a sink`],
     [tooMany > 0, `${tooMany} sessions are there more than once, or should not be there`],
     [altered > 0, `${altered} trajectories do not hold the log's rows`],
-    [unequalTables.length > 0, `the sinks differ in ${unequalTables.join(', ')}`],
+    [unequal.length > 0, `the sinks differ in ${unequal.join(', ')}`],
     [deadLetters > 0, `${deadLetters} dead letters`],
     [uncleanStops.length > 0, `did not end cleanly: ${uncleanStops.join(', ')}`],
     [compiledDuringNoise < compiledAtLeast, `only ${compiledDuringNoise} compiled during the noise`],
