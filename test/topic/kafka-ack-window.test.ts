@@ -37,7 +37,7 @@ describe('the window of a partition', () => {
       fc.property(histories, (history) => {
         const { base, count, finished } = history;
         const before = windowOf(history);
-        const note = readNote(writeNote({ holder: 'a', finished: before.bits() }));
+        const note = readNote(writeNote({ holder: 'a', finished: before.bits(), begun: [] }));
         const after = new AckWindow(before.base, note.finished);
         const delivered: number[] = [];
         for (let offset = after.next; offset < base + count; offset++) if (after.file(offset)) delivered.push(offset);
@@ -72,7 +72,8 @@ describe('the window of a partition', () => {
     expect(offset).toBe(maxSpan);
     for (let finished = 1; finished < offset; finished++) window.finish(finished);
     const holder = 'a-client-id-of-some-length-0f0e0d0c-0b0a-0908-0706-050403020100'.repeat(3);
-    expect(Buffer.byteLength(writeNote({ holder, finished: window.bits() }))).toBeLessThan(4_096);
+    const begun = Array.from({ length: 200 }, (_, index): [number, number] => [maxSpan - index, 25]);
+    expect(Buffer.byteLength(writeNote({ holder, finished: window.bits(), begun }))).toBeLessThan(4_096);
     window.finish(0);
     expect(window.base).toBe(maxSpan);
   });
@@ -82,7 +83,7 @@ describe('the note beside a commit', () => {
   it.each([null, '', 'reset by hand', '[]', '{"v":2,"holder":"a","done":""}', '{"v":1}'])(
     'means that nobody works on it where it is %j',
     (text) => {
-      expect(readNote(text)).toEqual({ holder: null, finished: new Uint8Array() });
+      expect(readNote(text)).toEqual({ holder: null, finished: new Uint8Array(), begun: [] });
     },
   );
 });

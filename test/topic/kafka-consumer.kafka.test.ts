@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { park, retry, stop } from '../../src/errors.ts';
+import { maxUnfinishedDeliveries } from '../../src/topic/decide.ts';
 import type { KafkaCluster } from '../../src/topic/kafka/client.ts';
 import { pack } from '../../src/topic/kafka/envelope.ts';
 import { send } from '../../src/topic/kafka/producer.ts';
@@ -9,7 +10,7 @@ import type { KafkaTopic, KafkaTopicOptions } from '../../src/topic/kafka.ts';
 import type { Delivery } from '../../src/topic/topic.ts';
 import { describeKafka, startKafka, type TestKafka } from '../support/kafka.ts';
 import { type Parcel, parcel } from './contract.ts';
-import { clusterAt, newPrefix, openParcels } from './kafka-pipe.ts';
+import { clusterAt, newPrefix, openParcels, parcelCodec } from './kafka-pipe.ts';
 
 const until = (condition: () => void | Promise<void>) => vi.waitFor(condition, { timeout: 40_000, interval: 20 });
 
@@ -159,8 +160,10 @@ describeKafka('a consumer on Kafka', () => {
     await until(async () => expect((await topic.lag('g')).messages).toBe(1));
     worker.kill('SIGKILL');
     await worker.exited;
-    const consumer = run(topic);
+    const attempts: number[] = [];
+    const consumer = run(topic, ({ attempt }) => void attempts.push(attempt));
     await until(() => expect(consumer.handled).toEqual(['hold-1']));
+    expect(attempts).toEqual([2]);
     await publish(topic, ['last']);
     await until(() => expect(consumer.handled).toEqual(['hold-1', 'last-1']));
     await consumer.drained();
@@ -342,6 +345,21 @@ describeKafka('a consumer on Kafka', () => {
       [`${prefix}parcels/0/2`, 'bad_message'],
     ]);
     expect(String((await topic.showDeadLetter('g', letters[2]!.id))?.bytes)).toBe('text');
+    await consumer.drained();
+  });
+
+  it('parks a message whose consumers keep dying of it', async () => {
+    const topic = await open({ partitions: 1, groups: ['g'] });
+    const { value, headers } = await pack({ id: 'deadly', bytes: parcelCodec.encode(parcel('a', 1).value) });
+    const begun = { attempts: String(maxUnfinishedDeliveries + 1), failures: '1' };
+    const retryTopic = `${prefix}parcels.g.retry`;
+    await send(cluster, { topic: retryTopic, partition: 0, key: 'a', value, headers: { ...headers, ...begun } });
+    const consumer = run(topic);
+    await publish(topic, ['b']);
+    await until(async () =>
+      expect(await topic.deadLetters('g')).toMatchObject([{ id: 'deadly', code: 'consumer_died' }]),
+    );
+    await until(() => expect(consumer.handled).toEqual(['b-1']));
     await consumer.drained();
   });
 

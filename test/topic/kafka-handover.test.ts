@@ -15,7 +15,7 @@ function scene(
   const { holder, offset = 10, low = 0, finished = [] } = told;
   const bits = new Uint8Array(4);
   for (const bit of finished) bits[bit >> 3]! |= 1 << (bit & 7);
-  const metadata = writeNote({ holder, finished: bits });
+  const metadata = writeNote({ holder, finished: bits, begun: [] });
   const admin = {
     fetchOffsets: async ({ topics: asked }: { topics: string[] }) =>
       asked.map((topic) => ({ topic, partitions: [{ partition: 0, offset: String(offset), metadata }] })),

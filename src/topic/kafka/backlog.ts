@@ -1,5 +1,6 @@
 /** The messages of one partition that were read and are not finished, a queue a key. */
 import type { AckWindow } from './ack-window.ts';
+import type { CommitNote } from './commit-note.ts';
 import type { Entry } from './entry.ts';
 
 /** Beyond either, reading the partition pauses until half is finished. */
@@ -12,17 +13,22 @@ export class Backlog {
   readonly window: AckWindow;
   /** Where a gap was met last, to tell one that a seek mends from one that stays. */
   soughtAt: number | null = null;
+  /** Deliveries without an outcome under earlier owners, of messages that were not read here yet. By offset. */
+  readonly #begunBefore: Map<number, number>;
   readonly #queues = new Map<string, Entry[]>();
   #held = 0;
   #heldBytes = 0;
 
-  constructor(topic: string, partition: number, window: AckWindow) {
+  constructor(topic: string, partition: number, window: AckWindow, begun: CommitNote['begun'] = []) {
     this.topic = topic;
     this.partition = partition;
     this.window = window;
+    this.#begunBefore = new Map(begun.map(([beyond, deliveries]) => [window.base + beyond, deliveries]));
   }
 
   add(entry: Entry): void {
+    entry.attempts = Math.max(entry.attempts, entry.failures + (this.#begunBefore.get(entry.offset) ?? 0));
+    this.#begunBefore.delete(entry.offset);
     const queue = this.#queues.get(entry.key);
     if (queue === undefined) this.#queues.set(entry.key, [entry]);
     else queue.push(entry);
@@ -56,6 +62,16 @@ export class Backlog {
   /** Room enough to read on after a pause. */
   get hasMuchRoom(): boolean {
     return this.window.hasRoom && this.#held <= mostHeld / 2 && this.#heldBytes <= mostHeldBytes / 2;
+  }
+
+  /** As a commit notes them. `inWork`: whether a delivery of the entry is going on that may end without an outcome. */
+  begun(inWork: (entry: Entry) => boolean): CommitNote['begun'] {
+    const known = [...this.#begunBefore];
+    for (const entry of this.heads()) {
+      const deliveries = entry.attempts - entry.failures + (inWork(entry) ? 1 : 0);
+      if (deliveries > 0) known.push([entry.offset, deliveries]);
+    }
+    return known.map(([offset, deliveries]) => [offset - this.window.base, deliveries]);
   }
 
   /** Milliseconds since 1970; null where nothing is held. */

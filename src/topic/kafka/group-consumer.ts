@@ -7,14 +7,14 @@
  *              │          └─────▶ retry topic, finished        it threw what may pass later
  *              └── as if never delivered                       it threw what stops, or ownership was lost
  *
- * What is finished is committed soon; a crash before that delivers it again. Attempts are kept in memory, and with what
- * is in the retry topic or a dead letter.
+ * What is finished is committed soon; a crash before that delivers it again. Failures are counted in memory, and with what
+ * is in the retry topic or a dead letter; deliveries without an outcome beside the commits.
  */
 import { setMaxListeners } from 'node:events';
 import { kindOf } from '../../errors.ts';
 import { backoffMs, pause, within } from '../../lifecycle.ts';
 import type { Logger } from '../../log.ts';
-import { type Decision, decideFailure, type RetryRules } from '../decide.ts';
+import { decideFailure, killsItsConsumer, maxUnfinishedDeliveries, type RetryRules } from '../decide.ts';
 import type { ConsumeOptions } from '../topic.ts';
 import { Waker } from '../waker.ts';
 import type { KafkaCluster } from './client.ts';
@@ -182,6 +182,12 @@ export class GroupConsumer {
       return this.#settle(lane, entry);
     }
     if (lane.isInMain(entry) && lane.retriesKey(entry.key)) return await this.#divert(lane, work);
+    if (killsItsConsumer(entry)) {
+      const error = `was delivered ${maxUnfinishedDeliveries} times without an outcome: its consumer may be dying of it`;
+      return await this.#park(lane, work, 'consumer_died', error);
+    }
+    // Noted beside the next commit, for whoever comes after us if we die of it.
+    this.#ownership.changed(lane);
     try {
       await this.#parts.handle(entry, giveUp.signal);
     } catch (error) {
@@ -192,21 +198,25 @@ export class GroupConsumer {
   }
 
   async #decide(lane: Lane, work: Work, thrown: unknown): Promise<void> {
-    const { entry, giveUp } = work;
-    const { rules, retryTopicAfterMs, bury } = this.#parts;
+    const { entry } = work;
+    const { rules, retryTopicAfterMs } = this.#parts;
     const decision = decideFailure(thrown, entry.failures + 1, rules);
-    this.#logDecision(entry, decision);
     if (decision.do === 'stop') return this.#fail(decision.error);
     entry.attempts++;
     entry.failures++;
-    if (decision.do === 'park') {
-      const { code, error } = decision;
-      await persist(() => bury(entry, code, error, giveUp.signal), giveUp.signal);
-      if (!giveUp.signal.aborted) this.#settle(lane, entry);
-      return;
-    }
+    if (decision.do === 'park') return await this.#park(lane, work, decision.code, decision.error);
     entry.notBefore = Date.now() + decision.afterMs;
+    const { topic, id, attempts } = entry;
+    this.#parts.log.debug({ topic, group: this.#parts.group, id, attempts, ...decision }, 'message retried');
     if (lane.isInMain(entry) && decision.afterMs > retryTopicAfterMs) await this.#divert(lane, work);
+  }
+
+  async #park(lane: Lane, { entry, giveUp }: Work, code: string, error: string): Promise<void> {
+    await persist(() => this.#parts.bury(entry, code, error, giveUp.signal), giveUp.signal);
+    if (giveUp.signal.aborted) return;
+    const { topic, id, attempts } = entry;
+    this.#parts.log.warn({ topic, group: this.#parts.group, id, attempts, code }, 'message parked');
+    this.#settle(lane, entry);
   }
 
   /** To the retry topic, behind what waits there of its key. */
@@ -217,20 +227,13 @@ export class GroupConsumer {
     await persist(() => send(this.#parts.cluster, message, giveUp.signal), giveUp.signal);
     if (giveUp.signal.aborted) return;
     lane.finish(entry);
-    this.#ownership.finished(lane);
+    this.#ownership.changed(lane);
   }
 
   #settle(lane: Lane, entry: Entry): void {
     lane.settled.add(entry.identity);
     lane.finish(entry);
-    this.#ownership.finished(lane);
-  }
-
-  #logDecision({ id, topic, attempts }: Entry, decision: Decision): void {
-    const { group, log } = this.#parts;
-    const about = { topic, group, id, attempts: attempts + 1 };
-    if (decision.do === 'park') log.warn({ ...about, code: decision.code }, 'message parked');
-    if (decision.do === 'retry') log.debug({ ...about, afterMs: decision.afterMs }, 'message retried');
+    this.#ownership.changed(lane);
   }
 }
 

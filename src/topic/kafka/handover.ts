@@ -38,14 +38,14 @@ export async function takeOver(parts: TakeOverParts): Promise<Lane[]> {
       const range = ranges[which].get(lane.partition) ?? { low: 0, high: 0 };
       const { base, note }: Committed = committed.get(topic)?.get(lane.partition) ?? nothing;
       const start = startOf(base, range, { groupId, topic, partition: lane.partition });
-      lane[which] = new Backlog(topic, lane.partition, new AckWindow(start, note.finished));
+      lane[which] = new Backlog(topic, lane.partition, new AckWindow(start, note.finished), note.begun);
       if (which === 'retry') lane.retryEnd = range.high;
     }
   }
   return (await claim(open)) ? open : [];
 }
 
-const nothing: Committed = { base: null, note: { holder: null, finished: new Uint8Array() } };
+const nothing: Committed = { base: null, note: { holder: null, finished: new Uint8Array(), begun: [] } };
 
 async function unheld(wanted: Lane[], holderOf: (lane: Lane) => string | null, member: Member): Promise<Lane[]> {
   const now = Date.now();

@@ -57,7 +57,7 @@ function file({ group, ownership }: IntakeParts, lane: Lane, backlog: Backlog, m
     return;
   }
   backlog.window.finish(entry.offset);
-  ownership.finished(lane);
+  ownership.changed(lane);
 }
 
 /**
@@ -82,6 +82,6 @@ async function passGap(parts: IntakeParts, lane: Lane, backlog: Backlog, offset:
     return false;
   }
   window.skipTo(offset);
-  parts.ownership.finished(lane);
+  parts.ownership.changed(lane);
   return true;
 }

@@ -91,8 +91,8 @@ export class Ownership {
     this.#lanes.clear();
   }
 
-  /** Something was finished: committed soon, together with what else is by then. */
-  finished(lane: Lane): void {
+  /** Something was begun or finished: committed soon, together with what else is by then. */
+  changed(lane: Lane): void {
     lane.dirty = true;
     this.#committing ??= setTimeout(() => void this.#commitChanged(), commitEveryMs);
   }
@@ -228,18 +228,19 @@ export class Ownership {
     const done = await this.#commit(changed, this.#parts.member.id());
     this.#committing = undefined;
     // Those that changed meanwhile are dirty already.
-    for (const lane of this.held()) if (lane.dirty || (!done && changed.includes(lane))) this.finished(lane);
+    for (const lane of this.held()) if (lane.dirty || (!done && changed.includes(lane))) this.changed(lane);
   }
 
   async #commit(lanes: Lane[], holder: string | null): Promise<boolean> {
     return await this.#parts.member.commit(
       lanes.flatMap((lane) =>
-        [lane.main, lane.retry].map(({ topic, partition, window }) => ({
-          topic,
-          partition,
-          offset: String(window.base),
-          metadata: writeNote({ holder, finished: window.bits() }),
-        })),
+        [lane.main, lane.retry].map((backlog) => {
+          const { topic, partition, window } = backlog;
+          // Who frees a partition ends its deliveries: they died of nothing.
+          const begun = backlog.begun((entry) => holder !== null && lane.inWork.get(entry.key)?.entry === entry);
+          const metadata = writeNote({ holder, finished: window.bits(), begun });
+          return { topic, partition, offset: String(window.base), metadata };
+        }),
       ),
     );
   }
