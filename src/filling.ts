@@ -4,15 +4,13 @@ import type { Config } from './config.ts';
 import { openDataset } from './dataset/open.ts';
 import { datasetRows } from './dataset/rows.ts';
 import { type Row, type TableName, tableNames } from './dataset-tables.ts';
-import { exitCodes, kindOf, stop } from './errors.ts';
+import { kindOf } from './errors.ts';
 import { backoffMs } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { idOfPair } from './sinks/rows.ts';
-import { openPostgresMirror } from './sinks/supabase/direct.ts';
 import type { Mirror, Refusal, TableRows } from './sinks/supabase/mirror.ts';
-import { openSupabaseMirror } from './sinks/supabase/rest.ts';
 import type { SqliteDatabase } from './sqlite.ts';
-import { filesOf } from './stages.ts';
+import { filesOf, openMirror } from './stages.ts';
 
 export interface FillProgress {
   table: TableName;
@@ -55,19 +53,6 @@ export async function fillMirror({ config, log, drain, onProgress }: FillOptions
   } finally {
     dataset.close();
   }
-}
-
-/** Directly where a connection string is given, otherwise over PostgREST. @throws OperatorError `no_mirror` without either. */
-async function openMirror(config: Config, log: Logger): Promise<Mirror> {
-  const { 'supabase.databaseUrl': databaseUrl, 'supabase.url': url, 'supabase.key': key } = config;
-  const schema = config['supabase.schema'];
-  if (databaseUrl !== null) return await openPostgresMirror({ url: databaseUrl, schema, log });
-  if (url !== null && key !== null) return openSupabaseMirror({ url, key, schema, log });
-  throw stop(
-    'no_mirror',
-    'there is no mirror to fill: set supabase.url and supabase.key, or supabase.databaseUrl (TC_SUPABASE_URL, TC_SUPABASE_KEY, TC_SUPABASE_DATABASE_URL)',
-    { exitCode: exitCodes.configuration },
-  );
 }
 
 async function copy(

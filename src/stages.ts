@@ -18,8 +18,9 @@ import type { SessionRules } from './sessionizer/part.ts';
 import type { ColumnTest } from './settings.ts';
 import type { Sink } from './sinks/sink.ts';
 import { openSqliteSink } from './sinks/sqlite.ts';
-import { openPostgresSink } from './sinks/supabase/direct.ts';
-import { openSupabaseSink } from './sinks/supabase/rest.ts';
+import { openPostgresMirror } from './sinks/supabase/direct.ts';
+import { type Mirror, sinkOver } from './sinks/supabase/mirror.ts';
+import { openSupabaseMirror } from './sinks/supabase/rest.ts';
 
 /** Everything that lies in a data directory. */
 export function filesOf(config: Config) {
@@ -183,14 +184,24 @@ export async function openSinks(config: Config, log: Logger): Promise<Sink[]> {
 }
 
 async function openSink(name: Config['sinks'][number], config: Config, log: Logger): Promise<Sink> {
-  if (name === 'sqlite') return openSqliteSink({ path: filesOf(config).dataset, log });
+  return name === 'sqlite'
+    ? openSqliteSink({ path: filesOf(config).dataset, log })
+    : sinkOver(await openMirror(config, log), log);
+}
+
+/**
+ * Directly where a connection string is given, otherwise over PostgREST.
+ *
+ * @throws OperatorError `no_mirror` without either, and as the two ways do.
+ */
+export async function openMirror(config: Config, log: Logger): Promise<Mirror> {
   const { 'supabase.databaseUrl': databaseUrl, 'supabase.url': url, 'supabase.key': key } = config;
   const schema = config['supabase.schema'];
-  if (databaseUrl !== null) return await openPostgresSink({ url: databaseUrl, schema, log });
-  if (url !== null && key !== null) return await openSupabaseSink({ url, key, schema, log });
+  if (databaseUrl !== null) return await openPostgresMirror({ url: databaseUrl, schema, log });
+  if (url !== null && key !== null) return openSupabaseMirror({ url, key, schema, log });
   throw stop(
-    'no_supabase',
-    'the sink supabase needs supabase.url and supabase.key (TC_SUPABASE_URL or SUPABASE_URL, and TC_SUPABASE_KEY or SUPABASE_SECRET_KEY), or supabase.databaseUrl for a direct connection',
+    'no_mirror',
+    'the sink supabase needs supabase.url and supabase.key (SUPABASE_URL and SUPABASE_SECRET_KEY, or TC_SUPABASE_URL and TC_SUPABASE_KEY), or supabase.databaseUrl for a direct connection',
     { exitCode: exitCodes.configuration },
   );
 }
