@@ -78,7 +78,7 @@ async function measure(run: Run, { createDatabase }: TestPostgres, { brokers }: 
   }
 }
 
-function tell({ totalMs, finishedMs, calls }: Result, run: Run): void {
+function tell({ totalMs, finishedMs, cpuMs, calls }: Result, run: Run): void {
   const slow = run.slowMs === undefined ? 0 : 1;
   const count = run.trajectories - slow;
   // The slow one takes a place of the 64 for as long as the others run.
@@ -89,6 +89,6 @@ function tell({ totalMs, finishedMs, calls }: Result, run: Run): void {
   const what =
     slow === 0 ? `${count} trajectories` : `${count} trajectories beside one that takes ${run.slowMs! / 1000} s`;
   const share = `${(100 * (tookMs / idealMs - 1)).toFixed(1)} % over the least of ${(idealMs / 1000).toFixed(2)} s`;
-  const line = `${run.transport}: ${what}: ${(tookMs / 1000).toFixed(2)} s, ${share}, ${calls} calls${good ? '' : ': MISSED'}`;
+  const line = `${run.transport}: ${what}: ${(tookMs / 1000).toFixed(2)} s, ${share}, ${calls} calls, ${(cpuMs / 1000).toFixed(1)} s of CPU${good ? '' : ': MISSED'}`;
   process.stdout.write(`${line}\n`);
 }

@@ -11,6 +11,8 @@ export interface Timing {
   totalMs: number;
   /** From the first delivery until each trajectory's result was published, in the order of finishing. */
   finishedMs: number[];
+  /** CPU of this process from the start of the worker to its end. */
+  cpuMs: number;
 }
 
 export async function workThrough(env: Record<string, string>, count: number): Promise<Timing> {
@@ -18,6 +20,7 @@ export async function workThrough(env: Record<string, string>, count: number): P
   const log = createLogger('warn');
   const releasers = new Releasers();
   const done = new AbortController();
+  const cpu = process.cpuUsage();
   try {
     const { stage, calls } = await openCompileStage(config, log);
     releasers.push('call store', () => calls.close());
@@ -38,7 +41,8 @@ export async function workThrough(env: Record<string, string>, count: number): P
     const totalMs = performance.now() - begunAt;
     done.abort();
     await consuming;
-    return { totalMs, finishedMs };
+    const { user, system } = process.cpuUsage(cpu);
+    return { totalMs, finishedMs, cpuMs: (user + system) / 1_000 };
   } finally {
     await releasers.unwind();
   }

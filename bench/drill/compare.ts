@@ -10,12 +10,12 @@ import { queryOn } from '../../test/support/postgres.ts';
 export interface Comparison {
   /** Sessions of the log with ten turns or more. */
   qualifying: number;
-  /** In neither sink, or in one only. */
-  lost: number;
+  /** Sessions that are missing in a sink. */
+  lost: string[];
   /** In a sink more than once, or though they should not be there. */
-  tooMany: number;
+  tooMany: string[];
   /** With turns that are not the log's, in their order and text. */
-  altered: number;
+  altered: string[];
   /** Where the two sinks differ: `table.column`, or `table` where rows are missing. */
   unequal: string[];
   pairs: number;
@@ -34,9 +34,11 @@ export async function compareSinks(logUrl: string, mirrorUrl: string, dataDir: s
   const mirrored = new Set(mirror.trajectories.map((row) => row.session_id));
   return {
     qualifying: qualifying.size,
-    lost: [...qualifying].filter((id) => !times.has(id) || !mirrored.has(id)).length,
-    tooMany: [...times].filter(([id, n]) => n > 1 || !qualifying.has(id)).length,
-    altered: stored.filter(({ sessionId, turns }) => digestOfTurns(turns) !== digests.get(sessionId)).length,
+    lost: [...qualifying].filter((id) => !times.has(id) || !mirrored.has(id)),
+    tooMany: [...times].filter(([id, n]) => n > 1 || !qualifying.has(id)).map(([id]) => id),
+    altered: stored
+      .filter(({ sessionId, turns }) => digestOfTurns(turns) !== digests.get(sessionId))
+      .map(({ sessionId }) => sessionId),
     unequal: [...tableNames, 'sessions' as const].flatMap((table) => differences(table, file[table], mirror[table])),
     pairs: file.qa_pairs.length,
   };
@@ -65,7 +67,8 @@ function inRowOrder(rows: Row[]): Record<string, string>[] {
     });
     return Object.fromEntries(cells.sort(([a], [b]) => (a < b ? -1 : 1)));
   });
-  const keyOf = (row: Record<string, string>) => `${row.id ?? row.key ?? row.session_id ?? row.trajectory_id}/${row.turn ?? ''}`;
+  const keyOf = (row: Record<string, string>) =>
+    `${row.id ?? row.key ?? row.session_id ?? row.trajectory_id}/${row.turn ?? ''}`;
   return texts.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 

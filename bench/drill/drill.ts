@@ -6,12 +6,16 @@ import type { KafkaVersion, TestKafka } from '../../test/support/kafka.ts';
 import { queryOn } from '../../test/support/postgres.ts';
 import { type Comparison, compareSinks, qualifyingSessions } from './compare.ts';
 import { keepRunning, type Member } from './member.ts';
-import { countMessages, type MessageCount } from './messages.ts';
+import { readMessages, type TopicMessage } from './messages.ts';
 import { type Servers, startServers } from './servers.ts';
 import { keepLoading, type Loaded, recordedSessions } from './sessions.ts';
 
 export interface DrillOptions {
   noiseMs: number;
+  /** The noise goes on until this many trajectories are in the first sink, and a duplicate was absorbed. */
+  compiledAtLeast: number;
+  /** But no longer than this. */
+  noiseTimeoutMs?: number;
   seed: number;
   version?: KafkaVersion;
   /** A session is written this often. */
@@ -20,6 +24,12 @@ export interface DrillOptions {
   /** How long the rest may take once the noise is over. */
   quietTimeoutMs?: number;
   say: (sentence: string) => void;
+}
+
+export interface MessageCount {
+  messages: number;
+  /** Those whose id an earlier one has too. */
+  repeated: number;
 }
 
 export interface DrillReport extends Comparison {
@@ -38,6 +48,7 @@ export interface DrillReport extends Comparison {
   uncleanStops: string[];
 }
 
+const reportEveryMs = 15_000;
 const killEveryMs = { least: 2_000, most: 8_000 };
 
 export async function runDrill(options: DrillOptions): Promise<DrillReport> {
@@ -64,16 +75,14 @@ async function drill(
   members: Member[],
   sessions: ReturnType<typeof recordedSessions>,
 ): Promise<DrillReport> {
-  const { noiseMs, seed, say, loadEveryMs = 300, brokerKillEveryMs = 30_000, quietTimeoutMs = 300_000 } = options;
+  const { seed, say, loadEveryMs = 300, brokerKillEveryMs = 30_000, quietTimeoutMs = 300_000 } = options;
   const dataDir = servers.settings('sink-sqlite').TC_DATA_DIR!;
   const stored = () => countIn(`${dataDir}/qa_pairs.sqlite`, 'SELECT count(*) FROM trajectories');
 
-  const noise = AbortSignal.timeout(noiseMs);
-  const begun = performance.now();
-  const progress = setInterval(() => {
-    say(`after ${Math.round((performance.now() - begun) / 1000)} s: ${stored()} trajectories in the first sink`);
-  }, 15_000);
-  const [loaded, brokerKills] = await Promise.all([
+  const over = new AbortController();
+  const noise = over.signal;
+  const [, loaded, brokerKills] = await Promise.all([
+    untilEnough(options, () => ({ stored: stored(), absorbed: absorbedBy(members) })).then(() => over.abort()),
     keepLoading(servers.logUrl, sessions, { everyMs: loadEveryMs, seed, signal: noise }),
     killBroker(servers.kafka, brokerKillEveryMs, noise),
     killMembers(members, new Dice(seed), noise),
@@ -90,11 +99,12 @@ async function drill(
   while (!patience.aborted && !(await settled())) await pause(500, patience);
   const quietMs = Math.round(performance.now() - quietSince);
 
-  clearInterval(progress);
   const deadLetters = await sumOver(members, 'tc_dead_letters');
   const comparison = await compareSinks(servers.logUrl, servers.mirrorUrl, dataDir);
-  const count = (topic: string) => countMessages(servers.kafka.brokers, `${servers.topicPrefix}${topic}`);
-  const [trajectories, compiled] = [await count('trajectories'), await count('compiled')];
+  const read = (topic: string) => readMessages(servers.kafka.brokers, `${servers.topicPrefix}${topic}`);
+  const [trajectories, compiled] = [await read('trajectories'), await read('compiled')];
+  for (const id of [...comparison.lost, ...comparison.altered]) say(whereabouts(id, { trajectories, compiled }));
+  if (comparison.lost.length > 0) for (const line of await depths(members)) say(line);
   const codes = await Promise.all(members.map(async (member) => [member.name, await member.stop()] as const));
   return {
     ...comparison,
@@ -104,12 +114,55 @@ async function drill(
     ownEnds: members.reduce((sum, { figures }) => sum + figures.ownEnds, 0),
     compiledDuringNoise,
     quietMs,
-    trajectories,
-    compiled,
-    absorbed: members.reduce((sum, { figures }) => sum + figures.absorbed, 0),
+    trajectories: countOf(trajectories),
+    compiled: countOf(compiled),
+    absorbed: absorbedBy(members),
     deadLetters,
     uncleanStops: codes.filter(([, code]) => code !== 0).map(([name, code]) => `${name}: ${code}`),
   };
+}
+
+function countOf(messages: TopicMessage[]): MessageCount {
+  return { messages: messages.length, repeated: messages.length - new Set(messages.map(({ id }) => id)).size };
+}
+
+/** On which topics a session is, so that whoever lost it can be found. */
+function whereabouts(sessionId: string, topics: Record<string, TopicMessage[]>): string {
+  const found = Object.entries(topics).map(([topic, messages]) => {
+    const places = messages.filter(({ key }) => key === sessionId).map((at) => `${at.partition}/${at.offset} ${at.id}`);
+    return `${topic}: ${places.join(', ') || 'no'}`;
+  });
+  return `${sessionId}: ${found.join('; ')}`;
+}
+
+async function depths(members: Member[]): Promise<string[]> {
+  return Promise.all(
+    members.map(async (member) => {
+      const metrics = await member.metrics();
+      return `${member.name}: ${metrics?.get('tc_topic_depth') ?? 'no'} messages wait`;
+    }),
+  );
+}
+
+async function untilEnough(
+  { noiseMs, noiseTimeoutMs = 3 * noiseMs, compiledAtLeast, say }: DrillOptions,
+  look: () => { stored: number; absorbed: number },
+): Promise<void> {
+  const begun = performance.now();
+  for (;;) {
+    await pause(Math.min(reportEveryMs, noiseMs));
+    const { stored, absorbed } = look();
+    const elapsedMs = performance.now() - begun;
+    say(
+      `after ${Math.round(elapsedMs / 1000)} s: ${stored} trajectories in the first sink, ${absorbed} repetitions absorbed`,
+    );
+    const enough = elapsedMs >= noiseMs && stored >= compiledAtLeast && absorbed > 0;
+    if (enough || elapsedMs >= noiseTimeoutMs) return;
+  }
+}
+
+function absorbedBy(members: Member[]): number {
+  return members.reduce((sum, { figures }) => sum + figures.absorbed, 0);
 }
 
 async function killMembers(members: Member[], dice: Dice, noise: AbortSignal): Promise<void> {

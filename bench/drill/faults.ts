@@ -5,9 +5,9 @@ export function faultsOf(report: DrillReport, { compiledAtLeast }: { compiledAtL
   const { lost, tooMany, altered, unequal, compiledDuringNoise, deadLetters, uncleanStops } = report;
   const repeated = report.trajectories.repeated + report.compiled.repeated;
   const checks: [boolean, string][] = [
-    [lost > 0, `${lost} trajectories are missing in a sink`],
-    [tooMany > 0, `${tooMany} sessions are there more than once, or should not be there`],
-    [altered > 0, `${altered} trajectories do not hold the log's rows`],
+    [lost.length > 0, `${lost.length} trajectories are missing in a sink`],
+    [tooMany.length > 0, `${tooMany.length} sessions are there more than once, or should not be there`],
+    [altered.length > 0, `${altered.length} trajectories do not hold the log's rows`],
     [unequal.length > 0, `the sinks differ in ${unequal.join(', ')}`],
     [deadLetters > 0, `${deadLetters} dead letters`],
     [uncleanStops.length > 0, `did not end cleanly: ${uncleanStops.join(', ')}`],
