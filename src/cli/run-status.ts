@@ -4,14 +4,15 @@ import type { Pipeline } from '../pipeline.ts';
 import { type Totals, totalsOf } from '../totals.ts';
 import { bytes } from './figures.ts';
 
-const refreshMs = 500;
+/** Over Kafka each reading asks the brokers: no more often than somebody looks. */
+const refreshMs = process.stderr.isTTY === true ? 1000 : 5000;
 
 export interface RunStatus {
   text: () => string;
   stop: () => void;
 }
 
-/** Reads the figures twice a second, so that drawing the line costs nothing. */
+/** Reads the figures now and then, so that drawing the line costs nothing. */
 export async function followStatus(pipeline: Pipeline): Promise<RunStatus> {
   let before = await readFigures(pipeline);
   let latest = before;
