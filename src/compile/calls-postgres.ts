@@ -34,8 +34,6 @@ export async function openPostgresCallStore(options: PostgresCallStoreOptions): 
   const { url, log, patienceMs = 15_000 } = options;
   refuseOtherUrls(url);
   const pool = openPool(url, { purpose: 'call store', queryTimeoutMs: statementTimeoutMs }, maxConnections);
-  // A connection that is lost while it is ours would end the process if nobody listened; its next statement fails anyway.
-  pool.on('connect', (client) => client.on('error', () => {}));
   const attempt = async <T>(doing: string, work: (client: pg.ClientBase) => Promise<T>): Promise<T> => {
     try {
       return await onConnection(pool, work);

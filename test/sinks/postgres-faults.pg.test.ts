@@ -92,6 +92,23 @@ describe('the Postgres sink', () => {
     // Well below its own limits for a statement.
   }, 20_000);
 
+  it('asks for the message again where its connection is lost in the middle of a statement, and lives on', async () => {
+    const holder = new pg.Client(url);
+    await holder.connect();
+    await holder.query('BEGIN; LOCK TABLE segments');
+    const sink = await open(url);
+    const writing = sink.write(compiledOf(), never).catch((thrown: unknown) => thrown);
+    const waiting =
+      "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'trajectory-compiler sink'";
+    while ((await queryOn(url, `SELECT 1 ${waiting}`)).length === 0) await pause(10);
+    await queryOn(url, `SELECT pg_terminate_backend(pid) ${waiting}`);
+    expect(await writing).toMatchObject({ kind: 'retry', code: 'sink_unreachable' });
+    await holder.end();
+    await sink.write(compiledOf(), never);
+    await sink.close();
+    expect((await dumpMirror(url)).trajectories).toHaveLength(1);
+  });
+
   it('takes a trajectory of several thousand turns', async () => {
     const turns = Array.from({ length: 6_000 }, (_, n) => turnOf('session-1', n));
     const sink = await open(url);

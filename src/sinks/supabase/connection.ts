@@ -22,6 +22,8 @@ export function openMirrorPool(
     allowExitOnIdle: true,
   });
   pool.on('error', () => {});
+  // The pool listens to clients that rest in it alone: one that is lost while it works would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
