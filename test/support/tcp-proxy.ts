@@ -5,6 +5,8 @@ export interface TcpProxy {
   port: number;
   /** Where to; must be set before the first connection. */
   target: number;
+  /** Connections that are open. */
+  readonly connections: number;
   /** Closes all connections; new ones are taken. */
   cut(): void;
   /** Closes all connections and refuses new ones, until `open`. */
@@ -58,6 +60,9 @@ export async function startProxy(): Promise<TcpProxy> {
   const proxy: TcpProxy = {
     port: (server.address() as { port: number }).port,
     target: 0,
+    get connections() {
+      return pairs.size;
+    },
     cut,
     refuse: async () => {
       const closed = close();

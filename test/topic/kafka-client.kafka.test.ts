@@ -248,6 +248,18 @@ describeKafka('brokers that are away at the start', () => {
     expect(looks).toBeLessThan(20);
   });
 
+  it('are left with no connection at the end, whatever kafkajs has forgotten, and cannot be reached again', async () => {
+    const cluster = open(kafka.brokers, { startTimeoutMs: 60_000 });
+    await send(cluster, message('looked-at'));
+    const forgotten = cluster.kafka.admin();
+    await forgotten.connect();
+    expect(proxy.connections).toBeGreaterThan(1);
+    await cluster.close();
+    await expect.poll(() => proxy.connections).toBe(0);
+    await expect(forgotten.listTopics()).rejects.toThrow();
+    expect(proxy.connections).toBe(0);
+  });
+
   it.each(['connected to', 'looked at'])(
     'do not hold up a process that is told to stop while they are %s',
     async (when) => {

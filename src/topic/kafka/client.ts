@@ -7,6 +7,7 @@ import { explainKafka } from './faults.ts';
 import { kafkaLogCreator, kafkaLogLevel } from './logging.ts';
 import { createSender, type Sender } from './producer.ts';
 import './quiet-queue.ts';
+import { holdSockets } from './sockets.ts';
 
 export interface KafkaOptions {
   /** `host:port` of some brokers; the others are learned from them. */
@@ -39,7 +40,7 @@ export interface KafkaCluster {
    * @throws OperatorError `kafka_unreachable` after that; `kafka_auth` and `kafka_tls` at once.
    */
   admin(): Promise<Admin>;
-  /** Waits for what is being sent. */
+  /** Waits for what is being sent. Consumers are stopped before: no connection is left afterwards. */
   close(): Promise<void>;
 }
 
@@ -51,11 +52,13 @@ const retries = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 6 };
 
 export function openKafka(options: KafkaOptions): KafkaCluster {
   const { brokers, sendTimeoutMs, startTimeoutMs = 60_000, log } = options;
+  const sockets = holdSockets();
   const kafka = new Kafka({
     brokers: [...brokers],
     clientId: options.clientId,
     ...(options.tls === null ? {} : { ssl: { ...options.tls } }),
     ...(options.sasl === null ? {} : { sasl: options.sasl as SASLOptions }),
+    socketFactory: sockets.factory,
     connectionTimeout: connectionTimeoutMs,
     // Half, so that a message whose request got no answer is tried once more before its deadline.
     requestTimeout: Math.min(requestTimeoutMs, Math.ceil(sendTimeoutMs / 2)),
@@ -87,6 +90,7 @@ export function openKafka(options: KafkaOptions): KafkaCluster {
       await sender.close();
       const open = await shared?.catch(() => undefined);
       if (open !== undefined) await quit(open);
+      sockets.close();
     },
   };
 }
