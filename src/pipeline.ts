@@ -16,7 +16,7 @@ import { kindOf } from './errors.ts';
 import { pause, persevere, Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeCall, observeCompile, observeSink } from './metrics.ts';
-import type { Trajectory } from './records.ts';
+import type { ModelCall, Trajectory } from './records.ts';
 import type { Journal } from './sessionizer/journal.ts';
 import type { SessionRules } from './sessionizer/part.ts';
 import type { Sink } from './sinks/sink.ts';
@@ -92,7 +92,8 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   const does = (role: Config['roles'][number]) => config.roles.includes(role);
 
   const opened = does('capture') ? await openCaptureJournal(config, from, log, releasers) : null;
-  const compiling = does('compile') ? await openCompileStage(config, log, (call) => observeCall(call, metrics)) : null;
+  const hooks = { onCall: (call: ModelCall) => observeCall(call, metrics), drain: options.drain };
+  const compiling = does('compile') ? await openCompileStage(config, log, hooks) : null;
   if (compiling !== null) releasers.push('call store', () => compiling.calls.close());
   const sinks = (does('sink') ? await openSinks(config, log) : []).map((sink) => observeSink(sink, metrics));
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());

@@ -122,16 +122,23 @@ export interface OpenCompileStage {
   calls: CallStore;
 }
 
+export interface CompileStageHooks {
+  onCall?: (call: ModelCall) => void;
+  /** Until it fires, a call store that can't be reached is waited for without end. */
+  drain?: AbortSignal;
+}
+
 /** @throws OperatorError where the tier asks for what the settings do not give: a key, the word about redaction. */
 export async function openCompileStage(
   config: Config,
   log: Logger,
-  onCall?: (call: ModelCall) => void,
+  { onCall, ...patience }: CompileStageHooks = {},
 ): Promise<OpenCompileStage> {
   const tier = config['compile.tier'];
   const redactor = createRedactor({ mode: config['redact.mode'] }, tier);
   const url = config['calls.url'];
-  const calls = url === null ? openCallStore(filesOf(config).calls) : await openPostgresCallStore({ url, log });
+  const calls =
+    url === null ? openCallStore(filesOf(config).calls) : await openPostgresCallStore({ url, log, ...patience });
   try {
     const compiler =
       tier === 'rules'

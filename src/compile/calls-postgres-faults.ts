@@ -27,7 +27,10 @@ const refusals: Record<string, [code: string, advice: string]> = {
   ],
 };
 
-/** `retry` is the rule: what was to be recorded has been paid for. */
+/**
+ * `retry` is the rule: what was to be recorded has been paid for. `calls_unreachable` concerns every message alike,
+ * `calls_failed` perhaps this one alone.
+ */
 export function explainCalls(error: unknown, url: string, doing: string): OperatorError {
   if (error instanceof OperatorError) return error;
   const { host, port, database, user } = targetOf(url);
@@ -42,6 +45,8 @@ export function explainCalls(error: unknown, url: string, doing: string): Operat
     return refuse('calls_auth', `the server asks for a password: add it to ${setting}`);
   if (/support SSL|certificate|self.signed|CERT|ALTNAME/i.test(`${messageOf(error)} ${code}`))
     return refuse('calls_tls', `check sslmode and sslrootcert in ${setting}`);
+  if (/^(?!EPIPE|08|25|40|53|55|57)[0-9A-Z]{5}$/.test(code))
+    return retry('calls_failed', `${what} (SQLSTATE ${code})`, { cause: error });
   return retry('calls_unreachable', `${what}: check that the server runs and ${setting} names it`, { cause: error });
 }
 

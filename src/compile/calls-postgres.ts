@@ -3,7 +3,7 @@
  * that a server that restarts costs no answer that was paid for.
  */
 import type pg from 'pg';
-import { kindOf, messageOf } from '../errors.ts';
+import { codeOf, kindOf, messageOf } from '../errors.ts';
 import { backoffMs, pause } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { openPool } from '../postgres/connection.ts';
@@ -16,8 +16,10 @@ import { digestOf } from './digest.ts';
 export interface PostgresCallStoreOptions {
   url: string;
   log: Logger;
-  /** How long a server that can't be reached is tried again before the work goes back to its topic. */
+  /** How long what fails is tried again before the work goes back to its topic. */
   patienceMs?: number;
+  /** Until it fires, a server that can't be reached is waited for without end: what waits has been paid for. */
+  drain?: AbortSignal;
 }
 
 const maxConnections = 4;
@@ -28,10 +30,10 @@ const backoff = { baseMs: 100, maxMs: 3_000 };
  * Opens the store, and makes its schema `trajectory_compiler` where it is missing.
  *
  * @throws OperatorError `calls_url`, `calls_auth`, `calls_database`, `calls_permission` (with the statements that grant
- * what is missing), `calls_tls`, `calls_newer`: stop; `calls_unreachable`: retry.
+ * what is missing), `calls_tls`, `calls_newer`: stop; `calls_unreachable`, `calls_failed`: retry.
  */
 export async function openPostgresCallStore(options: PostgresCallStoreOptions): Promise<CallStore> {
-  const { url, log, patienceMs = 15_000 } = options;
+  const { url, log, patienceMs = 15_000, drain } = options;
   refuseOtherUrls(url);
   const pool = openPool(url, { purpose: 'call store', queryTimeoutMs: statementTimeoutMs }, maxConnections);
   const attempt = async <T>(doing: string, work: (client: pg.ClientBase) => Promise<T>): Promise<T> => {
@@ -42,14 +44,23 @@ export async function openPostgresCallStore(options: PostgresCallStoreOptions): 
     }
   };
 
+  let closed = false;
+  let away = false;
+  const isWaitedFor = (error: unknown) => codeOf(error) === 'calls_unreachable' && drain?.aborted === false;
   async function patiently<T>(doing: string, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
     const deadline = performance.now() + patienceMs;
     for (let n = 1; ; n++) {
       try {
-        return await attempt(doing, work);
+        const result = await attempt(doing, work);
+        if (away) log.info('the call store answers again');
+        away = false;
+        return result;
       } catch (error) {
-        if (kindOf(error) !== 'retry' || performance.now() >= deadline) throw error;
-        log.warn(`${messageOf(error)}; tried again`);
+        const isOver = closed || (performance.now() >= deadline && !isWaitedFor(error));
+        if (kindOf(error) !== 'retry' || isOver) throw error;
+        // Once, however many wait.
+        if (!away) log.warn({ code: codeOf(error) }, `${messageOf(error)}; tried again until it answers`);
+        away = true;
         await pause(backoffMs(n, backoff));
       }
     }
@@ -65,7 +76,10 @@ export async function openPostgresCallStore(options: PostgresCallStoreOptions): 
       segment: (key) => patiently('read', (client) => readSegment(client, key)),
       settle: (key, result, { replace = false } = {}) =>
         patiently('write', (client) => durably(client, () => settle(client, key, result, replace))),
-      close: () => pool.end(),
+      close: async () => {
+        closed = true;
+        await pool.end();
+      },
     };
   } catch (error) {
     await pool.end();

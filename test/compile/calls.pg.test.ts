@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CallStore } from '../../src/compile/calls.ts';
 import { openPostgresCallStore } from '../../src/compile/calls-postgres.ts';
 import { createLogger } from '../../src/log.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { callOf, segmentOf, trajectoryOf } from '../support/records.ts';
+import { startProxy } from '../support/tcp-proxy.ts';
 import { callStoreContract } from './call-store-contract.ts';
 
 const log = createLogger('silent');
@@ -41,8 +42,8 @@ const call = (id: string) => ({ ...callOf(outcome), id });
 describe('a call store in Postgres', () => {
   let url: string;
   const opened: CallStore[] = [];
-  const open = async (at = url, patienceMs = 15_000) => {
-    const store = await openPostgresCallStore({ url: at, log, patienceMs });
+  const open = async (at = url, patienceMs = 15_000, drain?: AbortSignal) => {
+    const store = await openPostgresCallStore({ url: at, log, patienceMs, ...(drain && { drain }) });
     opened.push(store);
     return store;
   };
@@ -145,6 +146,38 @@ describe('a call store in Postgres', () => {
     await proxy.close();
     await expect(store.record(call('a'))).rejects.toMatchObject({ kind: 'retry', code: 'calls_unreachable' });
     await expect(store.answer('question')).rejects.toMatchObject({ kind: 'retry' });
+  });
+
+  it('is waited for by what has been paid for, however long it is away, until the worker drains', async () => {
+    const warned = vi.spyOn(log, 'warn');
+    const proxy = await startProxy();
+    proxy.target = Number(new URL(url).port);
+    const at = new URL(url);
+    at.hostname = '127.0.0.1';
+    at.port = String(proxy.port);
+    const drain = new AbortController();
+    // No patience but that for a server that is away.
+    const store = await open(at.href, 0, drain.signal);
+    /** Resolves once the first attempt has failed. */
+    const recordWhileAway = async (id: string) => {
+      await proxy.refuse();
+      warned.mockClear();
+      const outcome = store.record(call(id), { key: id, reply: '"paid for"' }).catch((error: unknown) => error);
+      await vi.waitFor(() => expect(warned).toHaveBeenCalled(), { timeout: 15_000 });
+      return { outcome };
+    };
+    try {
+      const early = await recordWhileAway('early');
+      await proxy.open();
+      expect(await early.outcome).toBeUndefined();
+      expect((await store.answer('early'))?.reply).toBe('"paid for"');
+      const late = await recordWhileAway('late');
+      drain.abort();
+      expect(await late.outcome).toMatchObject({ kind: 'retry', code: 'calls_unreachable' });
+    } finally {
+      warned.mockRestore();
+      await proxy.stop().catch(() => {});
+    }
   });
 
   it('that is not there yet may come later', async () => {
