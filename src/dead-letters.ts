@@ -5,10 +5,11 @@ import { exitCodes, stop } from './errors.ts';
 import { Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { filesOf, kafkaConnection, kafkaTopicSettings } from './stages.ts';
+import { asBytes } from './topic/codec.ts';
 import { openEmbeddedTopic } from './topic/embedded.ts';
 import { openKafka } from './topic/kafka/client.ts';
 import { openKafkaTopic } from './topic/kafka.ts';
-import type { Codec, DeadLetter, Topic } from './topic/topic.ts';
+import type { DeadLetter, Topic } from './topic/topic.ts';
 import { compileGroup } from './transport/transport.ts';
 
 export interface ParkedMessage extends DeadLetter {
@@ -48,15 +49,29 @@ export async function requeueDeadLetters(config: Config, log: Logger, id: string
   });
 }
 
+/**
+ * Gives up a sink: what waits for it and what is parked for it goes. On a cluster nothing is kept for one sink alone.
+ *
+ * @throws OperatorError `no_group` where nothing is kept for a sink of that name.
+ */
+export async function dropSink(config: Config, log: Logger, sink: string): Promise<void> {
+  const path = filesOf(config).topics;
+  const isEmbedded = config['topics.transport'] === 'embedded' && existsSync(path);
+  const topic = isEmbedded ? openEmbeddedTopic({ path, name: 'compiled', codec: asBytes, log }) : null;
+  try {
+    if (topic?.groups().includes(sink)) return await topic.dropGroup(sink);
+  } finally {
+    await topic?.close();
+  }
+  throw stop('no_group', `nothing is kept for a sink ${sink} in ${config.dataDir}`, { exitCode: exitCodes.failed });
+}
+
 type AnyTopic = Topic<Uint8Array> & { groups(): string[] };
 
 async function lettersOf(topic: AnyTopic): Promise<ParkedMessage[]> {
   const letters = await Promise.all(topic.groups().map((group) => topic.deadLetters(group)));
   return letters.flat().map((letter) => ({ ...letter, topic: topic.name }));
 }
-
-/** Nothing is decoded here. */
-const asBytes: Codec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
 
 async function overTopics<R>(config: Config, log: Logger, work: (topic: AnyTopic) => Promise<R[]>): Promise<R[]> {
   const releasers = new Releasers();

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { listDeadLetters, refuseUnknown, requeueDeadLetters, showDeadLetters } from '../dead-letters.ts';
+import { dropSink, listDeadLetters, refuseUnknown, requeueDeadLetters, showDeadLetters } from '../dead-letters.ts';
 import { exitCodes } from '../errors.ts';
 import type { Act } from './context.ts';
 import { counted } from './figures.ts';
@@ -50,6 +50,20 @@ export function defineDlq(program: Command, act: Act): void {
         if (id !== undefined && requeued.length === 0) refuseUnknown(id);
         if (json) for (const letter of requeued) print(JSON.stringify(letter));
         else print(`${counted(requeued.length, 'message')} put back`);
+        return exitCodes.ok;
+      }),
+    );
+
+  dlq
+    .command('drop')
+    .argument('<sink>', 'that is given up')
+    .description(
+      'give up what waits and what is parked for a sink that is no longer written; it may be filled again later',
+    )
+    .action(
+      act(async ({ config, log, note }, _options: object, sink: string) => {
+        await dropSink(config, log, sink);
+        note(`nothing is kept for the sink ${sink} any longer`);
         return exitCodes.ok;
       }),
     );

@@ -56,9 +56,17 @@ export function embeddedTransport(options: EmbeddedTransportOptions, releasers: 
         codec: compiledCodec,
       });
       releasers.push('topic compiled', () => topic.close());
+      for (const { group, lag } of await lagsOf(topic)) {
+        if (!sinks.includes(group) && lag.messages > 0) log.warn(keptFor(group, lag.messages));
+      }
       return compiledTopic(topic);
     },
   };
+}
+
+/** Another process may well write it, so this is no error; but what nobody fetches fills the disk. */
+function keptFor(sink: string, messages: number): string {
+  return `${messages} compiled messages are kept for the sink ${sink}, which this process does not write: where no other does either, put it back among sinks, or give it up with \`trajectory-compiler dlq drop ${sink}\``;
 }
 
 function trajectoryTopic(topic: EmbeddedTopic<Reference>, bodies: EmbeddedTransportOptions['bodies']): TrajectoryTopic {

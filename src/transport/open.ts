@@ -12,6 +12,7 @@ import { openKafka } from '../topic/kafka/client.ts';
 import type { RowReader } from './claims.ts';
 import { type EmbeddedTransportOptions, embeddedTransport } from './embedded.ts';
 import { kafkaTransport } from './kafka.ts';
+import { refuseLeftovers } from './leftovers.ts';
 import type { Transport } from './transport.ts';
 
 export interface TransportParts {
@@ -33,7 +34,9 @@ export function openTransport(
     const bodies = journal === null ? bodiesOfAnother(config, releasers) : bodiesOf(journal);
     return embeddedTransport({ path: filesOf(config).topics, maxAttempts, sinks, bodies, log }, releasers);
   }
-  return kafkaTransport(
+  // A claim that comes after days would stop the worker for want of it.
+  if (calls !== null) urlOf(config);
+  const transport = kafkaTransport(
     {
       ...kafkaTopicSettings(config),
       openCluster: () => openKafka({ ...kafkaConnection(config), log }),
@@ -49,6 +52,13 @@ export function openTransport(
     },
     releasers,
   );
+  return {
+    ...transport,
+    async openTrajectories() {
+      if (journal !== null) await refuseLeftovers(filesOf(config).topics, log);
+      return await transport.openTrajectories();
+    },
+  };
 }
 
 function bodiesOf(journal: Journal): EmbeddedTransportOptions['bodies'] {

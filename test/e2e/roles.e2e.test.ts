@@ -111,6 +111,51 @@ describe('on one host, over the embedded topics', () => {
     expect(countTrajectories(dataDir)).toBe(3);
   });
 
+  it('a capture that moves to Kafka leaves nothing behind in the embedded topics', async () => {
+    const url = await postgres.createDatabase();
+    const dataDir = join(dir, 'moving');
+    const env = { ...settingsFor(url, dataDir), TC_POSTGRES_SLOT: 'moving' };
+    await init(env);
+    await insert(url, 2);
+    lastJson(await runCli(['run', '--until-idle', '--json', '--role', 'capture'], { env }));
+    const kafka = { ...env, TC_TOPICS_TRANSPORT: 'kafka', TC_KAFKA_BROKERS: '127.0.0.1:1' };
+    const { code, stderr } = await runCli(['run', '--role', 'capture'], { env: kafka });
+    expect(code, stderr).toBe(3);
+    expect(stderr).toMatch(
+      /still holds 2 messages that wait and 0 that are parked: .*--role compile,sink --until-idle/,
+    );
+    lastJson(await runCli(['run', '--until-idle', '--json', '--role', 'compile,sink'], { env }));
+    expect(countTrajectories(dataDir)).toBe(2);
+  });
+
+  it('a worker over Kafka that could not read large trajectories refuses to start', async () => {
+    const { code, stderr } = await runCli(['run', '--role', 'compile'], {
+      env: { TC_DATA_DIR: join(dir, 'blind'), TC_TOPICS_TRANSPORT: 'kafka', TC_KAFKA_BROKERS: '127.0.0.1:1' },
+    });
+    expect(code, stderr).toBe(3);
+    expect(stderr).toContain('postgres.url is not set');
+  });
+
+  it('says what is kept for a sink that nobody writes, until it is given up', async () => {
+    const url = await postgres.createDatabase();
+    const dataDir = join(dir, 'kept');
+    const env = { ...settingsFor(url, dataDir), TC_POSTGRES_SLOT: 'kept' };
+    await init(env);
+    await insert(url, 2);
+    const untilIdle = (roles: string, sinks: string) =>
+      runCli(['run', '--until-idle', '--json', '--role', roles, '--sinks', sinks], { env });
+    lastJson(await untilIdle('capture,compile', 'sqlite,supabase'));
+    const written = await untilIdle('sink', 'sqlite');
+    expect(lastJson(written)).toMatchObject({ parked: 0 });
+    expect(written.stderr).toMatch(/2 compiled messages are kept for the sink supabase.*dlq drop supabase/);
+    const messages = () => countIn(join(dataDir, 'topics.sqlite'), 'SELECT count(*) FROM messages');
+    expect(messages()).toBe(2);
+    expect((await runCli(['dlq', 'drop', 'supabase'], { env })).code).toBe(0);
+    expect(messages()).toBe(0);
+    expect((await runCli(['dlq', 'drop', 'supabase'], { env })).code).toBe(1);
+    expect((await untilIdle('sink', 'sqlite')).stderr).not.toContain('supabase');
+  });
+
   it('says which roles there are where one is misspelt', async () => {
     const { code, stderr } = await runCli(['run', '--role', 'compiler'], { env: { TC_DATA_DIR: join(dir, 'none') } });
     expect(code).toBe(3);
