@@ -77,7 +77,8 @@ export function openRestTable(options: RestOptions, { schema, name }: TableName)
 }
 
 function addressOf(url: string): URL {
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+  // With a user in it no request is sent, and the error would quote the password.
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url) || new URL(url).username !== '') {
     throw stop('source_url', 'supabase.url is not a URL of the form https://abcdefgh.supabase.co', {
       exitCode: exitCodes.configuration,
     });

@@ -219,6 +219,9 @@ describe('what can go wrong with PostgREST', () => {
     expect(column).toMatchObject({ kind: 'stop', code: 'source_column' });
     expect(column.message).toContain('columns.agent');
     expect(await failureOf({ url: 'abcdefgh.supabase.co' })).toMatchObject({ kind: 'stop', code: 'source_url' });
+    const withPassword = await failureOf({ url: 'https://someone:not-a-real-password@abcdefgh.supabase.co' });
+    expect(withPassword).toMatchObject({ kind: 'stop', code: 'source_url' });
+    expect(withPassword.message).not.toContain('not-a-real-password');
   });
 
   it('row level security hides nothing from the secret key', async () => {

@@ -109,6 +109,22 @@ describe('the Postgres sink', () => {
     expect((await dumpMirror(url)).trajectories).toHaveLength(1);
   });
 
+  it('parks a row that a trigger of the owner refuses, whatever code it raises', async () => {
+    await queryOn(
+      url,
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN RAISE EXCEPTION 'not %', new.body USING errcode = '45000'; END $$;
+       CREATE TRIGGER refuse BEFORE INSERT ON trajectory_turns FOR EACH ROW WHEN (new.turn = 3) EXECUTE FUNCTION refuse()`,
+    );
+    const sink = await open(url);
+    const error = await sink.write(compiledOf(), never).catch((thrown: Error) => thrown);
+    await sink.close();
+    await queryOn(url, 'DROP TRIGGER refuse ON trajectory_turns');
+    expect(error).toMatchObject({ kind: 'park', code: 'row_refused' });
+    expect((error as Error).message).toMatch(/trajectory_turns trajectory_id=\w+, turn=3 \(SQLSTATE 45000\)/);
+    expect((await dumpMirror(url)).trajectory_turns).toHaveLength(compiledOf().trajectory.turns.length - 1);
+  });
+
   it('takes a trajectory of several thousand turns', async () => {
     const turns = Array.from({ length: 6_000 }, (_, n) => turnOf('session-1', n));
     const sink = await open(url);

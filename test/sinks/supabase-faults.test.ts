@@ -152,6 +152,7 @@ describe('what the answers to the Supabase sink mean', () => {
       'sink_not_migrated',
       /trajectory-compiler migrate/,
     ],
+    ['404 of another server', refuse(404), 'stop', 'sink_url', /supabase\.url/],
     ['400 about a column', refuse(400, { code: 'PGRST204' }), 'stop', 'sink_not_migrated', /migrate/],
     ['406', refuse(406, { code: 'PGRST106' }), 'stop', 'sink_schema', /expose schema public/],
     ['301', refuse(301, {}, { location: 'http://127.0.0.1:1/' }), 'stop', 'sink_url', /supabase\.url/],

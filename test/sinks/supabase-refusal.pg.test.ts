@@ -64,6 +64,19 @@ describe.each(ways)('a row that the database does not take (%s)', (way) => {
     expect(qa_pairs.map(({ status }) => status)).toEqual(Array(5).fill('active'));
   });
 
+  it('is no matter of the rows where the table was altered: that stops, and says so', async () => {
+    const other = await createMirror(postgres);
+    await queryOn(
+      other.databaseUrl,
+      'ALTER TABLE compilations DROP COLUMN pairs, ADD COLUMN pairs integer GENERATED ALWAYS AS (1) STORED',
+    );
+    const sink = await openSink(way, other);
+    const error = await sink.write(messageWith(['a?']).message, never).catch((thrown: Error) => thrown);
+    await sink.close();
+    await other.close();
+    expect(error).toMatchObject({ kind: 'stop', code: 'sink_altered', exitCode: 3 });
+  });
+
   it('is superseded at once where it follows after a newer compile of its segment', async () => {
     const { message } = messageWith(['late?']);
     const newer = compiledOf({

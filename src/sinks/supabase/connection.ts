@@ -46,13 +46,26 @@ export function notMigrated(schema: string, missing: string): OperatorError {
   );
 }
 
+// Data, constraints, a view's check, limits of a size, and whatever a trigger of the owner's raises, which may be any code
+// that is not the server's own.
+const refusesRows = /^(?!0|2[58BDF]|3|4[02]|5[35-8]|F0|HV|XX)(?=.*\d)[0-9A-Z]{5}$/;
+
 /** Why a row is not taken, without its contents; null where the error is about something else. */
 export function refusalOf(code: string, names: { constraint?: string; column?: string }): string | null {
-  // Data, constraints, a view's check, limits of a size, and a trigger of the owner's.
-  if (!/^(2[23]|44)/.test(code) && code !== '54000' && code !== 'P0001') return null;
+  if (!refusesRows.test(code)) return null;
   if (names.constraint !== undefined) return `constraint ${names.constraint}, SQLSTATE ${code}`;
   if (names.column !== undefined) return `column ${names.column}, SQLSTATE ${code}`;
   return `SQLSTATE ${code}`;
+}
+
+/** @returns null where the error is not about the tables. */
+export function alteredBy(code: string, schema: string): OperatorError | null {
+  if (!code.startsWith('42') || code === '42501') return null;
+  return stop(
+    'sink_altered',
+    `a table of schema ${schema} of the mirror can't be written as the migrations made it (SQLSTATE ${code}): undo what was changed there, or set supabase.schema to a schema of its own and run \`trajectory-compiler migrate\``,
+    { exitCode: exitCodes.configuration },
+  );
 }
 
 const missingObject = new Set(['42P01', '42703', '42P10', '3F000', '42883']);
@@ -77,8 +90,10 @@ export function explainMirror(error: unknown, url: string, schema: string, doing
   if (/does not support SSL|certificate|self.signed|SSL connection|CERT|ALTNAME/i.test(`${said} ${code}`)) {
     return stop('sink_tls', `${at}: ${said}: check sslmode and sslrootcert in ${setting}`, configuration);
   }
-  if (/^[0-9A-Z]{5}$/.test(code) && !/^(08|25|40|53|55|57)/.test(code)) {
-    return retry('sink_failed', `${at}: SQLSTATE ${code}`);
+  const altered = alteredBy(code, schema);
+  if (altered !== null) return altered;
+  if (/^(?!EPIPE|08|25|40|53|55|57)[0-9A-Z]{5}$/.test(code)) {
+    return retry('sink_failed', `${at}: SQLSTATE ${code}: the log of its server says more`);
   }
   return retry('sink_unreachable', `${at}: ${said}: check that the server runs and ${setting} names it`, {
     exitCode: exitCodes.sourceUnavailable,

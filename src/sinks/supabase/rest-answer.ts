@@ -1,6 +1,6 @@
 /** What PostgREST's answers to an upsert mean. https://docs.postgrest.org/en/stable/references/errors.html */
 import { exitCodes, retry, stop } from '../../errors.ts';
-import { notMigrated, refusalOf } from './connection.ts';
+import { alteredBy, notMigrated, refusalOf } from './connection.ts';
 
 export interface Answer {
   status: number;
@@ -52,9 +52,13 @@ export function judge({ status, retryAfter, body }: Answer, { host, table, schem
       configuration,
     );
   }
+  if (status === 404 && code === '') throw stop('sink_url', `${at}: HTTP 404: check supabase.url`, configuration);
   if (missing.has(code) || status === 404) throw notMigrated(schema, `table ${table} of ${host}: ${code || status}`);
+  const altered = alteredBy(code, schema);
+  if (altered !== null) throw altered;
   if (status === 401 || status === 403) {
-    const advice = 'set supabase.key (TC_SUPABASE_KEY) to a secret key or the service-role key of this project';
+    const grant = code === '42501' ? ', or grant its role what is missing' : '';
+    const advice = `set supabase.key (TC_SUPABASE_KEY) to a secret key or the service-role key of this project${grant}`;
     throw stop('sink_auth', `${at}: HTTP ${status}${code === '' ? '' : ` (${code})`}: ${advice}`, configuration);
   }
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
