@@ -163,6 +163,15 @@ function explainMigration(error: unknown, url: string, schema: string, doing: st
       `cannot ${doing}: somebody else holds a lock that it needs: nothing was changed, try again`,
     );
   }
+  if (/^(23|P0)/.test(code)) {
+    // Without the server's words: a trigger may quote the row.
+    const advice = 'a constraint or a trigger of a table that is there already refuses it; nothing was changed';
+    return stop(
+      'mirror_foreign',
+      `cannot ${doing}: SQLSTATE ${code}: ${advice}: mend that, or set supabase.schema to a schema of its own`,
+      configuration,
+    );
+  }
   // Raised by the migrations themselves, or an object that is in their way.
   if (/^(TC001$|42|0A|2B)/.test(code)) {
     const advice = 'nothing was changed: mend that, or set supabase.schema to a schema of its own';

@@ -122,7 +122,7 @@ export interface OpenCompileStage {
   calls: CallStore;
 }
 
-export interface CompileStageHooks {
+interface CompileStageHooks {
   onCall?: (call: ModelCall) => void;
   /** Until it fires, a call store that can't be reached is waited for without end. */
   drain?: AbortSignal;

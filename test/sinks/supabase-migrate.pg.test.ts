@@ -190,6 +190,14 @@ describe('a qa_pairs that is there already', () => {
     ],
     ['is a view', `CREATE VIEW qa_pairs AS SELECT 1 AS id`, /qa_pairs is not a table/],
     [
+      'lets nobody change a row',
+      `CREATE TABLE qa_pairs (id text, ${published}); INSERT INTO qa_pairs (id, answer) VALUES ('1', 'three and nine');
+       CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN RAISE EXCEPTION 'never change %', old.answer; END $$;
+       CREATE TRIGGER refuse BEFORE UPDATE ON qa_pairs FOR EACH ROW EXECUTE FUNCTION refuse()`,
+      /002_dataset\.sql.*SQLSTATE P0001.*trigger/,
+    ],
+    [
       'has a neighbour of one of our names',
       `CREATE TABLE qa_pairs (id text, ${published}); CREATE TABLE segments (leg text)`,
       /"segments" already exists/,

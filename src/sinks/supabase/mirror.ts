@@ -60,6 +60,6 @@ function explainRefusals(refused: Refusal[], what: string): OperatorError {
   const rows = refused.length === 1 ? 'a row' : `${refused.length} rows`;
   return park(
     'row_refused',
-    `the mirror refuses ${rows} of ${what}, the others are written: ${named.join(', ')}${others}: mend the table, then put the message back with \`trajectory-compiler dlq requeue\``,
+    `the mirror refuses ${rows} of ${what}, the others are written: ${named.join(', ')}${others}: mend the table, then put the message back with \`trajectory-compiler dlq requeue\` (one of \`compile\` is no message: \`trajectory-compiler fill supabase\`)`,
   );
 }
