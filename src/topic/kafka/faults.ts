@@ -80,6 +80,8 @@ const byName: Record<string, Explain> = {
   KafkaJSRequestTimeoutError: unreachable,
   KafkaJSBrokerNotFound: unreachable,
   KafkaJSNoBrokerAvailableError: unreachable,
+  // What kafkajs calls final is a broker that is starting.
+  KafkaJSGroupCoordinatorNotFound: unreachable,
   KafkaJSLockTimeout: unreachable,
 };
 
