@@ -15,6 +15,9 @@ export interface Timing {
   cpuMs: number;
 }
 
+/** As in pipeline.ts: while some results are being published, others keep the model busy. */
+const inWorkPerCall = 1.25;
+
 export async function workThrough(env: Record<string, string>, count: number): Promise<Timing> {
   const { config } = loadConfig({ env, flags: {} });
   const log = createLogger('warn');
@@ -35,7 +38,7 @@ export async function workThrough(env: Record<string, string>, count: number): P
         await compiled.publish(await stage.compileTrajectory(trajectory, signal));
         finishedMs.push(performance.now() - begunAt);
       },
-      { concurrency: config['compile.concurrency'], signal: done.signal },
+      { concurrency: Math.ceil(config['compile.concurrency'] * inWorkPerCall), signal: done.signal },
     );
     await Promise.race([consuming, untilAcknowledged(trajectories, () => finishedMs.length >= count)]);
     const totalMs = performance.now() - begunAt;
