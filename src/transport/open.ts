@@ -39,7 +39,7 @@ export function openTransport(
   const transport = kafkaTransport(
     {
       ...kafkaTopicSettings(config),
-      openCluster: () => openKafka({ ...kafkaConnection(config), log }),
+      openCluster: () => openKafka({ ...kafkaConnection(config), signal: drain, log }),
       sinks,
       maxAttempts,
       assemble: (id) => {

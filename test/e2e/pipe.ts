@@ -65,7 +65,7 @@ export async function sessionsOfTable(url: string): Promise<Map<string, string>>
   const rows = await queryOn(
     url,
     `SELECT session_id, id::text, agent, tool, arguments::text AS a, response::text AS r
-       FROM audit_log ORDER BY created_at, id`,
+       FROM audit_log ORDER BY created_at, audit_log.id`,
   );
   const sessions = new Map<string, string[]>();
   for (const { session_id, id, agent, tool, a, r } of rows) {

@@ -44,6 +44,8 @@ export class Ownership {
   readonly #lanes = new Map<number, Lane>();
   #committing: NodeJS.Timeout | undefined;
   #gaining: Promise<void> | undefined;
+  /** Apart from the promise, which is settled a moment after the last look at what is wanted. */
+  #isGaining = false;
 
   constructor(parts: OwnershipParts) {
     this.#parts = parts;
@@ -73,7 +75,7 @@ export class Ownership {
     for (const lane of this.#lanes.values()) if (!partitions.includes(lane.partition)) this.#lose(lane);
     for (const partition of partitions) this.#keepOrGain(partition);
     if (this.#parts.signal.aborted) return;
-    this.#gaining ??= this.#gain();
+    if (!this.#isGaining) this.#gaining = this.#gain();
     if (this.#parts.onPeers !== undefined) void this.#meetPeers(this.#parts.onPeers);
     this.#parts.onChange();
   }
@@ -174,6 +176,7 @@ export class Ownership {
 
   async #gain(): Promise<void> {
     const { groupId, signal, onFailure, log } = this.#parts;
+    this.#isGaining = true;
     for (;;) {
       const wanted = [...this.#lanes.values()].filter(({ state }) => state === 'gaining');
       if (wanted.length === 0 || signal.aborted) break;
@@ -188,7 +191,7 @@ export class Ownership {
       }
       if (wanted.some(({ state }) => state === 'gaining')) await pause(lookEveryMs, signal);
     }
-    this.#gaining = undefined;
+    this.#isGaining = false;
   }
 
   async #tryToGain(wanted: Lane[]): Promise<void> {

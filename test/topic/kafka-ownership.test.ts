@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLogger } from '../../src/log.ts';
+import type { KafkaCluster } from '../../src/topic/kafka/client.ts';
+import type { Member } from '../../src/topic/kafka/member.ts';
+import { Ownership } from '../../src/topic/kafka/ownership.ts';
+
+const partitions = [0, 1, 2];
+let ending = new AbortController();
+beforeEach(() => {
+  ending = new AbortController();
+});
+afterEach(() => ending.abort());
+
+/** A member of a group that nobody has worked in so far. */
+function ownership(): Ownership {
+  const admin = {
+    fetchOffsets: async ({ topics }: { topics: string[] }) =>
+      topics.map((topic) => ({
+        topic,
+        partitions: partitions.map((partition) => ({ partition, offset: '-1', metadata: null })),
+      })),
+    fetchTopicOffsets: async () => partitions.map((partition) => ({ partition, offset: '5', low: '0', high: '5' })),
+  };
+  const member: Partial<Member> = {
+    id: () => 'us',
+    commit: async () => true,
+    peers: async () => new Map(),
+    pause: () => {},
+    resume: () => {},
+    seek: () => {},
+  };
+  return new Ownership({
+    cluster: { admin: async () => admin } as unknown as KafkaCluster,
+    group: 'g',
+    groupId: 'g',
+    topics: { main: 'parcels', retry: 'parcels.g.retry' },
+    member: member as Member,
+    handoverTimeoutMs: 60_000,
+    tag: null,
+    signal: ending.signal,
+    onChange: () => {},
+    onFailure: (error) => {
+      throw error;
+    },
+    log: createLogger('silent'),
+  });
+}
+
+const open = (ours: Ownership) => ours.open().map(({ partition }) => partition);
+
+describe('the partitions of a member', () => {
+  it('are gained after an assignment that brought nothing new', async () => {
+    const ours = ownership();
+    ours.assigned([0]);
+    await vi.waitFor(() => expect(open(ours)).toEqual([0]));
+    ours.assigned([0]);
+    ours.assigned([0, 1]);
+    await vi.waitFor(() => expect(open(ours)).toEqual([0, 1]));
+  });
+
+  it('are gained at whatever moment after an earlier gain the group assigns them', async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const ours = ownership();
+      ours.assigned([0]);
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      ours.assigned([0, 1, 2]);
+      await vi.waitFor(() => expect(open(ours)).toEqual([0, 1, 2]), { interval: 1 });
+    }
+  });
+});
