@@ -81,6 +81,8 @@ export function openMember({ cluster, groupId, topics, sessionTimeoutMs, own, ev
   let commitsSeen = 0;
   let crashes = 0;
   let settled = new Waker();
+  /** Fires when nothing more is to be consumed. */
+  let wanted = AbortSignal.abort();
 
   const fence = (why: string) => {
     if (fenced) return;
@@ -120,14 +122,37 @@ export function openMember({ cluster, groupId, topics, sessionTimeoutMs, own, ev
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
     fence('the connection to the group was lost');
     id = null;
-    if (stopping || !restart) settled.wake();
-    else settled = new Waker();
-    if (stopping) return;
     const explained = explainKafka(error, `consuming ${topics[0]} as group ${groupId}`);
-    if (!restart) return events.failed(explained);
+    const goesOn = !stopping && (restart || explained.kind === 'retry');
+    if (goesOn) settled = new Waker();
+    else settled.wake();
+    if (stopping) return;
+    if (!goesOn) return events.failed(explained);
     const level = crashes++ < 3 ? 'warn' : 'error';
     log[level]({ groupId, crashes, error: explained.message }, 'consuming was interrupted; it goes on by itself');
+    if (!restart) void runAgain(crashes);
   });
+
+  /** kafkajs gives up for good on some outages, such as a coordinator that is nowhere to be found. */
+  async function runAgain(attempt: number): Promise<void> {
+    try {
+      await pause(backoffMs(attempt, { baseMs: 500, maxMs: 15_000 }), wanted);
+      await run(wanted);
+    } catch (error) {
+      events.failed(explainKafka(error, `consuming ${topics[0]} as group ${groupId}`));
+    }
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    await connect(signal);
+    if (signal.aborted || stopping) {
+      settled.wake();
+      return await disconnect();
+    }
+    isRunning = true;
+    vigil.start();
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch });
+  }
 
   async function connect(signal: AbortSignal): Promise<void> {
     for (let attempt = 1; !signal.aborted; attempt++) {
@@ -157,11 +182,8 @@ export function openMember({ cluster, groupId, topics, sessionTimeoutMs, own, ev
   return {
     id: () => id,
     start: async (signal) => {
-      await connect(signal);
-      if (signal.aborted || stopping) return await disconnect();
-      isRunning = true;
-      vigil.start();
-      await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch });
+      wanted = signal;
+      await run(signal);
     },
     pause: (topic, partition) => ifRunning(() => consumer.pause([{ topic, partitions: [partition] }])),
     resume: (topic, partition) => ifRunning(() => consumer.resume([{ topic, partitions: [partition] }])),

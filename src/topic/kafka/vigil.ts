@@ -46,6 +46,7 @@ export function keepVigil({ sessionTimeoutMs, isMember, onSilence, log }: VigilO
 
   return {
     start: () => {
+      clearInterval(watching);
       watching = setInterval(look, Math.max(100, sessionTimeoutMs / 20));
     },
     alive: () => {
