@@ -30,11 +30,22 @@ export function defineRun(program: Command, act: Act): void {
     .action(
       act(async (context, { once, untilIdle, from }: RunOptions) => {
         const until = once === true ? 'once' : untilIdle === true ? 'idle' : 'stopped';
-        const totals = await runPipeline(context, { from, until });
-        if (context.json) context.print(JSON.stringify(flat(totals)));
+        const totals = await unlessStopped(context, () => runPipeline(context, { from, until }));
+        if (totals !== null && context.json) context.print(JSON.stringify(flat(totals)));
         return exitCodes.ok;
       }),
     );
+}
+
+/** Null where it was told to stop while it waited for something that is away: that is an end, and no failure. */
+async function unlessStopped({ drain, note }: CommandContext, run: () => Promise<Totals>): Promise<Totals | null> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!drain.aborted || !(error instanceof OperatorError) || error.kind !== 'retry') throw error;
+    note(`stopped while it waited: ${error.message}`);
+    return null;
+  }
 }
 
 /** Runs the pipe with its metrics and its status line; resolves with what the data directory then holds. */

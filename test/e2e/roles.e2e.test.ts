@@ -163,6 +163,22 @@ describe('on one host, over the embedded topics', () => {
   });
 });
 
+describe('while the brokers are away', () => {
+  it.each(['compile', 'sink'])('%s waits, says so, and ends at a signal as one that was told to', async (role) => {
+    const env = {
+      TC_DATA_DIR: join(dir, `away-${role}`),
+      TC_POSTGRES_URL: await postgres.createDatabase(),
+      TC_METRICS_PORT: '0',
+      TC_TOPICS_TRANSPORT: 'kafka',
+      // Nobody listens on the port of the discard service.
+      TC_KAFKA_BROKERS: '127.0.0.1:9',
+    };
+    const waiting = start(['run', '--role', role], env);
+    await until(() => expect(waiting.output().stderr).toContain('waiting for Kafka at 127.0.0.1:9'));
+    await stopped(waiting);
+  });
+});
+
 describeKafka('over Kafka', { timeout: 180_000 }, () => {
   let kafka: TestKafka;
   beforeAll(async () => {
