@@ -16,6 +16,7 @@ import { kindOf } from './errors.ts';
 import { pause, persevere, Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeCall, observeCompile, observeSink } from './metrics.ts';
+import { createReadiness, type Readiness } from './readiness.ts';
 import type { ModelCall, Trajectory } from './records.ts';
 import type { Journal } from './sessionizer/journal.ts';
 import type { SessionRules } from './sessionizer/part.ts';
@@ -61,6 +62,8 @@ export interface Pipeline {
   /** How every group of the topics that are open here stands; a topic that can't be asked just now is left out. */
   lags(): Promise<GroupLag[]>;
   counts(): TopicCounts[];
+  /** What this process needs and found away when it last asked or wrote; null for nothing. */
+  away(): string | null;
   /** Runs every loop until the work is done or a signal fires; rejects with what stopped it. */
   run(): Promise<void>;
   /** Closes what was opened, in reverse. */
@@ -85,6 +88,7 @@ interface Parts {
   trajectories: TrajectoryTopic | null;
   compiled: CompiledTopic | null;
   stored: SqliteDatabase | null;
+  readiness: Readiness;
 }
 
 async function assemble(options: PipelineOptions, releasers: Releasers): Promise<Pipeline> {
@@ -112,10 +116,19 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   const source = opened === null ? null : await openCaptureSource(config, opened, { from, once }, log, releasers);
 
   const capture = opened === null || source === null ? null : { ...opened, source };
-  const parts = { capture, compile: compiling?.stage ?? null, sinks, trajectories, compiled, stored };
+  const parts = {
+    capture,
+    compile: compiling?.stage ?? null,
+    sinks,
+    trajectories,
+    compiled,
+    stored,
+    readiness: createReadiness(),
+  };
   return {
     ...parts,
     lags: () => lagsOf(parts),
+    away: () => awayFrom(parts),
     counts: () => [trajectories, compiled].flatMap((topic) => topic?.counts() ?? []),
     run: () => runLoops(parts, options),
     close: async () => {
@@ -124,15 +137,31 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   };
 }
 
-async function lagsOf({ trajectories, compiled }: Pick<Parts, 'trajectories' | 'compiled'>): Promise<GroupLag[]> {
-  const asked = await Promise.all([trajectories, compiled].map((topic) => lagsOrNull(topic)));
+function awayFrom({ capture: capturing, readiness }: Parts): string | null {
+  const source = capturing?.source.status().connected === false ? 'not connected to Postgres' : null;
+  const reasons = [source, readiness.away()].filter((reason) => reason !== null);
+  return reasons.length === 0 ? null : reasons.join('\n');
+}
+
+async function lagsOf(parts: Parts): Promise<GroupLag[]> {
+  const asked = await Promise.all(topicsOf(parts).map((topic) => lagsOrNull(topic, parts)));
   return asked.flatMap((lags) => lags ?? []);
 }
 
+function topicsOf({ trajectories, compiled }: Parts): { name: string; lags(): Promise<GroupLag[]> }[] {
+  return [
+    ...(trajectories === null ? [] : [{ name: 'trajectories', lags: () => trajectories.lags() }]),
+    ...(compiled === null ? [] : [{ name: 'compiled', lags: () => compiled.lags() }]),
+  ];
+}
+
 /** Null where the topic can't be asked just now. */
-async function lagsOrNull(topic: TrajectoryTopic | CompiledTopic | null): Promise<GroupLag[] | null> {
+async function lagsOrNull(
+  { name, lags }: ReturnType<typeof topicsOf>[number],
+  { readiness }: Parts,
+): Promise<GroupLag[] | null> {
   try {
-    return (await topic?.lags()) ?? [];
+    return await readiness.attempt(`the topic ${name}`, lags);
   } catch (error) {
     if (kindOf(error) === 'retry') return null;
     throw error;
@@ -211,13 +240,19 @@ function compileLoops(
 const sinkConcurrency = 4;
 
 /** Each sink is a group of its own: one that is away for a day catches up alone. */
-function sinkLoops({ sinks, compiled }: Parts, { log }: PipelineOptions, signal: AbortSignal, abort: AbortSignal) {
+function sinkLoops(
+  { sinks, compiled, readiness }: Parts,
+  { log }: PipelineOptions,
+  signal: AbortSignal,
+  abort: AbortSignal,
+) {
   return sinks.map(async (sink) => {
     await compiled?.consume(
       sink.name,
       async (message, delivered) => {
         const patience = { signal: AbortSignal.any([delivered, signal]), log, doing: `write to the sink ${sink.name}` };
-        await persevere(() => sink.write(message, delivered), patience);
+        const write = () => sink.write(message, delivered);
+        await persevere(() => readiness.attempt(`the sink ${sink.name}`, write, delivered), patience);
       },
       { concurrency: sinkConcurrency, signal, abort },
     );
@@ -245,8 +280,8 @@ async function watchForEnd(
 async function isIdle(parts: Parts): Promise<boolean> {
   if ((parts.capture?.journal.outbox.depth() ?? 0) > 0) return false;
   const mine = new Set([...(parts.compile === null ? [] : [compileGroup]), ...parts.sinks.map(({ name }) => name)]);
-  for (const topic of [parts.trajectories, parts.compiled]) {
-    const lags = await lagsOrNull(topic);
+  for (const topic of topicsOf(parts)) {
+    const lags = await lagsOrNull(topic, parts);
     if (lags === null || lags.some(({ group, lag }) => mine.has(group) && lag.messages > 0)) return false;
   }
   return true;

@@ -98,7 +98,7 @@ async function serveMetrics(
       port,
       registry: metrics.registry,
       beforeScrape: () => refreshGauges(metrics, pipeline),
-      notReady: () => (pipeline.capture?.source.status().connected === false ? 'not connected to Postgres' : null),
+      notReady: () => pipeline.away(),
     });
     note(`metrics at ${server.url}/metrics`);
     return server;
