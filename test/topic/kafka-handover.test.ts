@@ -30,9 +30,8 @@ function scene(
 
 async function tryIt(
   { cluster, member }: ReturnType<typeof scene>,
-  { gainBy = Date.now() + 60_000, claimed = true } = {},
+  { gainBy = Date.now() + 60_000, claimed = true, wanted = [new Lane(0, topics, gainBy)] } = {},
 ): Promise<Lane[]> {
-  const wanted = [new Lane(0, topics, gainBy)];
   return await takeOver({ cluster, groupId: 'g', topics, member, wanted, claim: async () => claimed });
 }
 
@@ -78,6 +77,25 @@ describe('taking over a partition', () => {
       kind: 'stop',
       code: 'kafka_messages_expired',
       message: expect.stringContaining(words),
+    });
+  });
+
+  it('tries again where the group is beyond the end, which may lag after a failover, and goes on once it is there', async () => {
+    const wanted = [new Lane(0, topics, Date.now() + 60_000)];
+    const look = (offset: number) => tryIt(scene({ holder: null, offset }, ['us']), { wanted });
+    await expect(look(41)).rejects.toMatchObject({ kind: 'retry', code: 'kafka_offsets_beyond_end' });
+    const [lane] = await look(40);
+    expect([lane!.main.window.base, lane!.beyondEndSince]).toEqual([40, null]);
+  });
+
+  it('stops where the group stays beyond the end, in place of dropping what is there as if it were handled', async () => {
+    const lane = new Lane(0, topics, Date.now() + 60_000);
+    lane.beyondEndSince = performance.now() - 30_000;
+    const found = 'the group g is at offset 41 of topic parcels, partition 0, which ends at 40';
+    await expect(tryIt(scene({ holder: null, offset: 41 }, ['us']), { wanted: [lane] })).rejects.toMatchObject({
+      kind: 'stop',
+      code: 'kafka_offsets_beyond_end',
+      message: expect.stringMatching(new RegExp(`${found}.*--reset-offsets --to-earliest`)),
     });
   });
 });

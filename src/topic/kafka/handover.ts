@@ -4,7 +4,7 @@ import { Backlog } from './backlog.ts';
 import type { KafkaCluster } from './client.ts';
 import type { Lane } from './lane.ts';
 import type { Member } from './member.ts';
-import { type Committed, readCommitted, readRanges, startOf } from './offsets.ts';
+import { type Committed, type Range, readCommitted, readRanges, startOf } from './offsets.ts';
 
 export interface TakeOverParts {
   cluster: KafkaCluster;
@@ -16,11 +16,13 @@ export interface TakeOverParts {
   claim(lanes: Lane[]): Promise<boolean>;
 }
 
+const endLagsForMs = 30_000;
+
 /**
  * One try. Returns those that are ours now, their windows as the last owner left them: it named no holder, or one that is
  * no longer in the group, or its time to finish is over.
  *
- * @throws OperatorError `kafka_messages_expired`, and what reading offsets throws.
+ * @throws OperatorError `kafka_messages_expired`, `kafka_offsets_beyond_end`, and what reading offsets throws.
  */
 export async function takeOver(parts: TakeOverParts): Promise<Lane[]> {
   const { cluster, groupId, topics, member, wanted, claim } = parts;
@@ -37,12 +39,20 @@ export async function takeOver(parts: TakeOverParts): Promise<Lane[]> {
       const topic = topics[which];
       const range = ranges[which].get(lane.partition) ?? { low: 0, high: 0 };
       const { base, note }: Committed = committed.get(topic)?.get(lane.partition) ?? nothing;
-      const start = startOf(base, range, { groupId, topic, partition: lane.partition });
+      const start = startOf(base, range, { groupId, topic, partition: lane.partition }, isPatient(lane, base, range));
       lane[which] = new Backlog(topic, lane.partition, new AckWindow(start, note.finished), note.begun);
       if (which === 'retry') lane.retryEnd = range.high;
     }
+    lane.beyondEndSince = null;
   }
   return (await claim(open)) ? open : [];
+}
+
+/** A leader that was just elected may not know for a moment how far the others are. */
+function isPatient(lane: Lane, base: number | null, { high }: Range): boolean {
+  if (base === null || base <= high) return true;
+  lane.beyondEndSince ??= performance.now();
+  return performance.now() - lane.beyondEndSince < endLagsForMs;
 }
 
 const nothing: Committed = { base: null, note: { holder: null, finished: new Uint8Array(), begun: [] } };

@@ -27,6 +27,8 @@ export class Lane {
   state: LaneState = 'gaining';
   /** Milliseconds since 1970: from then on it is taken, whoever holds it. */
   readonly gainBy: number;
+  /** Of `performance.now()`: since then the brokers have said that it ends before where the group is. */
+  beyondEndSince: number | null = null;
   main: Backlog;
   retry: Backlog;
   /** The retry partition is read up to here before the main one: by then it is known which keys wait in it. */
