@@ -30,7 +30,7 @@ function scene(
 
 async function tryIt(
   { cluster, member }: ReturnType<typeof scene>,
-  { gainBy = Date.now() + 60_000, claimed = true, wanted = [new Lane(0, topics, gainBy)] } = {},
+  { gainBy = performance.now() + 60_000, claimed = true, wanted = [new Lane(0, topics, gainBy)] } = {},
 ): Promise<Lane[]> {
   return await takeOver({ cluster, groupId: 'g', topics, member, wanted, claim: async () => claimed });
 }
@@ -57,7 +57,7 @@ describe('taking over a partition', () => {
   });
 
   it('takes it from a holder that had its time to finish', async () => {
-    expect(await tryIt(scene({ holder: 'other' }, ['us', 'other']), { gainBy: Date.now() - 1 })).toHaveLength(1);
+    expect(await tryIt(scene({ holder: 'other' }, ['us', 'other']), { gainBy: performance.now() - 1 })).toHaveLength(1);
   });
 
   it('has nothing until its name is written', async () => {
@@ -81,7 +81,7 @@ describe('taking over a partition', () => {
   });
 
   it('tries again where the group is beyond the end, which may lag after a failover, and goes on once it is there', async () => {
-    const wanted = [new Lane(0, topics, Date.now() + 60_000)];
+    const wanted = [new Lane(0, topics, performance.now() + 60_000)];
     const look = (offset: number) => tryIt(scene({ holder: null, offset }, ['us']), { wanted });
     await expect(look(41)).rejects.toMatchObject({ kind: 'retry', code: 'kafka_offsets_beyond_end' });
     const [lane] = await look(40);
@@ -89,7 +89,7 @@ describe('taking over a partition', () => {
   });
 
   it('stops where the group stays beyond the end, in place of dropping what is there as if it were handled', async () => {
-    const lane = new Lane(0, topics, Date.now() + 60_000);
+    const lane = new Lane(0, topics, performance.now() + 60_000);
     lane.beyondEndSince = performance.now() - 30_000;
     const found = 'the group g is at offset 41 of topic parcels, partition 0, which ends at 40';
     await expect(tryIt(scene({ holder: null, offset: 41 }, ['us']), { wanted: [lane] })).rejects.toMatchObject({

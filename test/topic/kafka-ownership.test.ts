@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../../src/log.ts';
 import type { KafkaCluster } from '../../src/topic/kafka/client.ts';
+import { writeNote } from '../../src/topic/kafka/commit-note.ts';
+import type { Entry } from '../../src/topic/kafka/entry.ts';
 import type { Member } from '../../src/topic/kafka/member.ts';
 import { Ownership } from '../../src/topic/kafka/ownership.ts';
 
@@ -9,22 +11,34 @@ let ending = new AbortController();
 beforeEach(() => {
   ending = new AbortController();
 });
-afterEach(() => ending.abort());
+afterEach(() => {
+  ending.abort();
+  vi.useRealTimers();
+});
 
-/** A member of a group that nobody has worked in so far. */
-function ownership(): Ownership {
+/** A member of a group that nobody has worked in so far, or `holder`; `answers` is how its brokers tell of offsets. */
+function ownership({
+  holder = null,
+  answers = async () => {},
+}: {
+  holder?: string | null;
+  answers?: () => Promise<void>;
+} = {}): Ownership {
+  const metadata = writeNote({ holder, finished: new Uint8Array(), begun: [] });
   const admin = {
-    fetchOffsets: async ({ topics }: { topics: string[] }) =>
-      topics.map((topic) => ({
+    fetchOffsets: async ({ topics }: { topics: string[] }) => {
+      await answers();
+      return topics.map((topic) => ({
         topic,
-        partitions: partitions.map((partition) => ({ partition, offset: '-1', metadata: null })),
-      })),
+        partitions: partitions.map((partition) => ({ partition, offset: '-1', metadata })),
+      }));
+    },
     fetchTopicOffsets: async () => partitions.map((partition) => ({ partition, offset: '5', low: '0', high: '5' })),
   };
   const member: Partial<Member> = {
     id: () => 'us',
     commit: async () => true,
-    peers: async () => new Map(),
+    peers: async () => new Map(holder === null ? [] : [[holder, null]]),
     pause: () => {},
     resume: () => {},
     seek: () => {},
@@ -67,4 +81,35 @@ describe('the partitions of a member', () => {
       await vi.waitFor(() => expect(open(ours)).toEqual([0, 1, 2]), { interval: 1 });
     }
   });
+
+  it('are not taken from their holder when the clock is set forward', async () => {
+    let looks = 0;
+    const answers = async () => void looks++;
+    const ours = ownership({ holder: 'other', answers });
+    ours.assigned([0]);
+    setClockForward();
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(2), { timeout: 5_000 });
+    expect(open(ours)).toEqual([]);
+  });
+
+  it('are kept until what is in work has ended when the clock is set forward', async () => {
+    const ours = ownership();
+    ours.assigned([0]);
+    await vi.waitFor(() => expect(open(ours)).toEqual([0]));
+    const lane = ours.lane(0)!;
+    const giveUp = new AbortController();
+    lane.inWork.set('key', { entry: {} as Entry, giveUp });
+    ours.assigned([]);
+    setClockForward();
+    lane.waker.wake();
+    await new Promise(setImmediate);
+    expect([lane.state, giveUp.signal.aborted]).toEqual(['leaving', false]);
+    lane.inWork.clear();
+    lane.waker.wake();
+    await vi.waitFor(() => expect(lane.state).toBe('closed'));
+  });
 });
+
+function setClockForward(): void {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+}

@@ -58,7 +58,7 @@ function isPatient(lane: Lane, base: number | null, { high }: Range): boolean {
 const nothing: Committed = { base: null, note: { holder: null, finished: new Uint8Array(), begun: [] } };
 
 async function unheld(wanted: Lane[], holderOf: (lane: Lane) => string | null, member: Member): Promise<Lane[]> {
-  const now = Date.now();
+  const now = performance.now();
   const isOurs = (holder: string | null) => holder === null || holder === member.id();
   const held = wanted.filter((lane) => !isOurs(holderOf(lane)) && now < lane.gainBy);
   if (held.length === 0) return wanted;

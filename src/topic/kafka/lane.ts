@@ -25,7 +25,7 @@ const rememberedIds = 10_000;
 export class Lane {
   readonly partition: number;
   state: LaneState = 'gaining';
-  /** Milliseconds since 1970: from then on it is taken, whoever holds it. */
+  /** Of `performance.now()`, since a clock that is set anew must not end a wait: from then on it is taken, whoever holds it. */
   readonly gainBy: number;
   /** Of `performance.now()`: since then the brokers have said that it ends before where the group is. */
   beyondEndSince: number | null = null;

@@ -141,7 +141,7 @@ export class Ownership {
     const { topics, handoverTimeoutMs, member } = this.#parts;
     let lane = this.#lanes.get(partition);
     if (lane === undefined || lane.state === 'closed') {
-      lane = new Lane(partition, topics, Date.now() + handoverTimeoutMs + marginMs);
+      lane = new Lane(partition, topics, performance.now() + handoverTimeoutMs + marginMs);
       this.#lanes.set(partition, lane);
     }
     if (lane.state === 'leaving') {
@@ -163,9 +163,9 @@ export class Ownership {
   }
 
   async #handOver(lane: Lane): Promise<void> {
-    const deadline = Date.now() + this.#parts.handoverTimeoutMs;
-    while (lane.state === 'leaving' && lane.inWork.size > 0 && Date.now() < deadline) {
-      await lane.waker.wait(deadline - Date.now());
+    const deadline = performance.now() + this.#parts.handoverTimeoutMs;
+    while (lane.state === 'leaving' && lane.inWork.size > 0 && performance.now() < deadline) {
+      await lane.waker.wait(deadline - performance.now());
     }
     if (lane.state !== 'leaving') return;
     lane.state = 'closed';
