@@ -108,6 +108,18 @@ describe('the partitions of a member', () => {
     lane.waker.wake();
     await vi.waitFor(() => expect(lane.state).toBe('closed'));
   });
+
+  it('are left in bounded time while brokers do not answer', async () => {
+    const ours = ownership({ answers: () => new Promise(() => {}) });
+    ours.assigned([0]);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let left = false;
+    void ours.leave().then(() => {
+      left = true;
+    });
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(left).toBe(true);
+  });
 });
 
 function setClockForward(): void {

@@ -34,7 +34,7 @@ export interface OwnershipParts {
 
 const commitEveryMs = 100;
 const lookEveryMs = 200;
-/** At the end, for the last commit. */
+/** At the end, for the last commit, and for a gain that is under way. */
 const freeWithinMs = 10_000;
 /** Another member may be as late as this to give up what we wait for. */
 const marginMs = 2_000;
@@ -124,7 +124,7 @@ export class Ownership {
     this.#lanes.clear();
     const freed = await within(freeWithinMs, this.#commit(held, null));
     if (!freed) this.#parts.log.warn({ group: this.#parts.group }, 'what was finished last may be delivered again');
-    await this.#gaining;
+    await within(freeWithinMs, this.#gaining);
   }
 
   #lose(lane: Lane): void {
