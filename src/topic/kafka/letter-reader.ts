@@ -1,6 +1,7 @@
 /** Keeps the dead letters of a group at hand: reads their topic from its beginning and stays with it. */
 import { randomUUID } from 'node:crypto';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
+import { within } from '../../lifecycle.ts';
 import type { Logger } from '../../log.ts';
 import { Waker } from '../waker.ts';
 import type { KafkaCluster } from './client.ts';
@@ -25,6 +26,8 @@ interface Reading {
 }
 
 const maxWaitMs = 1_000;
+/** Brokers that are frozen must not hold up our end. */
+const closeWithinMs = 5_000;
 // Compaction may have taken the last messages: then the end is where several answers bring nothing.
 const quietAtEnd = 3;
 
@@ -98,7 +101,10 @@ async function caughtUp(reading: Reading, end: number): Promise<void> {
 
 async function close(opening: Promise<Reading> | undefined, log: Logger): Promise<void> {
   try {
-    await (await opening)?.consumer.disconnect();
+    await within(
+      closeWithinMs,
+      opening?.then(({ consumer }) => consumer.disconnect()),
+    );
   } catch (error) {
     log.debug({ error: String(error) }, 'closing the reader of dead letters failed');
   }
