@@ -216,6 +216,17 @@ describeKafka('brokers that are away at the start', () => {
     expect((await (await connected).describeCluster()).brokers).toHaveLength(1);
   });
 
+  it('are waited for with one line a reason, however often they are tried', async () => {
+    await proxy.refuse();
+    // Each attempt takes kafkajs about six seconds: this is time for three.
+    const cluster = open(kafka.brokers, { startTimeoutMs: 16_000 });
+    expect((await failure(cluster.admin())).code).toBe('kafka_unreachable');
+    await proxy.open();
+    const said = cluster.lines.map((line) => line.msg).filter((msg) => msg.startsWith('waiting for Kafka'));
+    expect(said.length).toBeGreaterThan(0);
+    expect(new Set(said).size).toBe(said.length);
+  });
+
   it('are an unavailable source once patience ends, and are tried again by whoever asks next', async () => {
     await proxy.refuse();
     const cluster = open(kafka.brokers, { startTimeoutMs: 100 });

@@ -102,18 +102,23 @@ async function connectAdmin(
 ): Promise<Admin> {
   const brokers = options.brokers.join(', ');
   const deadline = Date.now() + options.startTimeoutMs;
+  let said = '';
   for (;;) {
     const admin = kafka.admin();
     try {
       await admin.connect();
       // A broker that wants credentials lets anybody connect, and closes at the first question.
       await admin.describeCluster();
+      if (said !== '') options.log.info(`connected to Kafka at ${brokers}`);
       return admin;
     } catch (error) {
       await quit(admin);
       const fault = explainKafka(error, `connecting to Kafka at ${brokers}`);
       if (fault.kind !== 'retry' || Date.now() >= deadline || closing.aborted) throw fault;
-      options.log.warn(`waiting for Kafka at ${brokers}: ${messageOf(error)}`);
+      const waiting = `waiting for Kafka at ${brokers}: ${messageOf(error)}`;
+      // The same reason again is no news.
+      if (waiting !== said) options.log.warn(waiting);
+      said = waiting;
     }
     await pause(Math.min(1_000, Math.max(0, deadline - Date.now())), closing);
   }

@@ -6,7 +6,8 @@ type Level = 'trace' | 'debug' | 'info' | 'warn';
 
 /**
  * One step quieter than kafkajs means it: what it calls an error it also throws or retries, and whoever called says so in
- * words. Single connections fail by the dozen while a broker is away, and are for debugging.
+ * words. Single connections fail by the dozen while a broker is away, and a consumer's crash is told with the group that
+ * it interrupts: both are for debugging.
  */
 export function kafkaLogCreator(log: Logger): logCreator {
   return () => (entry) => {
@@ -20,8 +21,10 @@ export function kafkaLogLevel(log: Logger): logLevel {
   return log.isLevelEnabled('trace') ? logLevel.DEBUG : logLevel.INFO;
 }
 
+const toldElsewhere = new Set(['Connection', 'BrokerPool', 'Consumer']);
+
 function levelOf(level: logLevel, namespace: string): Level {
   if (level === logLevel.DEBUG) return 'trace';
-  if (level === logLevel.INFO || namespace === 'Connection' || namespace === 'BrokerPool') return 'debug';
+  if (level === logLevel.INFO || toldElsewhere.has(namespace)) return 'debug';
   return level === logLevel.ERROR ? 'warn' : 'info';
 }

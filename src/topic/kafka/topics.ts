@@ -74,6 +74,7 @@ async function create(admin: Admin, spec: TopicSpec): Promise<void> {
 /** Waits for brokers that are away, and for topics that were just made and that not every broker knows yet. */
 async function patiently<T>(cluster: KafkaCluster, doing: string, work: () => Promise<T>): Promise<T> {
   const since = Date.now();
+  let said = '';
   for (;;) {
     try {
       return await work();
@@ -82,7 +83,9 @@ async function patiently<T>(cluster: KafkaCluster, doing: string, work: () => Pr
       const spreads = fault.code === 'kafka_topic_missing';
       const patienceMs = spreads ? spreadTimeoutMs : fault.kind === 'retry' ? cluster.startTimeoutMs : 0;
       if (Date.now() - since >= patienceMs || cluster.closing.aborted) throw fault;
-      if (!spreads) cluster.log.warn(`waiting for Kafka: ${fault.message}`);
+      // The same reason again is no news.
+      if (!spreads && fault.message !== said) cluster.log.warn(`waiting for Kafka: ${fault.message}`);
+      said = fault.message;
     }
     await pause(200, cluster.closing);
   }
@@ -164,9 +167,13 @@ function checkRetention(
   }
 }
 
+/** Clusters whose operator was told: every topic of a process would say it again. */
+const warnedOfOne = new WeakSet<KafkaCluster>();
+
 function warnOfFewReplicas(cluster: KafkaCluster, found: Map<string, FoundTopic>): void {
   const alone = [...found].filter(([, { replicas }]) => replicas === 1).map(([name]) => name);
-  if (alone.length > 0) {
+  if (alone.length > 0 && !warnedOfOne.has(cluster)) {
+    warnedOfOne.add(cluster);
     cluster.log.warn(
       `one replica only: a broker's disk that is lost takes messages with it (${alone.sort().join(', ')})`,
     );
