@@ -4,7 +4,6 @@
  */
 import { type Admin, type Kafka, Partitioners } from 'kafkajs';
 import { exitCodes, type OperatorError, park, retry } from '../../errors.ts';
-import type { KafkaCluster } from './client.ts';
 import { explainKafka } from './faults.ts';
 import { createIdempotentProducer } from './idempotent.ts';
 import { readMaxMessageBytes } from './topics.ts';
@@ -50,8 +49,8 @@ const maxBatchMessages = 200;
  * @throws OperatorError `message_too_large` (park), `kafka_timeout` and `kafka_unreachable` (retry), what can't be mended
  * by waiting (stop); the signal's reason where it fired.
  */
-export function send(cluster: KafkaCluster, message: OutgoingMessage, signal?: AbortSignal): Promise<void> {
-  return cluster.sender.send(message, signal);
+export function send({ sender }: { sender: Sender }, message: OutgoingMessage, signal?: AbortSignal): Promise<void> {
+  return sender.send(message, signal);
 }
 
 export function createSender(options: { kafka: Kafka; admin: () => Promise<Admin>; sendTimeoutMs: number }): Sender {

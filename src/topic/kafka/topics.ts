@@ -2,8 +2,17 @@
 import kafkajs, { type Admin } from 'kafkajs';
 import { exitCodes, type OperatorError, stop } from '../../errors.ts';
 import { pause } from '../../lifecycle.ts';
-import type { KafkaCluster } from './client.ts';
+import type { Logger } from '../../log.ts';
 import { explainKafka } from './faults.ts';
+
+/** What a cluster offers to whoever looks after topics. */
+interface TopicBrokers {
+  readonly brokers: readonly string[];
+  readonly log: Logger;
+  readonly startTimeoutMs: number;
+  readonly closing: AbortSignal;
+  admin(): Promise<Admin>;
+}
 
 export interface TopicSpec {
   name: string;
@@ -31,7 +40,7 @@ const spreadTimeoutMs = 10_000;
  * @throws OperatorError `kafka_topic_partitions`, `kafka_topic_messages`, `kafka_topic_retention`, `kafka_topic_cleanup`
  * (stop) naming topic, found, wanted and what mends it.
  */
-export async function ensureTopics(cluster: KafkaCluster, specs: readonly TopicSpec[]): Promise<void> {
+export async function ensureTopics(cluster: TopicBrokers, specs: readonly TopicSpec[]): Promise<void> {
   const admin = await cluster.admin();
   const named = specs.map(({ name }) => name);
   const present = await patiently(cluster, 'listing topics', () => admin.listTopics());
@@ -72,7 +81,7 @@ async function create(admin: Admin, spec: TopicSpec): Promise<void> {
 }
 
 /** Waits for brokers that are away, and for topics that were just made and that not every broker knows yet. */
-async function patiently<T>(cluster: KafkaCluster, doing: string, work: () => Promise<T>): Promise<T> {
+async function patiently<T>(cluster: TopicBrokers, doing: string, work: () => Promise<T>): Promise<T> {
   const since = Date.now();
   let said = '';
   for (;;) {
@@ -168,9 +177,9 @@ function checkRetention(
 }
 
 /** Clusters whose operator was told: every topic of a process would say it again. */
-const warnedOfOne = new WeakSet<KafkaCluster>();
+const warnedOfOne = new WeakSet<TopicBrokers>();
 
-function warnOfFewReplicas(cluster: KafkaCluster, found: Map<string, FoundTopic>): void {
+function warnOfFewReplicas(cluster: TopicBrokers, found: Map<string, FoundTopic>): void {
   const alone = [...found].filter(([, { replicas }]) => replicas === 1).map(([name]) => name);
   if (alone.length > 0 && !warnedOfOne.has(cluster)) {
     warnedOfOne.add(cluster);
