@@ -13,7 +13,7 @@ import type { CompileStage } from './compile/compile.ts';
 import type { Config } from './config.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
 import { kindOf } from './errors.ts';
-import { pause, persevere, Releasers } from './lifecycle.ts';
+import { pause, persevere, Releasers, within } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeCall, observeCompile, observeSink } from './metrics.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
@@ -155,13 +155,16 @@ function topicsOf({ trajectories, compiled }: Parts): { name: string; lags(): Pr
   ];
 }
 
+/** Brokers that are away are asked for longer than a scrape, a status line or a stop may wait. */
+const answerWithinMs = 3000;
+
 /** Null where the topic can't be asked just now. */
 async function lagsOrNull(
   { name, lags }: ReturnType<typeof topicsOf>[number],
   { readiness }: Parts,
 ): Promise<GroupLag[] | null> {
   try {
-    return await readiness.attempt(`the topic ${name}`, lags);
+    return (await within(answerWithinMs, readiness.attempt(`the topic ${name}`, lags))) ?? null;
   } catch (error) {
     if (kindOf(error) === 'retry') return null;
     throw error;

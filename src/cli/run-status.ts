@@ -16,8 +16,12 @@ export interface RunStatus {
 export async function followStatus(pipeline: Pipeline): Promise<RunStatus> {
   let before = await readFigures(pipeline);
   let latest = before;
+  let reading = false;
   const timer = setInterval(async () => {
+    if (reading) return;
+    reading = true;
     const next = await readFigures(pipeline).catch(() => latest);
+    reading = false;
     if (next.at - before.at > 2000) before = latest;
     latest = next;
   }, refreshMs);
@@ -37,7 +41,7 @@ async function readFigures(pipeline: Pipeline): Promise<Figures> {
   const lags = await pipeline.lags();
   const inWork = lags.reduce((sum, { lag }) => sum + lag.inWork, 0);
   const waiting = lags.reduce((sum, { lag }) => sum + lag.messages, 0);
-  const totals = await totalsOf(pipeline);
+  const totals = await totalsOf({ ...pipeline, lags: async () => lags });
   return { at: Date.now(), totals, lagBytes: pipeline.capture?.source.status().lagBytes ?? null, waiting, inWork };
 }
 
