@@ -34,6 +34,7 @@ describe('envelope', () => {
           for (const [name, text] of Object.entries(headers)) expect(unpacked.headers[name]).toBe(text);
         },
       ),
+      { examples: [[new Uint8Array(), ' ', Object.fromEntries([['__proto__', '']])]] },
     );
   });
 

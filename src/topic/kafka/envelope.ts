@@ -89,14 +89,13 @@ async function expandAtMost(value: Buffer, id: string, maxBytes: number): Promis
   }
 }
 
-/** Of a header that is there several times, the last counts. */
+/** Of a header that is there several times, the last counts. Whatever it is called: `__proto__` is a name like any other. */
 function readHeaders(headers: IHeaders = {}): Record<string, string> {
-  const read: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
+  const texts = Object.entries(headers).map(([name, value]) => {
     const last = Array.isArray(value) ? value.at(-1) : value;
-    if (last !== undefined && last !== null) read[name] = last.toString();
-  }
-  return read;
+    return [name, last?.toString()] as const;
+  });
+  return Object.fromEntries(texts.filter((entry): entry is readonly [string, string] => entry[1] !== undefined));
 }
 
 /** Headers can be anything: what an error repeats of them is short. */
