@@ -52,6 +52,8 @@ export const turnSchema = z.object({
   position: positionSchema,
   /** Further mapped columns, by name. */
   metadata: z.record(z.string(), z.string().nullable()).optional(),
+  /** Keyed digest of the row as it was taken in: see `row-digest.ts`. Outlives redaction, and says nothing of the text. */
+  digest: z.string().optional(),
 });
 export type Turn = z.infer<typeof turnSchema>;
 
@@ -79,6 +81,11 @@ export interface Batch {
    * before `snapshotAt` closes at once, the rest goes on in the stream.
    */
   history?: { state: 'reading' } | { state: 'done'; snapshotAt: Micros };
+  /**
+   * With `history`: rows of the table that come in beside the stream (backfill, recovery). They join what is open; their
+   * positions say nothing of what is known, so whoever hands them on has left out the rows that are.
+   */
+  injected?: true;
 }
 
 export const closeReasonSchema = z.enum(['idle', 'end_marker', 'max_turns', 'max_bytes', 'max_age', 'history']);
@@ -111,6 +118,8 @@ export const trajectoryClaimSchema = trajectorySchema.omit({ spec: true, turns: 
   spec: z.literal('trajectory_claim/1'),
   /** In the order of the turns. */
   rowKeys: z.array(z.string()),
+  /** In the same order; null for a turn without one. Absent in claims of before there were digests. */
+  digests: z.array(z.string().nullable()).optional(),
 });
 export type TrajectoryClaim = z.infer<typeof trajectoryClaimSchema>;
 

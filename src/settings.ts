@@ -44,6 +44,11 @@ export const settings = {
     sentence: 'Logical replication slot; one for each data directory.',
   }),
   'postgres.publication': text('trajectory_compiler', 'Publication of the audit log.'),
+  'postgres.failoverSlot': oneOf(
+    ['off', 'on'],
+    'off',
+    'Whether init makes a slot that a standby keeps a copy of (PostgreSQL 17 and later).',
+  ),
   'columns.sessionId': text('session_id', "Column of the agent's session."),
   'columns.key': text('id', 'Column that names a row for ever: the primary key, or another unique one.'),
   'columns.agent': column('agent', "the agent's name"),
@@ -64,6 +69,26 @@ export const settings = {
     [],
     'a list of {column, equals}',
     'Rows that are left out, and counted: those that this system itself causes, for one.',
+  ),
+  'capture.shard': setting<{ index: number; count: number } | null>({
+    schema: z
+      .string()
+      .regex(/^\d{1,3}\/\d{1,3}$/)
+      .transform((value) => {
+        const [index, count] = value.split('/').map(Number) as [number, number];
+        return { index, count };
+      })
+      .refine(({ index, count }) => index < count)
+      .nullable(),
+    fallback: null,
+    allowed: 'i/n, from 0/n to n-1/n',
+    sentence:
+      'This capture takes the i-th of n shares of the sessions; each has its own slot, publication and dataDir.',
+    shortFlag: '--shard',
+  }),
+  'capture.digestKey': optionalText(
+    'Key of the digests that reconcile compares rows by; without one a random key is made in dataDir.',
+    { secret: true, allowed: 'at least 16 characters' },
   ),
   'capture.batchRows': whole(500, 1, 'Rows in one transaction of the journal.', { max: 100_000 }),
   'capture.batchDelay': duration('200ms', 'How long a batch may wait to fill up.'),

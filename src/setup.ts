@@ -4,7 +4,7 @@ import { codeOf, exitCodes, messageOf, stop } from './errors.ts';
 import { createMissingTable, describeTable } from './postgres/audit-table.ts';
 import { clientConfig, explainPostgres, openClient } from './postgres/connection.ts';
 import { captureSettings, tableSettings, urlOf } from './stages.ts';
-import { createCapture, dropCapture, initSql } from './stream/slot.ts';
+import { createCapture, dropCapture, initSql } from './stream/provision.ts';
 
 export interface InitResult {
   /** What was created, in words; empty where everything was there. */

@@ -1,7 +1,8 @@
 /** The contract of the source: what it is opened with, what it hands out, how it stands. */
 import type { ColumnSettings, ExcludeRule } from '../postgres/audit-table.ts';
-import type { Batch, Lsn, Micros, ResumeLsn } from '../records.ts';
+import type { Batch, Lsn, Micros, Progress, ResumeLsn } from '../records.ts';
 import type { Identity } from './replication.ts';
+import type { Shard } from './shard.ts';
 
 export interface SourceOptions {
   url: string;
@@ -19,6 +20,13 @@ export interface SourceOptions {
   /** `run --once`: the batches end when everything up to `lsn` was yielded. See {@link currentTarget}. */
   until?: { lsn: Lsn; at: Micros } | undefined;
   exclude?: ExcludeRule[] | undefined;
+  /** One of several captures of the same log, each with its share of the sessions. */
+  shard?: Shard | undefined;
+  /**
+   * After `recover`: the batches begin with the rows of this range, `injected`, and the stream goes on from the snapshot
+   * that they were read under.
+   */
+  recovering?: RowRange | undefined;
   timings?: Partial<SourceTimings> | undefined;
 }
 
@@ -66,6 +74,28 @@ export interface SourceStatus {
   deletes: number;
 }
 
+/** Rows of the table by their time column; both null for all of it. */
+export interface RowRange {
+  /** ISO 8601 or what Postgres reads as a timestamp. Inclusive. */
+  since: string | null;
+  /** Exclusive. */
+  until: string | null;
+}
+
+/** Rows of the table beside the stream, read under one snapshot. */
+export interface ExistingRows {
+  /** Every row that is seen was committed before this position: wait until the stream has passed it. */
+  seenBefore: Lsn;
+  /** As far as the server can guess it without counting. */
+  estimatedRows: number | null;
+  /**
+   * In the order of (time, key), `injected`, the last one `done`. Known rows are still among them. Their progress is
+   * `before`, so that storing them moves no position.
+   */
+  batches(before: Progress, signal: AbortSignal): AsyncGenerator<Batch>;
+  close(): Promise<void>;
+}
+
 export interface Source {
   /** To be stored with the first progress. */
   readonly identity: Identity;
@@ -81,6 +111,8 @@ export interface Source {
    * @throws OperatorError what stopped it.
    */
   batches(signal: AbortSignal): AsyncGenerator<Batch>;
+  /** Opens a snapshot over rows that are in the table now. Whoever calls closes it. */
+  openExisting(range: RowRange): Promise<ExistingRows>;
   /** Everything before `lsn` is durable here: the server may forget it. */
   confirm(lsn: ResumeLsn): Promise<void>;
   status(): SourceStatus;

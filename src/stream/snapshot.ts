@@ -4,22 +4,34 @@
  */
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
-import { stop } from '../errors.ts';
+import { exitCodes, stop } from '../errors.ts';
 import { type AuditTable, turnOf } from '../postgres/audit-table.ts';
 import { clientConfig, explainPostgres, openClient, sqlState } from '../postgres/connection.ts';
+import { quoteIdent, quoteLiteral } from '../postgres/quote.ts';
 import { firstHistoryOrdinal, historyOrder, selectList, textRows } from '../postgres/rows.ts';
-import { type Batch, type Lsn, type Micros, microsOf, type Progress } from '../records.ts';
+import { type Batch, type Lsn, type Micros, microsOf, type Progress, type ResumeLsn } from '../records.ts';
+import type { ExistingRows, RowRange } from './contract.ts';
 import { parseLsn, resumeAt } from './lsn.ts';
 import { openWalsender } from './replication.ts';
+import { currentTarget } from './target.ts';
 
-export interface HistoryOptions {
+export interface ReadingOptions {
   url: string;
   table: AuditTable;
+  /** All of it by default. */
+  range?: RowRange | undefined;
   batchRows: number;
   /** Rows are fetched and handed on in pieces of about this size. */
   batchBytes: number;
+  /** The rows come in beside a stream that has begun. */
+  injected?: boolean;
+}
+
+export interface HistoryOptions extends ReadingOptions {
   /** Where a restart begins as long as history is unfinished: at its own start. */
   before: Progress;
+  /** Told once, before the first row, how many the server guesses there are. */
+  onEstimate?: ((rows: number | null) => void) | undefined;
 }
 
 const lockTimeoutMs = 30_000;
@@ -32,17 +44,12 @@ const lockTimeoutMs = 30_000;
  */
 export async function* readHistory(options: HistoryOptions, signal: AbortSignal): AsyncGenerator<Batch> {
   const { url, table, before } = options;
-  const settings = { row_security: 'off', statement_timeout: '0', idle_in_transaction_session_timeout: '0' };
-  const reader = await openClient(clientConfig(url, { purpose: 'history', settings }));
+  const reader = await openReader(url);
   const release = endAtOnce(reader, signal);
   try {
     const { lsn, at } = await beginAtSnapshot(url, reader, signal);
-    await reader.query(
-      `DECLARE history NO SCROLL CURSOR FOR SELECT ${selectList(table.mapping)} FROM ${table.sql} ${historyOrder(table.mapping)}`,
-    );
-    yield* fetchAll(reader, options, lsn, signal);
-    if (signal.aborted) return;
-    yield { ...emptyBatch({ resumeLsn: resumeAt(lsn), partial: null }), history: { state: 'done', snapshotAt: at } };
+    options.onEstimate?.(await estimateRows(reader, options));
+    yield* readRows(reader, { ...options, seenBefore: lsn, at, before, after: resumeAt(lsn) }, signal);
   } catch (error) {
     if (signal.aborted) return;
     throw explainPostgres(error, url, `read the history of ${table.sql} (before ${before.resumeLsn})`);
@@ -50,6 +57,88 @@ export async function* readHistory(options: HistoryOptions, signal: AbortSignal)
     release();
     await reader.end().catch(() => {});
   }
+}
+
+/** Rows under a snapshot of their own, beside a stream. @throws OperatorError as {@link readHistory}, `no_time_column`. */
+export async function openExisting(options: ReadingOptions): Promise<ExistingRows> {
+  const { url, table } = options;
+  const reader = await openReader(url);
+  try {
+    const { rows: clock } = await reader.query('SELECT clock_timestamp() AS now');
+    const at = microsOf(clock[0].now) as Micros;
+    await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    // The first statement takes the snapshot; what it sees was committed before the position that is asked for next.
+    const estimatedRows = await estimateRows(reader, options);
+    const { lsn } = await currentTarget(url);
+    return {
+      seenBefore: lsn,
+      estimatedRows,
+      batches: async function* (before, signal) {
+        const release = endAtOnce(reader, signal);
+        try {
+          const place = { seenBefore: lsn, at, before, after: before.resumeLsn };
+          yield* readRows(reader, { ...options, ...place, injected: true }, signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          throw explainPostgres(error, url, `read rows of ${table.sql}`);
+        } finally {
+          release();
+        }
+      },
+      close: () => reader.end().catch(() => {}),
+    };
+  } catch (error) {
+    await reader.end().catch(() => {});
+    throw explainPostgres(error, url, `read rows of ${table.sql}`);
+  }
+}
+
+function openReader(url: string): Promise<pg.Client> {
+  const settings = { row_security: 'off', statement_timeout: '0', idle_in_transaction_session_timeout: '0' };
+  return openClient(clientConfig(url, { purpose: 'history', settings }));
+}
+
+interface Reading extends ReadingOptions {
+  seenBefore: Lsn;
+  /** The server's time of the snapshot. */
+  at: Micros;
+  before: Progress;
+  /** Where a restart begins once all is read. */
+  after: ResumeLsn;
+}
+
+async function* readRows(reader: pg.Client, reading: Reading, signal: AbortSignal): AsyncGenerator<Batch> {
+  await reader.query(`DECLARE history NO SCROLL CURSOR FOR ${rowsSql(reading)}`);
+  yield* fetchAll(reader, reading, signal);
+  if (signal.aborted) return;
+  const done = emptyBatch({ resumeLsn: reading.after, partial: null }, reading);
+  yield { ...done, history: { state: 'done', snapshotAt: reading.at } };
+}
+
+function rowsSql({ table, range }: ReadingOptions): string {
+  return `SELECT ${selectList(table.mapping)} FROM ${table.sql}${rangeCondition(table, range)} ${historyOrder(table.mapping)}`;
+}
+
+/** ` WHERE "created_at" >= '…'`; empty without a range. @throws OperatorError `no_time_column`. */
+export function rangeCondition({ mapping: { names, at }, sql }: AuditTable, range: RowRange | undefined): string {
+  const { since = null, until = null } = range ?? {};
+  if (since === null && until === null) return '';
+  if (at.time < 0) {
+    throw stop('no_time_column', `${sql} has no time column, so no range of it can be read: set columns.time`, {
+      exitCode: exitCodes.configuration,
+    });
+  }
+  const time = quoteIdent(names[at.time]!);
+  const from = since === null ? [] : [`${time} >= ${quoteLiteral(since)}`];
+  const to = until === null ? [] : [`${time} < ${quoteLiteral(until)}`];
+  return ` WHERE ${[...from, ...to].join(' AND ')}`;
+}
+
+/** The planner's guess: counting would cost as much as reading. */
+async function estimateRows(reader: pg.Client, options: ReadingOptions): Promise<number | null> {
+  const { rows } = await reader.query(`EXPLAIN (FORMAT JSON) ${rowsSql(options)}`);
+  const [{ Plan: plan }] = JSON.parse(rows[0]['QUERY PLAN']) as [{ Plan: { 'Plan Rows'?: number } }];
+  return plan['Plan Rows'] ?? null;
 }
 
 /** A statement may wait for long, for a lock or for other transactions: a signal cuts its connection. */
@@ -101,18 +190,14 @@ function explainSlot(error: unknown): unknown {
   return error;
 }
 
-async function* fetchAll(
-  reader: pg.Client,
-  { table, batchRows, batchBytes, before }: HistoryOptions,
-  lsn: Lsn,
-  signal: AbortSignal,
-): AsyncGenerator<Batch> {
+async function* fetchAll(reader: pg.Client, reading: Reading, signal: AbortSignal): AsyncGenerator<Batch> {
+  const { table, batchRows, batchBytes, before, seenBefore: lsn } = reading;
   let ordinal = firstHistoryOrdinal;
   let rowsAtOnce = Math.min(64, batchRows);
   while (!signal.aborted) {
     const rows = await textRows(reader, `FETCH FORWARD ${rowsAtOnce} FROM history`);
     if (rows.length === 0) return;
-    const batch: Batch = { ...emptyBatch(before), history: { state: 'reading' } };
+    const batch: Batch = { ...emptyBatch(before, reading), history: { state: 'reading' } };
     let bytes = 0;
     for (const row of rows) {
       for (const text of row) bytes += text?.length ?? 0;
@@ -132,6 +217,6 @@ async function* fetchAll(
   }
 }
 
-function emptyBatch(progress: Progress): Batch {
-  return { changes: [], sessionIds: new Set(), progress, skipped: {} };
+function emptyBatch(progress: Progress, { injected = false }: ReadingOptions): Batch {
+  return { changes: [], sessionIds: new Set(), progress, skipped: {}, ...(injected ? { injected: true } : {}) };
 }

@@ -3,8 +3,8 @@ import type { Logger } from '../log.ts';
 import { refuseLostColumns } from '../postgres/audit-table.ts';
 import { explainPostgres, openPool } from '../postgres/connection.ts';
 import type { Source, SourceOptions } from './contract.ts';
+import { verifyCapture } from './provision.ts';
 import { openWalsender } from './replication.ts';
-import { verifyCapture } from './slot.ts';
 import { checkIdentity, type StoredStart, startOf } from './start.ts';
 import { PostgresSource } from './tail.ts';
 import { countRows } from './unread.ts';
@@ -25,10 +25,10 @@ export async function openSource(options: SourceOptions, start: StoredStart, log
     const identity = { ...walsender.identity, slot: options.slot, publication: options.publication };
     checkIdentity(start.identity, identity);
     refuseLostColumns(start.columns, capture.table.mapping, options);
-    const progress = startOf(start, capture.slot, options.slot, options.from);
-    const isFirst = start.progress === null && progress !== null;
+    const stored = startOf(start, capture.slot, options.slot, options.from);
+    const isFirst = start.progress === null && stored !== null;
     const held = isFirst ? await countRows(pool, capture.table) : null;
-    return new PostgresSource(options, capture, identity, { progress, held }, pool, log);
+    return new PostgresSource(options, capture, identity, { stored, held }, pool, log);
   } catch (error) {
     await pool.end();
     throw explainPostgres(error, url, 'start the capture');

@@ -8,12 +8,14 @@ import { explainPostgres } from '../postgres/connection.ts';
 import { type Batch, type Lsn, type Micros, microsOf, type Progress, type ResumeLsn } from '../records.ts';
 import { Assembler } from './assembler.ts';
 import { columnPicker } from './columns.ts';
-import type { Source, SourceOptions, SourceStatus, SourceTimings } from './contract.ts';
-import { bytesBetween, later, parseLsn, shortLsn } from './lsn.ts';
+import type { ExistingRows, RowRange, Source, SourceOptions, SourceStatus, SourceTimings } from './contract.ts';
+import { bytesBetween, later, parseLsn, resumeAt, shortLsn } from './lsn.ts';
 import { type Message, PgoutputDecoder } from './pgoutput.ts';
+import type { Capture } from './provision.ts';
+import { verifyPublication } from './publication.ts';
 import { type Identity, type Replication, replicate } from './replication.ts';
-import { type Capture, readSlot, type SlotState, verifyPublication } from './slot.ts';
-import { readHistory } from './snapshot.ts';
+import { readSlot, type SlotState } from './slot.ts';
+import { openExisting, readHistory } from './snapshot.ts';
 import { checkIdentity, checkNotAhead } from './start.ts';
 import { readTampering, type Tampering, tamperedSince } from './tamper.ts';
 import { type Counted, unreadSentence } from './unread.ts';
@@ -33,8 +35,8 @@ const defaultTimings: SourceTimings = {
 const failuresToSay = 10;
 
 export interface Beginning {
-  /** Null where history comes first. */
-  progress: Progress | null;
+  /** Null where the history of a first start comes first. */
+  stored: Progress | null;
   /** At a first start without history. */
   held: Counted | null;
 }
@@ -51,7 +53,7 @@ export class PostgresSource implements Source {
   readonly #log: Logger;
   readonly #closing = new AbortController();
   #slot: SlotState;
-  #start: Progress | null;
+  readonly #stored: Progress | null;
   /** What the table held at a first start, until it was said what of it is left unread. */
   #held: Counted | null;
   #assembler: Assembler | null = null;
@@ -75,21 +77,21 @@ export class PostgresSource implements Source {
     options: SourceOptions,
     capture: Capture,
     identity: Identity,
-    { progress, held }: Beginning,
+    { stored, held }: Beginning,
     pool: pg.Pool,
     log: Logger,
   ) {
     this.identity = identity;
     this.columns = mappedRoles(capture.table.mapping);
     this.source = sourceName(identity.system_identifier, capture.server.database, capture.table);
-    this.history = progress === null;
+    this.history = stored === null;
     this.#options = options;
     this.#timings = { ...defaultTimings, ...options.timings };
     this.#capture = capture;
     this.#pool = pool;
     this.#log = log;
     this.#slot = capture.slot;
-    this.#start = progress;
+    this.#stored = stored;
     this.#held = held;
   }
 
@@ -103,7 +105,8 @@ export class PostgresSource implements Source {
   }
 
   async *#batches(signal: AbortSignal): AsyncGenerator<Batch> {
-    const start = this.#start ?? (yield* this.#readHistory(signal));
+    const reads = this.#stored === null || this.#options.recovering !== undefined;
+    const start = reads ? yield* this.#readHistory(signal) : this.#stored;
     if (start === null) return;
     const assembler = this.#startStream(start);
     for (;;) {
@@ -162,15 +165,23 @@ export class PostgresSource implements Source {
   }
 
   async *#readHistory(signal: AbortSignal): AsyncGenerator<Batch, Progress | null> {
-    const { url, batchRows, maxBufferBytes } = this.#options;
-    const { table } = this.#capture;
-    const before = { resumeLsn: this.#slot.confirmedFlush as ResumeLsn, partial: null };
+    const { recovering } = this.#options;
+    const before = this.#stored ?? { resumeLsn: resumeAt(this.#slot.confirmedFlush), partial: null };
+    const injected = recovering === undefined ? {} : { injected: true, range: recovering };
     let last: Batch | undefined;
-    for await (last of readHistory({ url, table, batchRows, batchBytes: maxBufferBytes / 4, before }, signal))
-      yield last;
+    for await (last of readHistory({ ...this.#reading(), ...injected, before }, signal)) yield last;
     if (last?.history?.state !== 'done') return null;
     this.#log.info(`history is read; the stream goes on from ${shortLsn(last.progress.resumeLsn)}`);
     return last.progress;
+  }
+
+  openExisting(range: RowRange): Promise<ExistingRows> {
+    return openExisting({ ...this.#reading(), range });
+  }
+
+  #reading() {
+    const { url, batchRows, maxBufferBytes } = this.#options;
+    return { url, table: this.#capture.table, batchRows, batchBytes: maxBufferBytes / 4 };
   }
 
   /**

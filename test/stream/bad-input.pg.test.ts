@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Logger } from '../../src/log.ts';
 import type { SourceOptions } from '../../src/stream/contract.ts';
-import { createCapture, dropCapture } from '../../src/stream/slot.ts';
+import { createCapture, dropCapture } from '../../src/stream/provision.ts';
 import { openSource } from '../../src/stream/source.ts';
 import { currentTarget } from '../../src/stream/target.ts';
 import { capture, createAuditLog, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openAuditReader } from '../../src/postgres/rows.ts';
-import { createCapture } from '../../src/stream/slot.ts';
+import { createCapture } from '../../src/stream/provision.ts';
 import { capture, createAuditLog, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAuditReader } from '../../src/postgres/rows.ts';
 import type { SourceOptions } from '../../src/stream/contract.ts';
-import { createCapture } from '../../src/stream/slot.ts';
+import { createCapture } from '../../src/stream/provision.ts';
 import { capture, createAuditLog, optionsOf, until } from '../support/capture.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 

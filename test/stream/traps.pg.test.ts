@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ResumeLsn } from '../../src/records.ts';
 import type { SourceOptions } from '../../src/stream/contract.ts';
 import { parseLsn } from '../../src/stream/lsn.ts';
-import { createCapture } from '../../src/stream/slot.ts';
+import { createCapture } from '../../src/stream/provision.ts';
 import { openSource } from '../../src/stream/source.ts';
 import { currentTarget } from '../../src/stream/target.ts';
 import { capture, createAuditLog, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';

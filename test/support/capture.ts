@@ -4,8 +4,8 @@ import { createLogger, type Logger } from '../../src/log.ts';
 import { createTableSql } from '../../src/postgres/audit-table.ts';
 import type { Batch, Progress, Turn } from '../../src/records.ts';
 import type { Source, SourceOptions } from '../../src/stream/contract.ts';
+import { createCapture } from '../../src/stream/provision.ts';
 import type { Identity } from '../../src/stream/replication.ts';
-import { createCapture } from '../../src/stream/slot.ts';
 import { openSource } from '../../src/stream/source.ts';
 import { queryOn } from './postgres.ts';
 
