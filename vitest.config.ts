@@ -6,6 +6,8 @@ export default defineConfig({
     // A real Postgres starts in about two seconds; a machine under load may need ten times that.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Most of their time the tests wait, for servers, timeouts and disks.
+    maxWorkers: 2,
     allowOnly: false,
     passWithNoTests: false,
   },

@@ -5,7 +5,8 @@
  *     npx tsx bench/drill-kafka.ts [--seconds 180] [--seed 1] [--kafka 4.1|3.9]
  *
  * One capture, three compile workers and two sinks, each a process of its own, over Postgres and one Kafka broker. Every
- * 2 to 8 s a random process gets SIGKILL, every 30 s the broker; each is started again. Where a machine is too slow for
+ * 2 to 8 s a random process gets SIGKILL, every 30 s the broker; each is started again. Compile workers crash by themselves
+ * between publishing and acknowledging, now and then, so that duplicates are certain. Where a machine is too slow for
  * 100 trajectories in that time, the noise lasts up to three times as long. Ends with 1 where a trajectory
  * is lost, doubled or altered, where the sinks differ, where fewer than 100 were compiled during the noise, or where no
  * duplicate was seen to be absorbed.

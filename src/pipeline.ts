@@ -11,6 +11,7 @@
 import { capture, type From, forgetFinished, openCaptureJournal, openCaptureSource, publish } from './capturing.ts';
 import type { CompileStage } from './compile/compile.ts';
 import type { Config } from './config.ts';
+import { crashPoint } from './crash-points.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
 import { kindOf } from './errors.ts';
 import { pause, persevere, Releasers, within } from './lifecycle.ts';
@@ -234,6 +235,7 @@ function compileLoops(
     // Acknowledged only once the result is durable.
     const patience = { signal: AbortSignal.any([delivered, signal]), log, doing: 'publish what was compiled' };
     await persevere(() => compiled.publish(result), patience);
+    crashPoint('compile.published');
   };
   // The calls in flight are limited where they are made; what publishes meanwhile must not keep one of them from starting.
   const concurrency = Math.ceil(config['compile.concurrency'] * publishingShare);
@@ -256,6 +258,7 @@ function sinkLoops(
         const patience = { signal: AbortSignal.any([delivered, signal]), log, doing: `write to the sink ${sink.name}` };
         const write = () => sink.write(message, delivered);
         await persevere(() => readiness.attempt(`the sink ${sink.name}`, write, delivered), patience);
+        crashPoint('sink.written');
       },
       { concurrency: sinkConcurrency, signal, abort },
     );

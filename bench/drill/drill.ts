@@ -12,7 +12,7 @@ import { keepLoading, type Loaded, recordedSessions } from './sessions.ts';
 
 export interface DrillOptions {
   noiseMs: number;
-  /** The noise goes on until this many trajectories are in the first sink, and a duplicate was absorbed. */
+  /** The noise goes on until this many trajectories are in the first sink, and a worker crashed before it acknowledged. */
   compiledAtLeast: number;
   /** But no longer than this. */
   noiseTimeoutMs?: number;
@@ -35,6 +35,8 @@ export interface MessageCount {
 export interface DrillReport extends Comparison {
   loaded: Loaded;
   kills: Record<string, number>;
+  /** Of compile workers, after they published and before they acknowledged. */
+  crashes: number;
   brokerKills: number;
   ownEnds: number;
   compiledDuringNoise: number;
@@ -60,7 +62,9 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
     for (const part of ['capture', 'compile-1', 'compile-2', 'compile-3', 'sink-sqlite', 'sink-supabase']) {
       const [role = '', detail] = part.split('-');
       const sinks = role === 'sink' ? detail : undefined;
-      members.push(await keepRunning(part, role, servers.settings(part, sinks), options.say));
+      // Between publishing and acknowledging, where what was published comes again for certain.
+      const crashAt = role === 'compile' ? 'compile.published:10' : undefined;
+      members.push(await keepRunning(part, role, servers.settings(part, sinks), { onOwnEnd: options.say, crashAt }));
     }
     return await drill(options, servers, members, sessions);
   } finally {
@@ -82,7 +86,7 @@ async function drill(
   const over = new AbortController();
   const noise = over.signal;
   const [, loaded, brokerKills] = await Promise.all([
-    untilEnough(options, () => ({ stored: stored(), absorbed: absorbedBy(members) })).then(() => over.abort()),
+    untilEnough(options, () => ({ stored: stored(), crashes: crashesOf(members) })).then(() => over.abort()),
     keepLoading(servers.logUrl, sessions, { everyMs: loadEveryMs, seed, signal: noise }),
     killBroker(servers.kafka, brokerKillEveryMs, noise),
     killMembers(members, new Dice(seed), noise),
@@ -110,6 +114,7 @@ async function drill(
     ...comparison,
     loaded,
     kills: Object.fromEntries(members.map(({ name, figures }) => [name, figures.kills])),
+    crashes: crashesOf(members),
     brokerKills,
     ownEnds: members.reduce((sum, { figures }) => sum + figures.ownEnds, 0),
     compiledDuringNoise,
@@ -146,19 +151,23 @@ async function depths(members: Member[]): Promise<string[]> {
 
 async function untilEnough(
   { noiseMs, noiseTimeoutMs = 3 * noiseMs, compiledAtLeast, say }: DrillOptions,
-  look: () => { stored: number; absorbed: number },
+  look: () => { stored: number; crashes: number },
 ): Promise<void> {
   const begun = performance.now();
   for (;;) {
     await pause(Math.min(reportEveryMs, noiseMs));
-    const { stored, absorbed } = look();
+    const { stored, crashes } = look();
     const elapsedMs = performance.now() - begun;
     say(
-      `after ${Math.round(elapsedMs / 1000)} s: ${stored} trajectories in the first sink, ${absorbed} repetitions absorbed`,
+      `after ${Math.round(elapsedMs / 1000)} s: ${stored} trajectories in the first sink, ${crashes} crashes before an acknowledgement`,
     );
-    const enough = elapsedMs >= noiseMs && stored >= compiledAtLeast && absorbed > 0;
+    const enough = elapsedMs >= noiseMs && stored >= compiledAtLeast && crashes > 0;
     if (enough || elapsedMs >= noiseTimeoutMs) return;
   }
+}
+
+function crashesOf(members: Member[]): number {
+  return members.reduce((sum, { figures }) => sum + figures.crashes, 0);
 }
 
 function absorbedBy(members: Member[]): number {

@@ -12,7 +12,7 @@ export function faultsOf(report: DrillReport, { compiledAtLeast }: { compiledAtL
     [deadLetters > 0, `${deadLetters} dead letters`],
     [uncleanStops.length > 0, `did not end cleanly: ${uncleanStops.join(', ')}`],
     [compiledDuringNoise < compiledAtLeast, `only ${compiledDuringNoise} compiled during the noise`],
-    [repeated + report.absorbed === 0, 'no duplicate was seen: the noise proved nothing about them'],
+    [repeated + report.absorbed === 0, 'no duplicate was seen, though workers crashed before they acknowledged'],
   ];
   return checks.filter(([fails]) => fails).map(([, sentence]) => sentence);
 }

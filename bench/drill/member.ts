@@ -7,6 +7,8 @@ import { readMetrics } from './scrape.ts';
 export interface MemberFigures {
   /** By kill -9. */
   kills: number;
+  /** At the crash point that it was armed with. */
+  crashes: number;
   /** Ended by itself: after a while without brokers, for one. */
   ownEnds: number;
   /** Deliveries that were known by their id and absorbed, summed over all starts; what the last second saw may lack. */
@@ -30,26 +32,30 @@ export async function keepRunning(
   name: string,
   role: string,
   env: Record<string, string>,
-  onOwnEnd: (sentence: string) => void,
+  { onOwnEnd, crashAt }: { onOwnEnd: (sentence: string) => void; crashAt?: string | undefined },
 ): Promise<Member> {
   const port = await freePort();
-  const figures: MemberFigures = { kills: 0, ownEnds: 0, absorbed: 0 };
+  const figures: MemberFigures = { kills: 0, crashes: 0, ownEnds: 0, absorbed: 0 };
   const stopping = new AbortController();
   let running: Running;
   let absorbedBefore = 0;
   let killed = false;
+  let starts = 0;
 
   const start = () => {
     killed = false;
-    running = startCli(['run', '--role', role], { env: { ...env, TC_METRICS_PORT: String(port) } });
+    // Every other start is left to the kills from outside.
+    const armed = crashAt !== undefined && starts++ % 2 === 0 ? { TRAJECTORY_COMPILER_CRASH_AT: crashAt } : {};
+    running = startCli(['run', '--role', role], { env: { ...env, ...armed, TC_METRICS_PORT: String(port) } });
   };
   const keep = async () => {
     while (!stopping.signal.aborted) {
       start();
-      const { code, stderr } = await running.finished;
+      const { code, signal, stderr } = await running.finished;
       if (stopping.signal.aborted) return code;
       absorbedBefore = figures.absorbed;
       if (killed) figures.kills++;
+      else if (signal === 'SIGKILL') figures.crashes++;
       else {
         figures.ownEnds++;
         onOwnEnd(`${name} ended by itself with ${code}: ${stderr.trim().split('\n').at(-1)}`);

@@ -15,7 +15,7 @@ describeKafka('consumers on Kafka that come and go', () => {
   });
   afterAll(() => kafka?.stop());
 
-  it('handle each message once, the messages of a key in order and never two at once', async () => {
+  it('handle each message, those of a key in order and never two at once, and again only what was not acknowledged', async () => {
     const options = {
       prefix: newPrefix(),
       groups: ['g'],
@@ -68,8 +68,16 @@ describeKafka('consumers on Kafka that come and go', () => {
     await Promise.all(members);
     expect(faults).toEqual([]);
     expect(await topic.deadLetters('g')).toEqual([]);
-    const inOrder = Array.from({ length: each }, (_, n) => n);
-    expect([...handled.values()]).toEqual(Array.from({ length: keys }, () => inOrder));
+    expect(handled.size).toBe(keys);
+    for (const [key, numbers] of handled) {
+      // A member that is given up after its handler ended can't acknowledge: its messages come again, from the first of them.
+      let next = 0;
+      for (const n of numbers) {
+        expect(n, `${key}: ${numbers}`).toBeLessThanOrEqual(next);
+        next = Math.max(next, n + 1);
+      }
+      expect(next, `${key}: ${numbers}`).toBe(each);
+    }
     await topic.close();
     await cluster.close();
   });

@@ -1,5 +1,5 @@
 import type { Admin, Producer } from 'kafkajs';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { type KafkaCluster, openKafka } from '../../src/topic/kafka/client.ts';
 import { send } from '../../src/topic/kafka/producer.ts';
 import { ensureTopics } from '../../src/topic/kafka/topics.ts';
@@ -30,6 +30,8 @@ describeKafka('sending', () => {
     await ensureTopics(aside, [
       { name: topic, partitions: 4, retentionMs: null, cleanup: 'delete', maxMessageBytes, replicationFactor: 0 },
     ]);
+    // A broker names itself the leader of a new partition before it answers as one.
+    await vi.waitFor(() => admin.fetchTopicOffsets(topic), { timeout: 20_000 });
   });
   afterEach(async () => {
     proxy.thaw();
