@@ -22,11 +22,6 @@ export interface SourceOptions {
   exclude?: ExcludeRule[] | undefined;
   /** One of several captures of the same log, each with its share of the sessions. */
   shard?: Shard | undefined;
-  /**
-   * After `recover`: the batches begin with the rows of this range, `injected`, and the stream goes on from the snapshot
-   * that they were read under.
-   */
-  recovering?: RowRange | undefined;
   timings?: Partial<SourceTimings> | undefined;
 }
 
@@ -84,7 +79,7 @@ export interface RowRange {
 
 /** Rows of the table beside the stream, read under one snapshot. */
 export interface ExistingRows {
-  /** Every row that is seen was committed before this position: wait until the stream has passed it. */
+  /** Every row that is seen was committed before this position. */
   seenBefore: Lsn;
   /** As far as the server can guess it without counting. */
   estimatedRows: number | null;

@@ -105,8 +105,7 @@ export class PostgresSource implements Source {
   }
 
   async *#batches(signal: AbortSignal): AsyncGenerator<Batch> {
-    const reads = this.#stored === null || this.#options.recovering !== undefined;
-    const start = reads ? yield* this.#readHistory(signal) : this.#stored;
+    const start = this.#stored ?? (yield* this.#readHistory(signal));
     if (start === null) return;
     const assembler = this.#startStream(start);
     for (;;) {
@@ -165,11 +164,9 @@ export class PostgresSource implements Source {
   }
 
   async *#readHistory(signal: AbortSignal): AsyncGenerator<Batch, Progress | null> {
-    const { recovering } = this.#options;
-    const before = this.#stored ?? { resumeLsn: resumeAt(this.#slot.confirmedFlush), partial: null };
-    const injected = recovering === undefined ? {} : { injected: true, range: recovering };
+    const before = { resumeLsn: resumeAt(this.#slot.confirmedFlush), partial: null };
     let last: Batch | undefined;
-    for await (last of readHistory({ ...this.#reading(), ...injected, before }, signal)) yield last;
+    for await (last of readHistory({ ...this.#reading(), before }, signal)) yield last;
     if (last?.history?.state !== 'done') return null;
     this.#log.info(`history is read; the stream goes on from ${shortLsn(last.progress.resumeLsn)}`);
     return last.progress;
