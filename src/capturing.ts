@@ -1,6 +1,7 @@
 /** The capture part of the pipe: from the audit log into the journal, and from there onto the topic of trajectories. */
 import { withoutCompiled } from './already-compiled.ts';
 import type { Config } from './config.ts';
+import { crashPoint } from './crash-points.ts';
 import { pause, persevere, type Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeStep } from './metrics.ts';
@@ -88,11 +89,13 @@ export interface CaptureLoop {
 export async function capture(loop: CaptureLoop, signal: AbortSignal): Promise<void> {
   const { source, journal, rules, dataset, metrics, sealed } = loop;
   for await (const received of source.batches(signal)) {
+    crashPoint('batch.received');
     const known = journal.recall(received.sessionIds, watermarkOf(received));
     const isLive = (id: string) => received.history === undefined && known.parts.has(id);
     const batch = dataset === null ? received : withoutCompiled(received, isLive, dataset, source.source);
     const step = sessionize(known, batch, rules);
     observeStep(step, metrics, () => journal.commit(step, batch));
+    if (batch.history !== undefined && batch.injected !== true) crashPoint(`history.${batch.history.state}`);
     if (journal.resumeLsn !== null) await source.confirm(journal.resumeLsn);
     if (step.parts.some(({ standing }) => standing.kind === 'sealed') || batch.history?.state === 'done') sealed.wake();
   }
@@ -110,9 +113,12 @@ export async function publish(
   while (!signal.aborted) {
     const refs = journal.outbox.pending(256);
     const ids = refs.map(({ trajectoryId }) => trajectoryId);
+    if (refs.length > 0) crashPoint('outbox.publishing');
     const sent = await untilStopped(() => topic.publish(refs), { signal, log, doing: 'publish trajectories' });
     if (!sent) return;
+    if (refs.length > 0) crashPoint('outbox.published');
     journal.outbox.published(ids);
+    if (refs.length > 0) crashPoint('outbox.marked');
     if (topic.carriesBodies) journal.outbox.forget(ids);
     if (refs.length === 0) await sealed.wait(publishEveryMs);
   }

@@ -6,6 +6,7 @@
 import type { Duplex } from 'node:stream';
 import type pg from 'pg';
 import { LogicalReplicationService } from 'pg-logical-replication';
+import { crashPoint } from '../crash-points.ts';
 import { messageOf, OperatorError, retry, stop } from '../errors.ts';
 import { pause } from '../lifecycle.ts';
 import { explainPostgres, openClient, replicationConfig, sqlState } from '../postgres/connection.ts';
@@ -116,7 +117,9 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
   const status = (ping: boolean) => {
     // `acknowledge` adds one to an LSN that is "next byte" already; a commit record that begins exactly there would be
     // skipped for ever.
-    if (failure === undefined) void service.acknowledge(shortLsn(byteBefore(options.durable())), ping);
+    if (failure !== undefined) return;
+    void service.acknowledge(shortLsn(byteBefore(options.durable())), ping);
+    crashPoint('confirm.sent');
   };
   connection.stream.on('data', () => {
     lastByteAt = performance.now();

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { CallStore } from '../compile/calls.ts';
 import type { Config } from '../config.ts';
+import { crashPoint } from '../crash-points.ts';
 import { exitCodes, park, stop } from '../errors.ts';
 import { persevere, type Releasers } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
@@ -64,7 +65,10 @@ export function openTransport(
 function bodiesOf(journal: Journal): EmbeddedTransportOptions['bodies'] {
   return {
     assemble: (id) => journal.outbox.assemble(id),
-    forget: (ids) => void journal.outbox.forget(ids),
+    forget: (ids) => {
+      journal.outbox.forget(ids);
+      crashPoint('outbox.forgotten');
+    },
   };
 }
 

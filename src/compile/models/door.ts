@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import PQueue from 'p-queue';
+import { crashPoint } from '../../crash-points.ts';
 import { exitCodes, OperatorError, park, retry, stop } from '../../errors.ts';
 import { backoffMs, pause } from '../../lifecycle.ts';
 import type { ModelCall } from '../../records.ts';
@@ -112,6 +113,7 @@ export function createDoor(options: DoorOptions): Door {
     const call = callOf(question, startedAt, performance.now() - from, result);
     const answered = !(result instanceof ModelFault);
     await calls.record(call, answered ? { key, reply: JSON.stringify(result) } : undefined);
+    crashPoint('compile.recorded');
     options.onCall?.(call);
     return answered ? { call, reply: result } : { call, fault: result };
   }
