@@ -9,7 +9,7 @@ import { type AuditTable, turnOf } from '../postgres/audit-table.ts';
 import { clientConfig, explainPostgres, openClient, sqlState } from '../postgres/connection.ts';
 import { quoteIdent, quoteLiteral } from '../postgres/quote.ts';
 import { firstHistoryOrdinal, historyOrder, selectList, textRows } from '../postgres/rows.ts';
-import { type Batch, type Lsn, type Micros, microsOf, type Progress, type ResumeLsn } from '../records.ts';
+import { type Batch, type Lsn, type Micros, microsOf, type Progress } from '../records.ts';
 import type { ExistingRows, RowRange } from './contract.ts';
 import { parseLsn, resumeAt } from './lsn.ts';
 import { openWalsender } from './replication.ts';
@@ -49,7 +49,8 @@ export async function* readHistory(options: HistoryOptions, signal: AbortSignal)
   try {
     const { lsn, at } = await beginAtSnapshot(url, reader, signal);
     options.onEstimate?.(await estimateRows(reader, options));
-    yield* readRows(reader, { ...options, seenBefore: lsn, at, before, after: resumeAt(lsn) }, signal);
+    const after = { resumeLsn: resumeAt(lsn), partial: null };
+    yield* readRows(reader, { ...options, seenBefore: lsn, at, before, after }, signal);
   } catch (error) {
     if (signal.aborted) return;
     throw explainPostgres(error, url, `read the history of ${table.sql} (before ${before.resumeLsn})`);
@@ -76,7 +77,7 @@ export async function openExisting(options: ReadingOptions): Promise<ExistingRow
       batches: async function* (before, signal) {
         const release = endAtOnce(reader, signal);
         try {
-          const place = { seenBefore: lsn, at, before, after: before.resumeLsn };
+          const place = { seenBefore: lsn, at, before, after: before };
           yield* readRows(reader, { ...options, ...place, injected: true }, signal);
         } catch (error) {
           if (signal.aborted) return;
@@ -104,15 +105,14 @@ interface Reading extends ReadingOptions {
   at: Micros;
   before: Progress;
   /** Where a restart begins once all is read. */
-  after: ResumeLsn;
+  after: Progress;
 }
 
 async function* readRows(reader: pg.Client, reading: Reading, signal: AbortSignal): AsyncGenerator<Batch> {
   await reader.query(`DECLARE history NO SCROLL CURSOR FOR ${rowsSql(reading)}`);
   yield* fetchAll(reader, reading, signal);
   if (signal.aborted) return;
-  const done = emptyBatch({ resumeLsn: reading.after, partial: null }, reading);
-  yield { ...done, history: { state: 'done', snapshotAt: reading.at } };
+  yield { ...emptyBatch(reading.after, reading), history: { state: 'done', snapshotAt: reading.at } };
 }
 
 function rowsSql({ table, range }: ReadingOptions): string {
