@@ -1,0 +1,104 @@
+/** One pass of a reader over a slot, timed from outside by what Postgres says of the slot. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { AuditLog } from './log-server.ts';
+import { figuresOf, type ProcessFigures } from './process-figures.ts';
+
+export interface Pass {
+  /** From the moment that the slot streams to the moment that all was received (the limit) or confirmed (ours). */
+  ms: number;
+  rowsPerSecond: number;
+  /** CPU of the reader, its start included. */
+  cpuUsPerRow: number;
+  /** CPU of the walsender. */
+  serverCpuUsPerRow: number;
+  peakBytes: number;
+}
+
+export interface Reader {
+  command: string;
+  args: string[];
+  env?: NodeJS.ProcessEnv;
+  /** `received`: it ends when it has received everything. `confirmed`: it is done when the slot says so. */
+  done: 'received' | 'confirmed';
+}
+
+const waitingPollMs = 2;
+const runningPollMs = 25;
+
+/** @throws Error with what the reader wrote, where it failed. */
+export async function timePass(log: AuditLog, slot: string, end: string, reader: Reader): Promise<Pass> {
+  const child = spawn(reader.command, reader.args, {
+    env: reader.env ?? process.env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exit = exitOf(child);
+  let over = false;
+  void exit.then(
+    () => {
+      over = true;
+    },
+    () => {
+      over = true;
+    },
+  );
+  let began = Number.NaN;
+  let ended = Number.NaN;
+  let figures: ProcessFigures = { cpuMs: 0, peakBytes: 0 };
+  let walsender: { pid: number; before: number; after: number } | null = null;
+  void exit.then(
+    (at) => {
+      if (reader.done === 'received') ended = at;
+    },
+    () => {},
+  );
+  while (!over) {
+    const { active_pid: pid, confirmed } = await slotState(log, slot, end);
+    if (Number.isNaN(began) && pid !== null) {
+      began = performance.now();
+      walsender = { pid, before: figuresOf(pid)?.cpuMs ?? 0, after: 0 };
+    }
+    if (reader.done === 'confirmed' && confirmed && Number.isNaN(ended)) ended = performance.now();
+    figures = figuresOf(child.pid!) ?? figures;
+    if (walsender !== null) walsender.after = figuresOf(walsender.pid)?.cpuMs ?? walsender.after;
+    await pause(Number.isNaN(began) ? waitingPollMs : runningPollMs);
+  }
+  await exit;
+  if (Number.isNaN(ended) && (await slotState(log, slot, end)).confirmed) ended = performance.now();
+  const ms = ended - began;
+  if (!(ms > 0)) throw new Error(`${reader.command} ended without having streamed slot ${slot} to ${end}`);
+  const perRow = (cpuMs: number) => (cpuMs * 1000) / log.rows;
+  return {
+    ms,
+    rowsPerSecond: (log.rows / ms) * 1000,
+    cpuUsPerRow: perRow(figures.cpuMs),
+    serverCpuUsPerRow: walsender === null ? 0 : perRow(walsender.after - walsender.before),
+    peakBytes: figures.peakBytes,
+  };
+}
+
+async function slotState({ client }: AuditLog, slot: string, end: string) {
+  const { rows } = await client.query(
+    'SELECT active_pid, confirmed_flush_lsn >= $2::pg_lsn AS confirmed FROM pg_replication_slots WHERE slot_name = $1',
+    [slot, end],
+  );
+  return rows[0] as { active_pid: number | null; confirmed: boolean };
+}
+
+/** Resolves with the moment of the end; rejects where that was a failure. */
+function exitOf(child: ChildProcess): Promise<number> {
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-4000);
+    });
+  }
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      const at = performance.now();
+      if (code === 0) resolve(at);
+      else child.once('close', () => reject(new Error(`${child.spawnfile} ended with ${code ?? signal}: ${said}`)));
+    });
+  });
+}
