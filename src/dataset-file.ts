@@ -168,6 +168,8 @@ export const datasetMigrations: readonly Migration[] = [
     else adoptPublished(db, columns);
   },
   storeByTurn,
+  // Keyed digest of the row as it was taken in; null for those of before.
+  'ALTER TABLE trajectory_turns ADD COLUMN digest TEXT;',
 ];
 
 /** Takes over a file of the published shape, whatever the type of its id: its pairs stay, unverified. */

@@ -29,13 +29,14 @@ export const tables = {
       'generation',
     ],
   },
-  // `body` is the turn's JSON text, to be kept as it is: bytes, or a text column, not `jsonb`.
+  // `body` is the turn's JSON text, to be kept as it is: bytes, or a text column, not `jsonb`. `digest` is of the row as it
+  // was taken in, and stands beside the body: that may be redacted.
   trajectory_turns: {
     key: ['trajectory_id', 'turn'],
     wins: 'greatest',
     json: [],
     later: [],
-    columns: ['trajectory_id', 'turn', 'row_key', 'body', 'generation'],
+    columns: ['trajectory_id', 'turn', 'row_key', 'body', 'digest', 'generation'],
   },
   qa_pairs: {
     key: ['id'],
@@ -160,6 +161,13 @@ export const tables = {
     ],
   },
 } as const;
+
+/** A row of the audit log, in one trajectory of the dataset that holds it. */
+export interface HeldRow {
+  trajectoryId: string;
+  /** Null where it was taken in before rows were digested. */
+  digest: string | null;
+}
 
 export type TableName = keyof typeof tables;
 export const tableNames = Object.keys(tables) as TableName[];

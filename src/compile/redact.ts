@@ -3,7 +3,7 @@
  * words: without it nothing is sent to a model (P7).
  */
 import { exitCodes, type OperatorError, park, stop } from '../errors.ts';
-import type { CompilerVersion, Trajectory } from '../records.ts';
+import type { CompilerVersion, Trajectory, Turn } from '../records.ts';
 
 export const redactModes = ['off'] as const;
 export type RedactMode = (typeof redactModes)[number];
@@ -38,10 +38,21 @@ export function createRedactor(policy: RedactPolicy, tier: CompilerVersion['tier
 /** Fails closed: a trajectory that could not be redacted is set aside, never sent. */
 export function redactOrPark(redactor: Redactor, trajectory: Trajectory): Trajectory {
   try {
-    return redactor.redact(trajectory);
+    return withDigestsOf(trajectory, redactor.redact(trajectory));
   } catch (error) {
     throw refusal(trajectory, error);
   }
+}
+
+/** The text that they are of is gone, and their key is not here: no redactor can make them again. */
+function withDigestsOf({ turns }: Trajectory, redacted: Trajectory): Trajectory {
+  if (redacted.turns === turns) return redacted;
+  if (redacted.turns.length !== turns.length) throw new Error('redaction changed the number of turns');
+  const kept = redacted.turns.map(({ digest: _, ...turn }, index): Turn => {
+    const digest = turns[index]?.digest;
+    return digest === undefined ? turn : { ...turn, digest };
+  });
+  return { ...redacted, turns: kept };
 }
 
 function refusal(trajectory: Trajectory, cause: unknown): OperatorError {

@@ -23,8 +23,9 @@ export function generationOfSegment({ outcome }: SegmentOutcome, ofMessage: stri
 }
 
 /** Of the turn alone, not of the message that it came in: the same whether turns travel inside or apart. */
-export function generationOfTurn(message: Compiled | CompiledTurns, body: string): string {
-  return `${generationOfWork(message)} ${shortHash(body)}`;
+export function generationOfTurn(message: Compiled | CompiledTurns, body: string, digest: string | null): string {
+  // JSON has no raw line break. Without a digest it is the hash that rows of before have.
+  return `${generationOfWork(message)} ${shortHash(digest === null ? body : `${body}\n${digest}`)}`;
 }
 
 function generationOfWork(message: Compiled | CompiledTurns): string {

@@ -126,13 +126,15 @@ function turnRow(
   turn: Turn,
 ): RowOf<'trajectory_turns'> {
   // Parsed for the order of its fields, which is the sender's otherwise.
-  const body = JSON.stringify(turnSchema.parse(turn));
+  const { digest = null, ...told } = turnSchema.parse(turn);
+  const body = JSON.stringify(told);
   return {
     trajectory_id: trajectoryId,
     turn: index,
     row_key: turn.rowKey,
     body,
-    generation: generationOfTurn(message, body),
+    digest,
+    generation: generationOfTurn(message, body, digest),
   };
 }
 

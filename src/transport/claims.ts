@@ -7,7 +7,9 @@ import { jsonCodec } from '../topic/codec.ts';
 const codec = jsonCodec(trajectoryClaimSchema, 'trajectory_claim/1');
 
 export function claimOf({ spec: _, turns, ...rest }: Trajectory): TrajectoryClaim {
-  return { spec: 'trajectory_claim/1', ...rest, rowKeys: turns.map(({ rowKey }) => rowKey) };
+  const claim: TrajectoryClaim = { spec: 'trajectory_claim/1', ...rest, rowKeys: turns.map(({ rowKey }) => rowKey) };
+  if (turns.every(({ digest }) => digest === undefined)) return claim;
+  return { ...claim, digests: turns.map(({ digest }) => digest ?? null) };
 }
 
 export const encodeClaim = (trajectory: Trajectory): Uint8Array => codec.encode(claimOf(trajectory));
@@ -26,7 +28,7 @@ export interface RowReader {
  * are of another table than the one that is read here.
  */
 export async function redeemClaim(bytes: Uint8Array, openReader: () => Promise<RowReader>): Promise<Trajectory> {
-  const { spec: _, rowKeys, ...claim } = await codec.decode(bytes);
+  const { spec: _, rowKeys, digests, ...claim } = await codec.decode(bytes);
   const reader = await openReader();
   if (claim.source !== reader.source) {
     throw park(
@@ -47,5 +49,13 @@ export async function redeemClaim(bytes: Uint8Array, openReader: () => Promise<R
       `the rows of trajectory ${claim.id} are no longer what was captured: rows of an audit log must not change`,
     );
   }
-  return { spec: 'trajectory/1', ...claim, turns };
+  return { spec: 'trajectory/1', ...claim, turns: withDigests(turns, digests ?? []) };
+}
+
+/** As they were at capture, so that its key is needed nowhere else. */
+function withDigests(turns: Turn[], digests: readonly (string | null)[]): Turn[] {
+  return turns.map((turn, index) => {
+    const digest = digests[index] ?? null;
+    return digest === null ? turn : { ...turn, digest };
+  });
 }

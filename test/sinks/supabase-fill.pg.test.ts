@@ -117,7 +117,10 @@ describe('the commands', () => {
     const early = await runCli(['fill', 'supabase'], { env });
     expect(early).toMatchObject({ code: 3, stderr: expect.stringContaining('run `trajectory-compiler migrate`') });
     const migrated = await runCli(['migrate'], { env });
-    expect(migrated).toMatchObject({ code: 0, stdout: 'applied 001_qa_pairs.sql, 002_dataset.sql to schema public\n' });
+    expect(migrated).toMatchObject({
+      code: 0,
+      stdout: 'applied 001_qa_pairs.sql, 002_dataset.sql, 003_row_digests.sql to schema public\n',
+    });
     expect(lastJson(await runCli(['migrate', '--json'], { env }))).toEqual({ schema: 'public', applied: [] });
     const { stdout } = await runCli(['migrate', '--print-sql'], { env: { TC_SUPABASE_SCHEMA: 'datasets' } });
     await queryOn(databaseUrl, stdout);

@@ -46,7 +46,11 @@ describe('migrating', () => {
     const url = await postgres.createDatabase();
     const config = mirrorConfig(url);
     const results = await Promise.all([migrateMirror(config), migrateMirror(config), migrateMirror(config)]);
-    expect(results.flatMap(({ applied }) => applied).sort()).toEqual(['001_qa_pairs.sql', '002_dataset.sql']);
+    expect(results.flatMap(({ applied }) => applied).sort()).toEqual([
+      '001_qa_pairs.sql',
+      '002_dataset.sql',
+      '003_row_digests.sql',
+    ]);
     expect(await migrateMirror(config)).toEqual({ schema: 'public', applied: [] });
     await write(url);
   });
