@@ -21,6 +21,7 @@ import { openSqliteSink } from './sinks/sqlite.ts';
 import { openPostgresMirror } from './sinks/supabase/direct.ts';
 import { type Mirror, sinkOver } from './sinks/supabase/mirror.ts';
 import { openSupabaseMirror } from './sinks/supabase/rest.ts';
+import { shardName } from './stream/shard.ts';
 
 /** Everything that lies in a data directory. */
 export function filesOf(config: Config) {
@@ -30,6 +31,8 @@ export function filesOf(config: Config) {
     topics: at('topics.sqlite'),
     calls: at('calls.sqlite'),
     dataset: at('qa_pairs.sqlite'),
+    requests: at('requests.sqlite'),
+    digestKey: at('digest.key'),
   };
 }
 
@@ -75,12 +78,16 @@ function columnsOf(config: Config): ColumnSettings {
   };
 }
 
+/** Each shard has a slot and a publication of its own, named after those of the settings. */
 export function captureSettings(config: Config) {
+  const shard = config['capture.shard'];
   return {
     url: urlOf(config),
     ...tableSettings(config),
-    slot: config['postgres.slot'],
-    publication: config['postgres.publication'],
+    slot: shardName(config['postgres.slot'], shard, 'postgres.slot'),
+    publication: shardName(config['postgres.publication'], shard, 'postgres.publication'),
+    shard: shard ?? undefined,
+    failover: config['postgres.failoverSlot'] === 'on',
   };
 }
 
