@@ -28,7 +28,7 @@ export function checkIdentity(stored: Identity | null, now: Identity): void {
     if (stored[part] === now[part]) continue;
     throw stop(
       'source_changed',
-      `the data directory belongs to ${words[part]} ${stored[part]}, now ${now[part]}): positions can't be compared; point the settings back, or start a fresh data directory with run --from beginning`,
+      `the data directory belongs to ${words[part]} ${stored[part]}, now ${now[part]}): positions can't be compared; point the settings back, or have \`trajectory-compiler recover\` make a new slot here and take in from the table what is missing`,
     );
   }
 }
@@ -64,6 +64,6 @@ export function checkNotAhead(
   const missing = bytesBetween(stored, confirmedFlush);
   throw stop(
     'slot_ahead',
-    `slot ${slotName} is at ${shortLsn(confirmedFlush)}, ahead of ${shortLsn(stored)} that is stored here: rows committed in between (${missing} bytes of WAL) would be skipped; something else moved or recreated the slot; start a fresh data directory with run --from beginning`,
+    `slot ${slotName} is at ${shortLsn(confirmedFlush)}, ahead of ${shortLsn(stored)} that is stored here: rows committed in between (${missing} bytes of WAL) would be skipped; something else moved or recreated the slot; \`trajectory-compiler recover\` makes a new one and takes them in from the table`,
   );
 }
