@@ -114,7 +114,7 @@ function cutAgainAndAgain(commits: number, seed: number): Survival {
     const after = diskOf(path);
     const checkpointed = !before.db.equals(after.db);
     if (checkpointed) survival.checkpoints += 1;
-    if (confirmed !== null && (checkpointed || dice.chance(0.1))) {
+    if (confirmed !== null && (checkpointed || dice.chance(0.2))) {
       for (const disk of cutsBetween(durable, after, dice)) {
         survival.cuts += 1;
         const left = readAfterCut(disk, survival.cuts);
@@ -157,7 +157,7 @@ function readAfterCut({ db, wal }: Disk, n: number) {
 }
 
 test('whatever byte a power cut leaves off at, the journal holds all that Postgres was told to forget', () => {
-  const { cuts, checkpoints, lost } = cutAgainAndAgain(120, 1);
+  const { cuts, checkpoints, lost } = cutAgainAndAgain(150, 1);
   expect(lost).toBe(0);
   expect(checkpoints).toBeGreaterThan(1);
   expect(cuts).toBeGreaterThan(20);
