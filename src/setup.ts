@@ -5,6 +5,7 @@ import { createMissingTable, describeTable } from './postgres/audit-table.ts';
 import { clientConfig, explainPostgres, openClient } from './postgres/connection.ts';
 import { captureSettings, tableSettings, urlOf } from './stages.ts';
 import { createCapture, dropCapture, initSql } from './stream/provision.ts';
+import { shardCondition } from './stream/shard.ts';
 
 export interface InitResult {
   /** What was created, in words; empty where everything was there. */
@@ -32,10 +33,10 @@ async function withStatements(error: unknown, config: Config): Promise<unknown> 
   try {
     const table = await describeTable(client, settings);
     const { rows } = await client.query("SELECT current_setting('server_version_num') AS version");
-    const [, ...statements] = initSql(table, settings, Number(rows[0]?.version));
+    const { publication, slot } = initSql(table, settings, Number(rows[0]?.version));
     return stop(
       codeOf(error),
-      `${messageOf(error)}. The owner of the table can run init instead, or these statements in this order, without those whose object is there:\n${statements.map((sql) => `  ${sql};`).join('\n')}`,
+      `${messageOf(error)}. The owner of the table can run init instead, or these statements in this order, without those whose object is there:\n${[publication, slot].map((sql) => `  ${sql};`).join('\n')}`,
       { exitCode: exitCodes.configuration, cause: error },
     );
   } catch {
@@ -68,8 +69,10 @@ async function countRows(config: Config): Promise<number | null> {
     clientConfig(url, { purpose: 'init', settings: { statement_timeout: `${countTimeoutMs}` } }),
   );
   try {
-    const { sql } = await describeTable(client, tableSettings(config));
-    const { rows } = await client.query(`SELECT count(*) AS n FROM ${sql}`);
+    const table = await describeTable(client, tableSettings(config));
+    const shard = config['capture.shard'];
+    const where = shard === null ? '' : ` WHERE ${shardCondition(table, shard)}`;
+    const { rows } = await client.query(`SELECT count(*) AS n FROM ${table.sql}${where}`);
     return Number(rows[0]?.n);
   } catch (error) {
     if ((error as { code?: string }).code === '57014') return null;

@@ -1,22 +1,51 @@
 /** The publication: what makes it, and what it must be. */
 import type { AuditTable } from '../postgres/audit-table.ts';
+import { sqlState } from '../postgres/connection.ts';
 import { quoteIdent } from '../postgres/quote.ts';
 import { columnGone } from './columns.ts';
 import { badSetup, type Queryable } from './setup-faults.ts';
+import { type Shard, sessionColumn, shardCondition } from './shard.ts';
 
-export function publicationSql(table: AuditTable, publication: string, serverVersion: number): string {
-  const list = serverVersion >= 150_000 ? ` (${table.mapping.names.map(quoteIdent).join(', ')})` : '';
-  return `CREATE PUBLICATION ${quoteIdent(publication)} FOR TABLE ${table.sql}${list} WITH (publish = 'insert, truncate', publish_via_partition_root = true)`;
+/** What a capture's publication is called, and which rows it has. */
+export interface PublicationSettings {
+  publication: string;
+  shard?: Shard | undefined;
+}
+
+/** @throws OperatorError `shard_version`, `shard_column`. */
+export function publicationSql(
+  table: AuditTable,
+  { publication, shard }: PublicationSettings,
+  serverVersion: number,
+): string {
+  return `CREATE PUBLICATION ${quoteIdent(publication)} FOR TABLE ${memberSql(table, shard, serverVersion)} WITH (publish = 'insert, truncate', publish_via_partition_root = true)`;
+}
+
+/** The table as a member of the publication: the columns that are read, and a shard's rows alone. */
+function memberSql(table: AuditTable, shard: Shard | undefined, serverVersion: number): string {
+  if (serverVersion >= 150_000) {
+    const filter = shard === undefined ? '' : ` WHERE (${shardCondition(table, shard)})`;
+    return `${table.sql} (${table.mapping.names.map(quoteIdent).join(', ')})${filter}`;
+  }
+  if (shard === undefined) return table.sql;
+  throw badSetup(
+    'shard_version',
+    `the server is PostgreSQL ${Math.floor(serverVersion / 10_000)}, whose publications have no row filters: capture.shard needs 15 or later`,
+  );
 }
 
 /**
- * The publication streams every insert into the table, with every column that is read.
+ * The publication streams every insert into the table, with every column that is read; with a shard, its rows alone.
  *
  * @throws OperatorError `publication_missing`, `publication_incomplete`, `source_column`.
  */
-export async function verifyPublication(client: Queryable, table: AuditTable, publication: string): Promise<void> {
+export async function verifyPublication(
+  client: Queryable,
+  table: AuditTable,
+  { publication, shard }: PublicationSettings,
+): Promise<void> {
   const found = await client.query(
-    'SELECT pubinsert::text AS insert, pubviaroot::text AS viaroot FROM pg_publication WHERE pubname = $1',
+    "SELECT pubinsert::text AS insert, pubviaroot::text AS viaroot, current_setting('server_version_num') AS version FROM pg_publication WHERE pubname = $1",
     [publication],
   );
   if (found.rows.length === 0) {
@@ -28,7 +57,7 @@ export async function verifyPublication(client: Queryable, table: AuditTable, pu
   const incomplete = (what: string, sql: string) =>
     badSetup(
       'publication_incomplete',
-      `publication ${publication} ${what}: ${sql}; rows inserted meanwhile are not in the stream (run --from beginning into a fresh data directory reads them)`,
+      `publication ${publication} ${what}: ${sql}; rows inserted meanwhile are not in the stream, but in the table (backfill reads them)`,
     );
   const name = quoteIdent(publication);
   const { rows } = await client.query(
@@ -47,8 +76,14 @@ export async function verifyPublication(client: Queryable, table: AuditTable, pu
     throw incomplete(`does not contain ${table.sql}`, `ALTER PUBLICATION ${name} ADD TABLE ${table.sql}`);
   if (insert !== 'true')
     throw incomplete('does not publish inserts', `ALTER PUBLICATION ${name} SET (publish = 'insert, truncate')`);
-  if (member.filter !== null)
+  if (shard === undefined && member.filter !== null)
     throw incomplete(`filters the rows of ${table.sql}`, `ALTER PUBLICATION ${name} SET TABLE ${table.sql}`);
+  if (shard !== undefined && !(await takesShare(client, table, member.filter, shard))) {
+    throw incomplete(
+      `does not take the share ${shard.index}/${shard.count} of ${table.sql}, but ${member.filter ?? 'all of it'}`,
+      `ALTER PUBLICATION ${name} SET TABLE ${memberSql(table, shard, Number(found.rows[0].version))}`,
+    );
+  }
   const published = member.columns === null ? null : (JSON.parse(member.columns) as string[]);
   const missing = published === null ? [] : table.mapping.names.filter((column) => !published.includes(column));
   if (missing.length > 0) {
@@ -68,5 +103,26 @@ export async function verifyPublication(client: Queryable, table: AuditTable, pu
       `leaves out column ${missing.join(', ')} of ${table.sql}`,
       `ALTER PUBLICATION ${name} SET TABLE ${table.sql} (${all})`,
     );
+  }
+}
+
+/**
+ * Whether the filter is the shard's. The server prints expressions in its own way, another version perhaps in another:
+ * so it prints both, side by side, and executes neither.
+ */
+async function takesShare(client: Queryable, table: AuditTable, filter: string | null, shard: Shard): Promise<boolean> {
+  if (filter === null) return false;
+  const { name, type } = sessionColumn(table);
+  try {
+    const { rows } = await client.query(
+      `EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON)
+       SELECT (${filter}), (${shardCondition(table, shard)}) FROM unnest(NULL::${type}[]) AS log(${quoteIdent(name)})`,
+    );
+    const [{ Plan: plan }] = JSON.parse(rows[0]['QUERY PLAN']) as [{ Plan: { Output: [string, string] } }];
+    return plan.Output[0] === plan.Output[1];
+  } catch (error) {
+    // A filter on another column.
+    if (sqlState(error) === '42703') return false;
+    throw error;
   }
 }

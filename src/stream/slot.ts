@@ -1,9 +1,10 @@
 /** The replication slot: creating it, and how it stands. */
 import type pg from 'pg';
 import { stop } from '../errors.ts';
+import { sqlState } from '../postgres/connection.ts';
 import { quoteLiteral } from '../postgres/quote.ts';
 import type { Lsn } from '../records.ts';
-import { parseLsn } from './lsn.ts';
+import { parseLsn, shortLsn } from './lsn.ts';
 import { badSetup, type Queryable } from './setup-faults.ts';
 
 export interface SlotState {
@@ -15,31 +16,62 @@ export interface SlotState {
   walStatus: string;
   /** Bytes of WAL that the server keeps because of this slot. */
   retainedBytes: number;
+  /** Bytes of WAL that may still be written before the slot can be lost; null without a limit. */
+  safeWalBytes: number | null;
+  /** A standby keeps a copy of it. PostgreSQL 17 and later. */
+  failover: boolean;
+  /** It came from a primary as such a copy. */
+  synced: boolean;
+  /** Since when nobody reads it, as the server's text; null while somebody does, and before PostgreSQL 17. */
+  inactiveSince: string | null;
+}
+
+/** A slot of ours that may have been lost. */
+export interface FoundSlot extends Omit<SlotState, 'confirmedFlush' | 'restartLsn'> {
+  confirmedFlush: Lsn | null;
+  restartLsn: Lsn | null;
+  /** `wal_removed`, `idle_timeout` and others; null where it is valid, and before PostgreSQL 17. */
+  invalidation: string | null;
 }
 
 export const defaultLockTimeoutMs = 10_000;
 
-export function slotSql(slot: string): string {
-  return `SELECT pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput')`;
+/** @throws OperatorError `failover_version` where the server has no failover slots. */
+export function slotSql(
+  { slot, failover = false }: { slot: string; failover?: boolean | undefined },
+  serverVersion: number,
+): string {
+  if (!failover) return `SELECT pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput')`;
+  if (serverVersion < 170_000) {
+    throw badSetup(
+      'failover_version',
+      `the server is PostgreSQL ${Math.floor(serverVersion / 10_000)}, which keeps no logical slot through a failover: postgres.failoverSlot needs 17 or later`,
+    );
+  }
+  return `SELECT pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput', failover => true)`;
 }
 
 /**
  * @param sql of {@link slotSql}
+ * @returns the consistent point: what commits from there on is streamed.
  * @throws OperatorError `slot_waiting` where transactions that were open before do not end, `slot_limit`.
  */
 export async function createSlot(
   client: pg.Client,
   sql: string,
   { slot, lockTimeoutMs }: { slot: string; lockTimeoutMs?: number | undefined },
-): Promise<void> {
+): Promise<Lsn> {
   try {
-    await client.query(sql);
+    const { rows } = await client.query(sql);
+    // `(name,0/1B793920)`
+    const [, lsn = ''] = String(rows[0].pg_create_logical_replication_slot).slice(0, -1).split(',');
+    return parseLsn(lsn);
   } catch (error) {
-    const code = (error as { code?: string }).code;
+    const code = sqlState(error);
     if (code === '55P03') {
       throw stop(
         'slot_waiting',
-        `slot ${slot} could not be created within ${lockTimeoutMs ?? defaultLockTimeoutMs} ms: the server waits for transactions that were open before; end the long ones (pg_stat_activity, pg_prepared_xacts) and run init again`,
+        `slot ${slot} could not be created within ${lockTimeoutMs ?? defaultLockTimeoutMs} ms: the server waits for transactions that were open before; end the long ones (pg_stat_activity, pg_prepared_xacts) and run it again`,
         { cause: error },
       );
     }
@@ -54,20 +86,19 @@ export async function createSlot(
   }
 }
 
-/** Without parameters, which a walsender knows nothing of. @throws OperatorError `slot_missing`, `slot_foreign`, `slot_lost`. */
-export async function readSlot(client: Queryable, name: string, database: string): Promise<SlotState> {
+/**
+ * The slot as it is, lost or not; null where there is none.
+ *
+ * @throws OperatorError `slot_foreign` where the name belongs to something else.
+ */
+export async function findSlot(client: Queryable, name: string, database: string): Promise<FoundSlot | null> {
+  // As JSON, since servers of earlier versions lack columns; without parameters, which a walsender knows nothing of.
   const { rows } = await client.query(
-    `SELECT plugin, database, temporary::text, active::text, active_pid, wal_status, restart_lsn, confirmed_flush_lsn,
-            pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn) AS retained
-       FROM pg_replication_slots WHERE slot_name = ${quoteLiteral(name)}`,
+    `SELECT to_jsonb(s)::text AS slot, pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn) AS retained
+       FROM pg_replication_slots s WHERE slot_name = ${quoteLiteral(name)}`,
   );
-  const slot = rows[0] as Record<string, string | null> | undefined;
-  if (slot === undefined) {
-    throw badSetup(
-      'slot_missing',
-      `no replication slot ${name}: run init; where there was one, the rows since it was dropped are only in the table (run --from beginning into a fresh data directory)`,
-    );
-  }
+  if (rows.length === 0) return null;
+  const slot = JSON.parse(rows[0].slot) as SlotRow;
   if (slot.plugin !== 'pgoutput' || slot.database !== database) {
     const what = slot.plugin === null ? 'a physical slot' : `of plugin ${slot.plugin} in database ${slot.database}`;
     throw badSetup(
@@ -75,18 +106,62 @@ export async function readSlot(client: Queryable, name: string, database: string
       `slot ${name} is ${what}, not of pgoutput in ${database}: set postgres.slot to another name`,
     );
   }
-  if (slot.wal_status === 'lost' || slot.confirmed_flush_lsn === null || slot.restart_lsn === null) {
-    throw stop(
-      'slot_lost',
-      `slot ${name} was invalidated: the server removed WAL that it still needed (max_slot_wal_keep_size), and rows since ${slot.confirmed_flush_lsn ?? 'then'} are only in the table; run teardown, init, then run --from beginning into a fresh data directory`,
+  const lsn = (text: string | null) => (text === null ? null : parseLsn(text));
+  return {
+    confirmedFlush: lsn(slot.confirmed_flush_lsn),
+    restartLsn: lsn(slot.restart_lsn),
+    active: slot.active,
+    activePid: slot.active_pid,
+    walStatus: slot.wal_status ?? 'reserved',
+    retainedBytes: Number(rows[0].retained ?? 0),
+    safeWalBytes: slot.safe_wal_size,
+    failover: slot.failover ?? false,
+    synced: slot.synced ?? false,
+    inactiveSince: slot.inactive_since ?? null,
+    invalidation: slot.invalidation_reason ?? null,
+  };
+}
+
+/** Of pg_replication_slots. */
+interface SlotRow {
+  plugin: string | null;
+  database: string | null;
+  active: boolean;
+  active_pid: number | null;
+  restart_lsn: string | null;
+  confirmed_flush_lsn: string | null;
+  wal_status: string | null;
+  safe_wal_size: number | null;
+  failover?: boolean;
+  synced?: boolean;
+  inactive_since?: string | null;
+  invalidation_reason?: string | null;
+}
+
+/** @throws OperatorError `slot_missing`, `slot_foreign`, `slot_lost`. */
+export async function readSlot(client: Queryable, name: string, database: string): Promise<SlotState> {
+  const found = await findSlot(client, name, database);
+  if (found === null) {
+    throw badSetup(
+      'slot_missing',
+      `no replication slot ${name}: run init; where there was one, run recover, since the rows since it was dropped are only in the table`,
     );
   }
-  return {
-    confirmedFlush: parseLsn(slot.confirmed_flush_lsn as string),
-    restartLsn: parseLsn(slot.restart_lsn as string),
-    active: slot.active === 'true',
-    activePid: slot.active_pid == null ? null : Number(slot.active_pid),
-    walStatus: slot.wal_status ?? 'reserved',
-    retainedBytes: Number(slot.retained ?? 0),
-  };
+  const { confirmedFlush, restartLsn, invalidation, ...state } = found;
+  if (state.walStatus === 'lost' || confirmedFlush === null || restartLsn === null) {
+    throw stop(
+      'slot_lost',
+      `slot ${name} was invalidated${reasonOf(invalidation)}, and rows since ${confirmedFlush === null ? 'then' : shortLsn(confirmedFlush)} are only in the table: run recover, which makes a new slot and takes them from there`,
+    );
+  }
+  return { confirmedFlush, restartLsn, ...state };
+}
+
+function reasonOf(invalidation: string | null): string {
+  if (invalidation === null || invalidation === 'wal_removed') {
+    return ': the server removed WAL that it still needed (max_slot_wal_keep_size)';
+  }
+  return invalidation === 'idle_timeout'
+    ? ': nobody read it for longer than idle_replication_slot_timeout'
+    : ` (${invalidation})`;
 }

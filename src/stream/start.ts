@@ -40,7 +40,7 @@ export function checkIdentity(stored: Identity | null, now: Identity): void {
  */
 export function startOf(
   start: StoredStart,
-  slot: SlotState,
+  slot: Pick<SlotState, 'confirmedFlush'>,
   slotName: string,
   from: 'now' | 'beginning',
 ): Progress | null {

@@ -190,7 +190,7 @@ export class PostgresSource implements Source {
     this.#progress = batch.progress;
     if (!idle) return;
     try {
-      await verifyPublication(this.#pool, this.#capture.table, this.#options.publication);
+      await verifyPublication(this.#pool, this.#capture.table, this.#options);
     } catch (error) {
       if (error instanceof OperatorError && error.kind === 'stop') throw error;
     }
@@ -337,7 +337,7 @@ export class PostgresSource implements Source {
 
   async #checkPublication(assembler: Assembler): Promise<void> {
     try {
-      await verifyPublication(this.#pool, this.#capture.table, this.#options.publication);
+      await verifyPublication(this.#pool, this.#capture.table, this.#options);
     } catch (error) {
       if (error instanceof OperatorError && error.kind === 'stop') assembler.fail(error);
       throw error;
