@@ -13,6 +13,7 @@ import { type Batch, type Lsn, type Micros, microsOf, type Progress } from '../r
 import type { ExistingRows, RowRange } from './contract.ts';
 import { parseLsn, resumeAt } from './lsn.ts';
 import { openWalsender } from './replication.ts';
+import { type Shard, shardCondition } from './shard.ts';
 import { currentTarget } from './target.ts';
 
 export interface ReadingOptions {
@@ -20,6 +21,8 @@ export interface ReadingOptions {
   table: AuditTable;
   /** All of it by default. */
   range?: RowRange | undefined;
+  /** Of these sessions alone. */
+  shard?: Shard | undefined;
   batchRows: number;
   /** Rows are fetched and handed on in pieces of about this size. */
   batchBytes: number;
@@ -115,14 +118,17 @@ async function* readRows(reader: pg.Client, reading: Reading, signal: AbortSigna
   yield { ...emptyBatch(reading.after, reading), history: { state: 'done', snapshotAt: reading.at } };
 }
 
-function rowsSql({ table, range }: ReadingOptions): string {
-  return `SELECT ${selectList(table.mapping)} FROM ${table.sql}${rangeCondition(table, range)} ${historyOrder(table.mapping)}`;
+function rowsSql({ table, range, shard }: ReadingOptions): string {
+  const conditions = rangeConditions(table, range);
+  if (shard !== undefined) conditions.push(shardCondition(table, shard));
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  return `SELECT ${selectList(table.mapping)} FROM ${table.sql}${where} ${historyOrder(table.mapping)}`;
 }
 
-/** ` WHERE "created_at" >= '…'`; empty without a range. @throws OperatorError `no_time_column`. */
-export function rangeCondition({ mapping: { names, at }, sql }: AuditTable, range: RowRange | undefined): string {
+/** `"created_at" >= '…'`; empty without a range. @throws OperatorError `no_time_column`. */
+function rangeConditions({ mapping: { names, at }, sql }: AuditTable, range: RowRange | undefined): string[] {
   const { since = null, until = null } = range ?? {};
-  if (since === null && until === null) return '';
+  if (since === null && until === null) return [];
   if (at.time < 0) {
     throw stop('no_time_column', `${sql} has no time column, so no range of it can be read: set columns.time`, {
       exitCode: exitCodes.configuration,
@@ -131,7 +137,7 @@ export function rangeCondition({ mapping: { names, at }, sql }: AuditTable, rang
   const time = quoteIdent(names[at.time]!);
   const from = since === null ? [] : [`${time} >= ${quoteLiteral(since)}`];
   const to = until === null ? [] : [`${time} < ${quoteLiteral(until)}`];
-  return ` WHERE ${[...from, ...to].join(' AND ')}`;
+  return [...from, ...to];
 }
 
 /** The planner's guess: counting would cost as much as reading. */

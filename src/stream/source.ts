@@ -27,7 +27,7 @@ export async function openSource(options: SourceOptions, start: StoredStart, log
     refuseLostColumns(start.columns, capture.table.mapping, options);
     const stored = startOf(start, capture.slot, options.slot, options.from);
     const isFirst = start.progress === null && stored !== null;
-    const held = isFirst ? await countRows(pool, capture.table) : null;
+    const held = isFirst ? await countRows(pool, capture.table, options.shard) : null;
     return new PostgresSource(options, capture, identity, { stored, held }, pool, log);
   } catch (error) {
     await pool.end();

@@ -177,8 +177,8 @@ export class PostgresSource implements Source {
   }
 
   #reading() {
-    const { url, batchRows, maxBufferBytes } = this.#options;
-    return { url, table: this.#capture.table, batchRows, batchBytes: maxBufferBytes / 4 };
+    const { url, shard, batchRows, maxBufferBytes } = this.#options;
+    return { url, table: this.#capture.table, shard, batchRows, batchBytes: maxBufferBytes / 4 };
   }
 
   /**

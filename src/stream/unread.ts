@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { AuditTable } from '../postgres/audit-table.ts';
 import type { Lsn } from '../records.ts';
 import { parseLsn } from './lsn.ts';
+import { type Shard, shardCondition } from './shard.ts';
 
 /** Rows that the table held when everything before `lsn` was written. */
 export interface Counted {
@@ -14,8 +15,9 @@ export interface Counted {
 /** Beyond this the exact number tells an operator nothing, and counting costs. */
 const countedAtMost = 100_000;
 
-export async function countRows(pool: pg.Pool, { sql }: AuditTable): Promise<Counted> {
-  const counted = `SELECT count(*) AS n FROM (SELECT FROM ${sql} LIMIT ${countedAtMost + 1}) AS held`;
+export async function countRows(pool: pg.Pool, table: AuditTable, shard: Shard | undefined): Promise<Counted> {
+  const where = shard === undefined ? '' : ` WHERE ${shardCondition(table, shard)}`;
+  const counted = `SELECT count(*) AS n FROM (SELECT FROM ${table.sql}${where} LIMIT ${countedAtMost + 1}) AS held`;
   const rows = await pool.query(counted).then(
     (result) => Number(result.rows[0].n),
     () => null,
