@@ -20,6 +20,8 @@ type Head = [
   argumentsLength: number | null,
   responseLength: number | null,
   metadata: Record<string, Text> | null,
+  /** Absent where there is none. */
+  digest?: string,
 ];
 
 export interface Chunk {
@@ -27,14 +29,18 @@ export interface Chunk {
   body: string;
 }
 
-export function packTurns(turns: readonly Turn[]): Chunk {
+/** @param digests of the turns, in their order; empty where there are none */
+export function packTurns(turns: readonly Turn[], digests: readonly string[] = []): Chunk {
   let body = '';
   const heads: Head[] = [];
-  for (const t of turns) {
+  for (const [i, t] of turns.entries()) {
     const { lsn, ordinal } = t.position;
     const lengths = [t.arguments?.length ?? null, t.response?.length ?? null] as const;
     const names = [t.agent, t.tool, t.costUsd, t.durationMs] as const;
-    heads.push([t.rowKey, t.createdAt, t.committedAt, lsn, ordinal, ...names, ...lengths, t.metadata ?? null]);
+    const head: Head = [t.rowKey, t.createdAt, t.committedAt, lsn, ordinal, ...names, ...lengths, t.metadata ?? null];
+    const digest = digests[i];
+    if (digest !== undefined) head.push(digest);
+    heads.push(head);
     body += (t.arguments ?? '') + (t.response ?? '');
   }
   return { heads: JSON.stringify(heads), body };
@@ -48,10 +54,12 @@ export function unpackTurns(sessionId: string, { heads, body }: Chunk): Turn[] {
     return body.slice(offset - length, offset);
   };
   return parseHeads(heads).map((head) => {
-    const [, , , , , agent, tool, costUsd, durationMs, argumentsLength, responseLength, metadata] = head;
+    const [, , , , , agent, tool, costUsd, durationMs, argumentsLength, responseLength, metadata, digest] = head;
     const texts = { arguments: take(argumentsLength), response: take(responseLength) };
     const turn: Turn = { ...orderKeyOf(head), sessionId, agent, tool, ...texts, costUsd, durationMs };
-    return metadata === null ? turn : { ...turn, metadata };
+    if (metadata !== null) turn.metadata = metadata;
+    if (digest !== undefined) turn.digest = digest;
+    return turn;
   });
 }
 

@@ -43,9 +43,28 @@ export interface JournalTotals {
   /** Parts let go, by reason, and their rows. */
   released: Record<string, number>;
   releasedRows: Record<string, number>;
+  /** Rows that the ledger knows: all that were ever taken in, but for disowned ones and the ledger's gap. */
+  ledgerRows: number;
 }
 
-export type CounterName = 'rows' | 'sessions' | 'replayed' | 'skipped' | 'closes' | 'released' | 'released_rows';
+/** Rows of the table that come in beside the stream. */
+export interface Injection {
+  id: string;
+  reason: 'backfill' | 'recover';
+  /** By the time column, as `RowRange` of the stream; both null for the whole table. */
+  range: { since: string | null; until: string | null };
+}
+
+export type CounterName =
+  | 'rows'
+  | 'sessions'
+  | 'replayed'
+  | 'skipped'
+  | 'closes'
+  | 'released'
+  | 'released_rows'
+  | 'ledger_rows'
+  | 'ledger_bytes';
 
 export function readFact<T>(db: SqliteDatabase, name: string): T | null {
   const value = db.prepare('SELECT value FROM facts WHERE name = ?').pluck().get(name) as string | undefined;
@@ -55,6 +74,22 @@ export function readFact<T>(db: SqliteDatabase, name: string): T | null {
 export function writeFact(db: SqliteDatabase, name: string, value: unknown): void {
   const sql = 'INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value';
   db.prepare(sql).run(name, JSON.stringify(value));
+}
+
+export function dropFact(db: SqliteDatabase, name: string): void {
+  db.prepare('DELETE FROM facts WHERE name = ?').run(name);
+}
+
+export function readCounter(db: SqliteDatabase, name: CounterName): number {
+  const sql = `SELECT n FROM counters WHERE name = ? AND label = ''`;
+  return (db.prepare(sql).pluck().get(name) as number | undefined) ?? 0;
+}
+
+export const addToCounterSql =
+  'INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT (name, label) DO UPDATE SET n = n + excluded.n';
+
+export function addToCounter(db: SqliteDatabase, name: CounterName, label: string, n: number): void {
+  db.prepare(addToCounterSql).run(name, label, n);
 }
 
 export function readTotals(db: SqliteDatabase): JournalTotals {
@@ -83,6 +118,7 @@ export function readTotals(db: SqliteDatabase): JournalTotals {
     closes,
     released,
     releasedRows: labelled('released_rows'),
+    ledgerRows: plain('ledger_rows'),
   };
 }
 

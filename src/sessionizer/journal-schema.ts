@@ -1,5 +1,6 @@
 /** The journal's tables. Steps are only ever appended. */
 import type { Migration } from '../sqlite.ts';
+import { enterOldRows } from './ledger-migration.ts';
 
 export const journalMigrations: readonly Migration[] = [
   `
@@ -35,4 +36,18 @@ export const journalMigrations: readonly Migration[] = [
   CREATE INDEX sealed_by_session ON sealed (session_id);
   CREATE INDEX sealed_unpublished ON sealed (seq) WHERE published = 0;
   `,
+  `
+  -- For ever: a row of columns for up to 128 rows of one bucket. Keys and digests have 8 bytes each, parts 4, to be added
+  -- to lowest_part. Little-endian.
+  CREATE TABLE ledger (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, bucket INTEGER, lowest_part INTEGER NOT NULL, keys BLOB NOT NULL, digests BLOB,
+    parts BLOB NOT NULL
+  );
+  CREATE INDEX ledger_by_bucket ON ledger (bucket);
+
+  -- For ever: what became of each part that ended. One of the two is null.
+  CREATE TABLE receipts (part_id INTEGER PRIMARY KEY, turns INTEGER NOT NULL, trajectory_id BLOB, reason TEXT);
+  CREATE INDEX receipts_disowned ON receipts (part_id) WHERE reason = 'disowned';
+  `,
+  enterOldRows,
 ];

@@ -1,8 +1,10 @@
 /** Writes a step's parts, turns, outbox entries and counters. Runs inside the journal's transaction; keeps no state. */
-import type { CloseReason } from '../records.ts';
+import type { CloseReason, Turn } from '../records.ts';
+import type { RowDigester } from '../row-digest.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 import { packTurns, unpackOrder } from './chunk.ts';
-import type { CounterName } from './journal-facts.ts';
+import { addToCounterSql, type CounterName } from './journal-facts.ts';
+import { type Ending, LedgerWriter } from './ledger-write.ts';
 import type { PartState } from './part.ts';
 import { bytesOf, type PartStep, type Step, type StepCounts } from './sessionize.ts';
 import { inTurnOrder, trajectoryIdOf } from './trajectory.ts';
@@ -30,11 +32,15 @@ interface PartRow extends Omit<PartState, 'held'> {
 export class StepWriter {
   readonly #db: SqliteDatabase;
   readonly #source: string;
+  readonly #digester: RowDigester | null;
+  readonly #ledger: LedgerWriter;
   readonly #sql: ReturnType<typeof prepareAll>;
 
-  constructor(db: SqliteDatabase, source: string) {
+  constructor(db: SqliteDatabase, source: string, digester: RowDigester | null) {
     this.#db = db;
     this.#source = source;
+    this.#digester = digester;
+    this.#ledger = new LedgerWriter(db);
     this.#sql = prepareAll(db);
   }
 
@@ -51,19 +57,20 @@ export class StepWriter {
   write(step: Step, idOf: (sessionId: string) => number): Written {
     const written: Written = { live: [], ended: [], bytes: 0 };
     let sessions = 0;
+    this.#ledger.begin();
     for (const partStep of step.parts) {
       if (partStep.isNew && partStep.part.part === 0) sessions += 1;
       const id = partStep.isNew ? this.#insert(partStep.part) : idOf(partStep.part.sessionId);
       this.#writePart(id, partStep, written);
     }
     this.#count(step.counts, sessions);
+    written.bytes += this.#finishLedger();
     return written;
   }
 
   #writePart(id: number, { part, appended, isNew, standing }: PartStep, written: Written): void {
     if (appended.length > 0) {
-      const { heads, body } = packTurns(appended);
-      this.#sql.insertChunk.run(id, heads, body);
+      this.#append(id, appended);
       for (const turn of appended) written.bytes += bytesOf(turn);
     }
     if (standing.kind === 'open' || standing.kind === 'held') {
@@ -71,14 +78,23 @@ export class StepWriter {
       written.live.push({ id, part });
       return;
     }
-    const sealed = standing.kind === 'sealed' && this.#seal(id, part, standing.reason);
-    if (!sealed) {
+    const ending = standing.kind === 'sealed' ? this.#seal(id, part, standing.reason) : standing;
+    this.#ledger.ended(id, part.turns, ending);
+    if (ending.kind === 'released') {
       this.#sql.dropChunks.run(id);
       written.bytes -= part.bytes;
     }
     this.#sql.dropPart.run(id);
     this.#sql.setNextPart.run(part.sessionId, part.part + 1);
     written.ended.push(part.sessionId);
+  }
+
+  #append(id: number, turns: readonly Turn[]): void {
+    const digester = this.#digester;
+    const digests = digester === null ? [] : turns.map((turn) => digester.digestOf(turn));
+    const { heads, body } = packTurns(turns, digests);
+    this.#sql.insertChunk.run(id, heads, body);
+    for (const [i, turn] of turns.entries()) this.#ledger.add(turn, id, digests[i]);
   }
 
   #insert(part: PartState): number {
@@ -91,16 +107,16 @@ export class StepWriter {
     this.#sql.updatePart.run(turns, bytes, firstAt, openedAt, lastAt, endMarkerAt, Number(held), id);
   }
 
-  /** False where a trajectory of this id is in the outbox already: the log holds the very same row keys twice. */
-  #seal(id: number, part: PartState, reason: CloseReason): boolean {
+  /** Let go where a trajectory of this id is in the outbox already: the log holds the very same row keys twice. */
+  #seal(id: number, part: PartState, reason: CloseReason): Ending {
     const heads = this.#sql.heads.all(id) as string[];
     const rowKeys = inTurnOrder(heads.flatMap(unpackOrder)).map((key) => key.rowKey);
     const trajectoryId = trajectoryIdOf(this.#source, part.sessionId, rowKeys);
     const { sessionId, turns, bytes, firstAt, lastAt } = part;
     const values = [trajectoryId, id, sessionId, part.part, turns, bytes, firstAt, lastAt, reason];
-    const isNew = this.#sql.insertSealed.run(...values).changes === 1;
-    if (!isNew) this.#countReleased('duplicate', 1, turns);
-    return isNew;
+    if (this.#sql.insertSealed.run(...values).changes === 1) return { kind: 'sealed', trajectoryId };
+    this.#countReleased('duplicate', 1, turns);
+    return { kind: 'released', reason: 'duplicate' };
   }
 
   #count(counts: StepCounts, sessions: number): void {
@@ -110,6 +126,13 @@ export class StepWriter {
     for (const [reason, n] of Object.entries(counts.skipped)) this.#add('skipped', reason, n);
     for (const [reason, n] of Object.entries(counts.closes)) this.#add('closes', reason, n);
     for (const [reason, { parts, rows }] of Object.entries(counts.released)) this.#countReleased(reason, parts, rows);
+  }
+
+  #finishLedger(): number {
+    const { rows, bytes } = this.#ledger.finish();
+    this.#add('ledger_rows', '', rows);
+    this.#add('ledger_bytes', '', bytes);
+    return bytes;
   }
 
   #countReleased(reason: string, parts: number, rows: number): void {
@@ -144,8 +167,6 @@ function prepareAll(db: SqliteDatabase) {
     insertSealed: db.prepare(
       'INSERT INTO sealed (trajectory_id, part_id, session_id, part, turns, bytes, first_at, last_at, closed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trajectory_id) DO NOTHING',
     ),
-    count: db.prepare(
-      'INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT (name, label) DO UPDATE SET n = n + excluded.n',
-    ),
+    count: db.prepare(addToCounterSql),
   };
 }

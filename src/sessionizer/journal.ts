@@ -2,13 +2,19 @@
  * What makes capture durable: turns, open parts, the outbox and the position in one SQLite file, one fsynced
  * transaction a batch. Memory holds a small record per open part, and no text of turns.
  */
+
+import { crashPoint } from '../crash-points.ts';
 import { exitCodes, type OperatorError, stop } from '../errors.ts';
 import type { Batch, Micros, Progress, ResumeLsn } from '../records.ts';
+import type { RowDigester } from '../row-digest.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 import { DueQueue } from './due-queue.ts';
 import {
+  addToCounter,
   type CaptureFacts,
+  dropFact,
   type HistoryState,
+  type Injection,
   type JournalTotals,
   noCapture,
   readFact,
@@ -18,6 +24,7 @@ import {
 } from './journal-facts.ts';
 import { journalMigrations } from './journal-schema.ts';
 import { type LivePart, StepWriter, type Written } from './journal-write.ts';
+import { disownParts, Ledger } from './ledger.ts';
 import { Outbox, OutboxReader } from './outbox.ts';
 import { dueAt, type PartState, type SessionRules } from './part.ts';
 import { compareProgress, type KnownParts, type Step } from './sessionize.ts';
@@ -27,6 +34,8 @@ export interface JournalOptions {
   /** Names (system identifier, database, table); part of every trajectory id. */
   source: string;
   rules: SessionRules;
+  /** Gives each row its digest, which stays with it; absent: rows have none. */
+  digester?: RowDigester | undefined;
 }
 
 /**
@@ -57,6 +66,7 @@ export function openJournal(path: string, options: JournalOptions): Journal {
 export interface JournalReader {
   source: string;
   outbox: OutboxReader;
+  ledger: Ledger;
   totals(): JournalTotals;
   /** Rows of this session are in open or held parts, or on their way to the compiler. */
   isInPipe(sessionId: string): boolean;
@@ -81,6 +91,7 @@ export function openJournalReader(path: string, expected?: string): JournalReade
     return {
       source,
       outbox: new OutboxReader(db, path, source),
+      ledger: new Ledger(db, path),
       totals: () => readTotals(db),
       isInPipe: (id) => inPipe.get({ id }) === 1,
       close: () => db.close(),
@@ -93,6 +104,7 @@ export function openJournalReader(path: string, expected?: string): JournalReade
 
 export class Journal {
   readonly outbox: Outbox;
+  readonly ledger: Ledger;
   readonly #db: SqliteDatabase;
   readonly #path: string;
   readonly #space: Space;
@@ -101,16 +113,19 @@ export class Journal {
   readonly #due: DueQueue<LivePart>;
   #facts: CaptureFacts;
   #identity: SourceIdentity | null;
+  #injection: Injection | null;
   #version = 0;
 
-  constructor(db: SqliteDatabase, path: string, { source, rules }: JournalOptions) {
+  constructor(db: SqliteDatabase, path: string, { source, rules, digester }: JournalOptions) {
     this.#db = db;
     this.#path = path;
     this.#space = new Space(db);
-    this.#writer = new StepWriter(db, source);
+    this.#writer = new StepWriter(db, source, digester ?? null);
     this.#due = new DueQueue((live) => dueAt(live.part, rules));
     this.#facts = readFact<CaptureFacts>(db, 'capture') ?? noCapture;
     this.#identity = readFact<SourceIdentity>(db, 'identity');
+    this.#injection = readFact<Injection>(db, 'injection');
+    this.ledger = new Ledger(db, path);
     this.outbox = new Outbox(db, path, source, this.#space);
     for (const live of this.#writer.loadLive()) this.#keep(live);
   }
@@ -136,6 +151,11 @@ export class Journal {
     return this.#identity;
   }
 
+  /** Rows of the table that are to come in beside the stream, from {@link beginInjection} until all are committed. */
+  get injection(): Injection | null {
+    return this.#injection;
+  }
+
   /** The roles of columns that the rows so far were read from; null where none was said. */
   get columns(): string[] | null {
     return this.#guard(() => readFact<string[]>(this.#db, 'columns'));
@@ -148,6 +168,51 @@ export class Journal {
   setIdentity(identity: SourceIdentity): void {
     this.#guard(() => writeFact(this.#db, 'identity', identity));
     this.#identity = identity;
+  }
+
+  /**
+   * Takes note that rows of the table are to come in beside the stream. Ends with the commit of the injected batch that is
+   * `done`; should this process end before, they are still to come, and those that came are known.
+   *
+   * @throws OperatorError `injection_pending` where another one has not ended yet.
+   */
+  beginInjection(injection: Injection): void {
+    if (this.#injection !== null && this.#injection.id !== injection.id) throw pendingError(this.#injection);
+    this.#guard(() => writeFact(this.#db, 'injection', injection));
+    this.#injection = injection;
+  }
+
+  /**
+   * Goes on with another slot, whose positions say nothing of those so far: from `progress`, once the rows of the
+   * injection are in. All of it or nothing. Rows that are known are told by the ledger alone from then on, until the new
+   * slot has given positions of its own.
+   */
+  adopt(identity: SourceIdentity, progress: Progress, injection: Injection): void {
+    // The watermark was another server's clock, perhaps.
+    const facts: CaptureFacts = { ...this.#facts, progress, lastPosition: null, watermark: null };
+    this.#change(() => {
+      writeFact(this.#db, 'identity', identity);
+      writeFact(this.#db, 'capture', facts);
+      writeFact(this.#db, 'injection', injection);
+    });
+    this.#identity = identity;
+    this.#facts = facts;
+    this.#injection = injection;
+    this.#version += 1;
+  }
+
+  /**
+   * Forgets that the rows of these trajectories were taken in, so that they can be injected anew: for trajectories that
+   * were published and then lost. Those that are still in the outbox stay known. Returns how many rows it were.
+   */
+  disown(trajectoryIds: readonly string[]): number {
+    const rows = this.#change(() => {
+      const turns = disownParts(this.#db, trajectoryIds);
+      addToCounter(this.#db, 'ledger_rows', '', -turns);
+      return turns;
+    });
+    this.ledger.forgetCache();
+    return rows;
   }
 
   /** Open and held parts of these sessions, and those that the watermark may close (`watermarkOf(batch)`). */
@@ -175,7 +240,7 @@ export class Journal {
    * @throws OperatorError `journal_stale_step` where the step was not computed from the latest recall, `disk_full` and
    * others of `explainSqlite`.
    */
-  commit(step: Step, batch: Pick<Batch, 'progress' | 'history'>): void {
+  commit(step: Step, batch: Pick<Batch, 'progress' | 'history' | 'injected'>): void {
     if (step.version !== this.#version) {
       throw stop(
         'journal_stale_step',
@@ -183,8 +248,10 @@ export class Journal {
       );
     }
     const facts = this.#factsAfter(step, batch);
-    if (!this.#isIdle(step, facts)) this.#remember(this.#write(step, facts));
+    const endsInjection = this.#injection !== null && batch.injected === true && batch.history?.state === 'done';
+    if (endsInjection || !this.#isIdle(step, facts)) this.#remember(this.#write(step, facts, endsInjection));
     this.#facts = facts;
+    if (endsInjection) this.#injection = null;
     this.#version += 1;
     this.#guard(() => this.#space.tidy());
   }
@@ -196,17 +263,15 @@ export class Journal {
   /** After a crash in the middle of history: forgets all that was taken in. Does nothing in any other state. */
   dropHistory(): boolean {
     if (this.#facts.history !== 'reading') return false;
-    this.#guard(() =>
-      this.#db
-        .transaction(() => {
-          for (const table of ['chunks', 'parts', 'sealed', 'sessions', 'counters']) {
-            this.#db.exec(`DELETE FROM ${table}`);
-          }
-          writeFact(this.#db, 'capture', noCapture);
-        })
-        .immediate(),
-    );
+    this.#change(() => {
+      for (const table of ['chunks', 'parts', 'sealed', 'sessions', 'counters', 'ledger', 'receipts']) {
+        this.#db.exec(`DELETE FROM ${table}`);
+      }
+      writeFact(this.#db, 'capture', noCapture);
+      dropFact(this.#db, 'ledger_gap');
+    });
     for (const live of this.#live.values()) this.#drop(live);
+    this.ledger.forgetCache();
     this.#space.recount();
     this.#facts = noCapture;
     this.#version += 1;
@@ -217,15 +282,20 @@ export class Journal {
     this.#db.close();
   }
 
-  #write(step: Step, facts: CaptureFacts): Written {
-    return this.#guard(() =>
-      this.#db
-        .transaction(() => {
-          writeFact(this.#db, 'capture', facts);
-          return this.#writer.write(step, (sessionId) => this.#live.get(sessionId)!.id);
-        })
-        .immediate(),
-    );
+  #write(step: Step, facts: CaptureFacts, endsInjection: boolean): Written {
+    const written = this.#change(() => {
+      writeFact(this.#db, 'capture', facts);
+      if (endsInjection) dropFact(this.#db, 'injection');
+      const result = this.#writer.write(step, (sessionId) => this.#live.get(sessionId)!.id);
+      crashPoint('store.committing');
+      return result;
+    });
+    crashPoint('store.committed');
+    return written;
+  }
+
+  #change<T>(work: () => T): T {
+    return this.#guard(() => this.#db.transaction(work).immediate());
   }
 
   /**
@@ -243,12 +313,16 @@ export class Journal {
     return watermark === Number.POSITIVE_INFINITY ? this.#live.values() : this.#due.before(watermark);
   }
 
-  #factsAfter(step: Step, { progress, history }: Pick<Batch, 'progress' | 'history'>): CaptureFacts {
+  #factsAfter(
+    step: Step,
+    { progress, history, injected }: Pick<Batch, 'progress' | 'history' | 'injected'>,
+  ): CaptureFacts {
     const known = this.#facts.progress;
     // A replayed batch must not take the position back.
     const later = known !== null && compareProgress(progress, known) < 0 ? known : progress;
     const { lastPosition, watermark } = step;
-    return { progress: later, lastPosition, watermark, history: history?.state ?? this.#facts.history };
+    const state = injected === true ? undefined : history?.state;
+    return { progress: later, lastPosition, watermark, history: state ?? this.#facts.history };
   }
 
   #remember({ live, ended, bytes }: Written): void {
@@ -284,6 +358,10 @@ export class Journal {
       throw explainSqlite(error, 'journal', this.#path);
     }
   }
+}
+
+function pendingError({ id, reason }: Injection): OperatorError {
+  return stop('injection_pending', `the ${reason} ${id} has not ended yet: let run finish it, and then begin another`);
 }
 
 function claimSource(db: SqliteDatabase, path: string, source: string): void {

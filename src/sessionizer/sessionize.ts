@@ -102,7 +102,8 @@ export function bytesOf(turn: Turn): number {
  * known ones would lose them.
  */
 export function sessionize(known: KnownParts, batch: Batch, rules: SessionRules): Step {
-  const grouping = new Grouping(known, rules, batch.history !== undefined);
+  const mode = batch.history === undefined ? 'stream' : batch.injected === true ? 'injection' : 'history';
+  const grouping = new Grouping(known, rules, mode);
   for (const change of batch.changes) {
     if (change.kind === 'watermark') grouping.advance(change.at);
     else grouping.take(change.turn);
@@ -112,30 +113,31 @@ export function sessionize(known: KnownParts, batch: Batch, rules: SessionRules)
   return grouping.step(batch);
 }
 
+/** Where rows come from: the stream, the table before there is a stream, or the table beside it. */
+type Mode = 'stream' | 'history' | 'injection';
+
 /** One batch in work. Parts of different sessions never touch each other. */
 class Grouping {
   readonly #known: KnownParts;
   readonly #rules: SessionRules;
-  /** The idle rule and the watermark are off. */
-  readonly #history: boolean;
-  readonly #live = new Map<string, PartStep>();
+  /** Outside the stream the idle rule and the watermark are off. */
+  readonly #mode: Mode;
+  /** Live parts that were looked at; null where the last one ended. */
+  readonly #live = new Map<string, PartStep | null>();
   readonly #touched = new Set<PartStep>();
   readonly #counts: StepCounts = { rows: 0, replayed: 0, skipped: {}, held: 0, closes: {}, released: {} };
   #watermark: Micros | null;
   #previous: Position | null = null;
 
-  constructor(known: KnownParts, rules: SessionRules, history: boolean) {
+  constructor(known: KnownParts, rules: SessionRules, mode: Mode) {
     this.#known = known;
     this.#rules = rules;
-    this.#history = history;
+    this.#mode = mode;
     this.#watermark = known.watermark;
-    for (const [sessionId, part] of known.parts) {
-      this.#live.set(sessionId, { part: { ...part }, appended: [], isNew: false, standing: { kind: 'open' } });
-    }
   }
 
   advance(at: Micros): void {
-    if (this.#history) return;
+    if (this.#mode !== 'stream') return;
     if (this.#watermark === null || at > this.#watermark) this.#watermark = at;
   }
 
@@ -145,19 +147,28 @@ class Grouping {
       return;
     }
     const bytes = bytesOf(turn);
-    const before = this.#live.get(turn.sessionId);
-    const activity = activityOf(turn, before?.part.lastAt ?? unknownTime);
-    if (before !== undefined) this.#makeWay(before, bytes, activity);
-    const step = this.#live.get(turn.sessionId) ?? this.#begin(turn.sessionId, (before?.part.part ?? -1) + 1, activity);
-    append(step, turn, bytes, activity, this.#rules);
+    const before = this.#stepOf(turn.sessionId);
+    const previous = before?.part.lastAt ?? unknownTime;
+    const at = this.#timeOf(turn);
+    const activity = at === null ? previous : Math.max(previous, at);
+    if (before !== null) this.#makeWay(before, bytes, activity);
+    const step = this.#stepOf(turn.sessionId) ?? this.#begin(turn.sessionId, (before?.part.part ?? -1) + 1, activity);
+    // A row of the past that joins a part in progress ended something then, not now.
+    const ends = this.#mode !== 'injection' || activity === (at ?? activity);
+    append(step, turn, bytes, activity, ends ? this.#rules.endMarker : null);
+    if (this.#mode === 'injection' && at !== null) step.part.firstAt = Math.min(step.part.firstAt, at);
     this.#touched.add(step);
     this.#counts.rows += 1;
   }
 
   /** Applies the watermark to every part at hand. Doing so once a batch is enough: `take` applies it to its own part. */
   settle(): void {
-    if (this.#history || this.#watermark === null) return;
-    for (const step of [...this.#live.values()]) this.#judge(step, this.#watermark);
+    if (this.#mode !== 'stream' || this.#watermark === null) return;
+    const at = this.#watermark;
+    this.#forEachLive(
+      (part) => standingAt(part, at, this.#rules).kind === 'open',
+      (step) => this.#judge(step, at),
+    );
   }
 
   /**
@@ -165,19 +176,19 @@ class Grouping {
    * snapshot, whatever an agent's clock says: a time ahead of it would keep a part open until then.
    */
   endHistory(snapshotAt: Micros): void {
-    for (const step of [...this.#live.values()]) {
-      const { part } = step;
-      if (part.lastAt > snapshotAt) {
-        part.firstAt = Math.min(part.firstAt, snapshotAt);
-        part.openedAt = Math.min(part.openedAt, snapshotAt);
-        part.lastAt = snapshotAt;
-        if (part.endMarkerAt !== null) part.endMarkerAt = Math.min(part.endMarkerAt, snapshotAt);
-        this.#touched.add(step);
-      }
-      if (part.lastAt + this.#rules.idleTimeout >= snapshotAt) continue;
-      if (part.turns >= this.#rules.minTurns) this.#end(step, { kind: 'sealed', reason: 'history' });
-      else this.#hold(step);
-    }
+    const { idleTimeout, minTurns } = this.#rules;
+    // Beside a stream that has passed the snapshot a later time is a commit's.
+    const latest = this.#mode === 'injection' && this.#known.watermark !== null ? Number.POSITIVE_INFINITY : snapshotAt;
+    this.#forEachLive(
+      (part) => part.lastAt <= latest && part.lastAt + idleTimeout >= snapshotAt,
+      (step) => {
+        const { part } = step;
+        if (part.lastAt > latest) this.#bring(step, latest);
+        if (part.lastAt + idleTimeout >= snapshotAt) return;
+        if (part.turns >= minTurns) this.#end(step, { kind: 'sealed', reason: 'history' });
+        else this.#hold(step);
+      },
+    );
   }
 
   step(batch: Batch): Step {
@@ -185,10 +196,51 @@ class Grouping {
     return {
       version: this.#known.version,
       parts: [...this.#touched],
-      lastPosition: laterOf(this.#known.lastPosition, this.#previous),
+      lastPosition:
+        this.#mode === 'injection' ? this.#known.lastPosition : laterOf(this.#known.lastPosition, this.#previous),
       watermark: this.#watermark,
       counts: this.#counts,
     };
+  }
+
+  /** The session's live part, to be changed. */
+  #stepOf(sessionId: string): PartStep | null {
+    const looked = this.#live.get(sessionId);
+    if (looked !== undefined) return looked;
+    const part = this.#known.parts.get(sessionId);
+    if (part === undefined) return null;
+    const step: PartStep = { part: { ...part }, appended: [], isNew: false, standing: { kind: 'open' } };
+    this.#live.set(sessionId, step);
+    return step;
+  }
+
+  /** @param stays says so of a part that need not be looked at: there may be a million of them. */
+  #forEachLive(stays: (part: PartState) => boolean, work: (step: PartStep) => void): void {
+    for (const [sessionId, part] of this.#known.parts) {
+      if (!this.#live.has(sessionId) && !stays(part)) this.#stepOf(sessionId);
+    }
+    for (const step of [...this.#live.values()]) if (step !== null) work(step);
+  }
+
+  /**
+   * Commit time; of rows of the table, whose commits are not known, their own time. Beside the stream the watermark
+   * bounds that: every row that is injected was committed before it, whatever an agent's clock says.
+   */
+  #timeOf({ committedAt, createdAt }: Turn): Micros | null {
+    const at = committedAt ?? (createdAt === null ? null : microsOf(createdAt));
+    if (at === null || !Number.isFinite(at)) return null;
+    const { watermark } = this.#known;
+    return this.#mode === 'injection' && watermark !== null ? Math.min(at, watermark) : at;
+  }
+
+  /** Takes the times of a part back to `latest`. */
+  #bring(step: PartStep, latest: Micros): void {
+    const { part } = step;
+    part.firstAt = Math.min(part.firstAt, latest);
+    part.openedAt = Math.min(part.openedAt, latest);
+    part.lastAt = latest;
+    if (part.endMarkerAt !== null) part.endMarkerAt = Math.min(part.endMarkerAt, latest);
+    this.#touched.add(step);
   }
 
   #isKnown(position: Position): boolean {
@@ -199,6 +251,7 @@ class Grouping {
       );
     }
     this.#previous = position;
+    if (this.#mode === 'injection') return false;
     const last = this.#known.lastPosition;
     return last !== null && comparePositions(position, last) <= 0;
   }
@@ -206,7 +259,7 @@ class Grouping {
   /** Closes the part a turn would join, where the turn comes too late for it or does not fit. */
   #makeWay(step: PartStep, bytes: number, activity: Micros): void {
     const { part } = step;
-    if (this.#history) {
+    if (this.#mode !== 'stream') {
       if (part.endMarkerAt !== null && activity > part.endMarkerAt + this.#rules.endGrace) part.endMarkerAt = null;
     } else {
       if (this.#watermark !== null) this.#judge(step, this.#watermark);
@@ -243,7 +296,7 @@ class Grouping {
 
   #end(step: PartStep, standing: Standing): void {
     step.standing = standing;
-    this.#live.delete(step.part.sessionId);
+    this.#live.set(step.part.sessionId, null);
     this.#touched.add(step);
     const { closes, released } = this.#counts;
     if (standing.kind === 'sealed') closes[standing.reason] = (closes[standing.reason] ?? 0) + 1;
@@ -265,7 +318,13 @@ function reopen(part: PartState, activity: Micros): void {
   part.endMarkerAt = null;
 }
 
-function append(step: PartStep, turn: Turn, bytes: number, activity: Micros, rules: SessionRules): void {
+function append(
+  step: PartStep,
+  turn: Turn,
+  bytes: number,
+  activity: Micros,
+  endMarker: SessionRules['endMarker'],
+): void {
   const { part } = step;
   if (part.lastAt === unknownTime) {
     part.firstAt = activity;
@@ -274,14 +333,8 @@ function append(step: PartStep, turn: Turn, bytes: number, activity: Micros, rul
   part.turns += 1;
   part.bytes += bytes;
   part.lastAt = activity;
-  if (part.endMarkerAt === null && rules.endMarker?.(turn)) part.endMarkerAt = activity;
+  if (part.endMarkerAt === null && endMarker?.(turn)) part.endMarkerAt = activity;
   step.appended.push(turn);
-}
-
-/** Commit time, never before the session's previous turn; in history, which has none, the row's own time. */
-function activityOf(turn: Turn, previous: Micros): Micros {
-  const at = turn.committedAt ?? (turn.createdAt === null ? null : microsOf(turn.createdAt));
-  return at === null || !Number.isFinite(at) ? previous : Math.max(previous, at);
 }
 
 function countReleased(released: StepCounts['released'], reason: ReleaseReason, rows: number): void {

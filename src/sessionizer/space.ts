@@ -3,6 +3,7 @@
  * need go back to the file system, and pages that deletions left half empty are packed anew.
  */
 import type { SqliteDatabase } from '../sqlite.ts';
+import { readCounter } from './journal-facts.ts';
 
 /** How much is done at a time, so that a commit never waits for the whole of a drained backlog. */
 const pagesAtOnce = 512;
@@ -26,7 +27,7 @@ export class Space {
 
   recount(): void {
     const sum = this.#db.prepare('SELECT (SELECT total(bytes) FROM parts) + (SELECT total(bytes) FROM sealed)').pluck();
-    this.#liveBytes = sum.get() as number;
+    this.#liveBytes = (sum.get() as number) + readCounter(this.#db, 'ledger_bytes');
   }
 
   add(bytes: number): void {

@@ -1,0 +1,121 @@
+/** Enters rows and what became of them into the ledger. Runs inside the journal's transaction. */
+import type { Turn } from '../records.ts';
+import type { SqliteDatabase } from '../sqlite.ts';
+import { hashKeyInto } from './key-hash.ts';
+import { bucketOf } from './ledger.ts';
+import type { ReleaseReason } from './part.ts';
+
+/** Rows in one row of the table: several of these fill a page of 16 KiB. */
+const rowsAtOnce = 128;
+/** Beyond this two parts do not share a row of the table: the difference of their ids has 32 bits. */
+const idSpan = 0xffff_ffff;
+/** A key, the number of its part, and the row around 128 of them. */
+const bytesPerRow = 12.25;
+const bytesPerDigest = 8;
+const bytesPerReceipt = 48;
+
+/** 64 of the digest's 128 bits in base64url. */
+const digestCharacters = 11;
+
+export type Ending =
+  | { kind: 'sealed'; trajectoryId: string }
+  | { kind: 'released'; reason: ReleaseReason | 'duplicate' };
+
+interface Entries {
+  bucket: number | null;
+  rows: number;
+  /** Of the first row. Parts are counted from here, so that four bytes are enough. */
+  firstPart: number;
+  lowestPart: number;
+  keys: Uint32Array;
+  digests: Buffer;
+  /** Ids. */
+  parts: number[];
+  hasDigests: boolean;
+}
+
+export class LedgerWriter {
+  readonly #sql: ReturnType<typeof prepareAll>;
+  /** The rows of this transaction, by bucket. */
+  readonly #entries = new Map<number | null, Entries>();
+  #bytes = 0;
+  #rows = 0;
+
+  constructor(db: SqliteDatabase) {
+    this.#sql = prepareAll(db);
+  }
+
+  /** Forgets what a transaction that failed had left. */
+  begin(): void {
+    this.#entries.clear();
+    this.#bytes = 0;
+    this.#rows = 0;
+  }
+
+  /** @param digest as `RowDigester` gives it; undefined where there is none */
+  add({ rowKey, createdAt }: Pick<Turn, 'rowKey' | 'createdAt'>, partId: number, digest: string | undefined): void {
+    const bucket = bucketOf(createdAt);
+    let entries = this.#entries.get(bucket);
+    if (entries !== undefined && (entries.rows === rowsAtOnce || Math.abs(partId - entries.firstPart) > idSpan / 2)) {
+      this.#insert(entries);
+      entries = undefined;
+    }
+    if (entries === undefined) {
+      entries = noEntries(bucket, partId);
+      this.#entries.set(bucket, entries);
+    }
+    const at = entries.rows;
+    hashKeyInto(rowKey, entries.keys, 2 * at);
+    if (digest !== undefined) {
+      const bits = digest.indexOf(':') + 1;
+      entries.digests.write(digest.slice(bits, bits + digestCharacters), 8 * at, 8, 'base64url');
+      entries.hasDigests = true;
+    }
+    entries.parts.push(partId);
+    entries.lowestPart = Math.min(entries.lowestPart, partId);
+    entries.rows += 1;
+  }
+
+  ended(partId: number, rows: number, ending: Ending): void {
+    const id = ending.kind === 'sealed' ? Buffer.from(ending.trajectoryId, 'hex') : null;
+    this.#sql.receipt.run(partId, rows, id, ending.kind === 'sealed' ? null : ending.reason);
+    this.#bytes += bytesPerReceipt;
+  }
+
+  /** Writes what is left. Returns how many rows were entered, and the bytes that they and the receipts take. */
+  finish(): { rows: number; bytes: number } {
+    for (const entries of this.#entries.values()) this.#insert(entries);
+    this.#entries.clear();
+    return { rows: this.#rows, bytes: Math.ceil(this.#bytes) };
+  }
+
+  #insert({ bucket, rows, lowestPart, keys, digests, parts, hasDigests }: Entries): void {
+    const offsets = Uint32Array.from(parts, (id) => id - lowestPart);
+    this.#sql.insert.run(
+      bucket,
+      lowestPart,
+      bytesOf(keys.subarray(0, 2 * rows)),
+      hasDigests ? digests.subarray(0, 8 * rows) : null,
+      bytesOf(offsets),
+    );
+    this.#rows += rows;
+    this.#bytes += rows * (bytesPerRow + (hasDigests ? bytesPerDigest : 0));
+  }
+}
+
+function noEntries(bucket: number | null, partId: number): Entries {
+  const keys = new Uint32Array(2 * rowsAtOnce);
+  const digests = Buffer.alloc(8 * rowsAtOnce);
+  return { bucket, rows: 0, firstPart: partId, lowestPart: partId, keys, digests, parts: [], hasDigests: false };
+}
+
+function bytesOf(words: Uint32Array): Buffer {
+  return Buffer.from(words.buffer, words.byteOffset, words.byteLength);
+}
+
+function prepareAll(db: SqliteDatabase) {
+  return {
+    insert: db.prepare('INSERT INTO ledger (bucket, lowest_part, keys, digests, parts) VALUES (?, ?, ?, ?, ?)'),
+    receipt: db.prepare('INSERT INTO receipts (part_id, turns, trajectory_id, reason) VALUES (?, ?, ?, ?)'),
+  };
+}
