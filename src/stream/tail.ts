@@ -1,24 +1,22 @@
-/** The source over its connections: one walsender after another, and a pool that asks the server how far it is. */
+/** The source over its connections: one walsender after another, with the watch over the server beside them. */
 import type pg from 'pg';
-import { messageOf, OperatorError, stop } from '../errors.ts';
+import { type OperatorError, stop } from '../errors.ts';
 import { backoffMs, pause } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { mappedRoles, sourceName } from '../postgres/audit-table.ts';
 import { explainPostgres } from '../postgres/connection.ts';
-import { type Batch, type Lsn, type Micros, microsOf, type Progress, type ResumeLsn } from '../records.ts';
+import type { Batch, Progress, ResumeLsn } from '../records.ts';
 import { Assembler } from './assembler.ts';
 import { columnPicker } from './columns.ts';
 import type { ExistingRows, RowRange, Source, SourceOptions, SourceStatus, SourceTimings } from './contract.ts';
-import { bytesBetween, later, parseLsn, resumeAt, shortLsn } from './lsn.ts';
+import { bytesBetween, resumeAt, shortLsn } from './lsn.ts';
 import { type Message, PgoutputDecoder } from './pgoutput.ts';
 import type { Capture } from './provision.ts';
-import { verifyPublication } from './publication.ts';
 import { type Identity, type Replication, replicate } from './replication.ts';
-import { readSlot, type SlotState } from './slot.ts';
 import { openExisting, readHistory } from './snapshot.ts';
-import { checkIdentity, checkNotAhead } from './start.ts';
-import { readTampering, type Tampering, tamperedSince } from './tamper.ts';
+import { checkIdentity } from './start.ts';
 import { type Counted, unreadSentence } from './unread.ts';
+import { ServerWatch, type WatchEars } from './watch.ts';
 import { slackMicros } from './watermark.ts';
 
 const defaultTimings: SourceTimings = {
@@ -30,9 +28,6 @@ const defaultTimings: SourceTimings = {
   slotWaitMs: 20_000,
   backoff: { baseMs: 200, maxMs: 15_000 },
 };
-
-/** In a row. */
-const failuresToSay = 10;
 
 export interface Beginning {
   /** Null where the history of a first start comes first. */
@@ -51,8 +46,8 @@ export class PostgresSource implements Source {
   readonly #capture: Capture;
   readonly #pool: pg.Pool;
   readonly #log: Logger;
+  readonly #watch: ServerWatch;
   readonly #closing = new AbortController();
-  #slot: SlotState;
   readonly #stored: Progress | null;
   /** What the table held at a first start, until it was said what of it is left unread. */
   #held: Counted | null;
@@ -65,12 +60,7 @@ export class PostgresSource implements Source {
   #confirmTimer: NodeJS.Timeout | undefined;
   #connected = false;
   #paused = false;
-  #serverLsn: Lsn | null = null;
   #reconnects = 0;
-  #truncates = 0;
-  #tampering: Tampering | null = null;
-  #tampered: Tampering = { updated: 0, deleted: 0 };
-  #skipped = new Map<string, number>();
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -90,7 +80,8 @@ export class PostgresSource implements Source {
     this.#capture = capture;
     this.#pool = pool;
     this.#log = log;
-    this.#slot = capture.slot;
+    const watched = { connected: () => this.#connected, durable: () => this.#durable };
+    this.#watch = new ServerWatch(pool, capture, options, watched, log);
     this.#stored = stored;
     this.#held = held;
   }
@@ -130,24 +121,20 @@ export class PostgresSource implements Source {
   }
 
   status(): SourceStatus {
+    const watched = this.#watch.status;
     const lastLsn = this.#assembler?.streamLsn ?? null;
-    const behind = lastLsn !== null && this.#serverLsn !== null ? bytesBetween(lastLsn, this.#serverLsn) : null;
+    const behind = lastLsn !== null && watched.serverLsn !== null ? bytesBetween(lastLsn, watched.serverLsn) : null;
     return {
       connected: this.#connected,
       lastLsn,
       confirmedLsn: this.#durable,
-      serverLsn: this.#serverLsn,
       lagBytes: behind === null ? null : Math.max(0, behind),
-      retainedBytes: this.#slot.retainedBytes,
-      walStatus: this.#slot.walStatus,
       watermark: this.#assembler?.watermark ?? null,
       ...(this.#assembler?.counters ?? { rows: 0, transactions: 0, bytes: 0 }),
       bufferedBytes: this.#assembler?.bufferedBytes ?? 0,
       paused: this.#paused,
       reconnects: this.#reconnects,
-      truncates: this.#truncates,
-      updates: this.#tampered.updated,
-      deletes: this.#tampered.deleted,
+      ...watched,
     };
   }
 
@@ -164,7 +151,7 @@ export class PostgresSource implements Source {
   }
 
   async *#readHistory(signal: AbortSignal): AsyncGenerator<Batch, Progress | null> {
-    const before = { resumeLsn: resumeAt(this.#slot.confirmedFlush), partial: null };
+    const before = { resumeLsn: resumeAt(this.#watch.slot.confirmedFlush), partial: null };
     let last: Batch | undefined;
     for await (last of readHistory({ ...this.#reading(), before }, signal)) yield last;
     if (last?.history?.state !== 'done') return null;
@@ -181,19 +168,10 @@ export class PostgresSource implements Source {
     return { url, table: this.#capture.table, shard, batchRows, batchBytes: maxBufferBytes / 4 };
   }
 
-  /**
-   * A publication that lost its table streams nothing, and looks idle: before an idle position lets the server forget,
-   * the publication is looked at. A server that can't be asked, as at its shutdown, is no reason to hold it back.
-   */
   async #trustIdle(batch: Batch): Promise<void> {
     const idle = batch.sessionIds.size === 0 && batch.progress.resumeLsn !== this.#progress?.resumeLsn;
     this.#progress = batch.progress;
-    if (!idle) return;
-    try {
-      await verifyPublication(this.#pool, this.#capture.table, this.#options);
-    } catch (error) {
-      if (error instanceof OperatorError && error.kind === 'stop') throw error;
-    }
+    if (idle) await this.#watch.trustIdle();
   }
 
   #sayWhatIsUnread({ streamLsn, counters }: Assembler): void {
@@ -214,18 +192,26 @@ export class PostgresSource implements Source {
       maxBufferBytes,
       idleAdvanceMs: this.#timings.idleAdvanceMs,
       until,
-      onSkip: (reason, lsn) => this.#sayOnce(reason, lsn),
+      onSkip: (reason, lsn) => this.#watch.skipped(reason, lsn),
     });
     this.#assembler = assembler;
     this.#progress = start;
     this.#durable ??= start.resumeLsn;
     this.#loops = Promise.all([
       this.#stream(assembler).catch((error: unknown) => assembler.fail(error)),
-      this.#every(this.#timings.probeMs, () => this.#probe(assembler)),
-      this.#every(this.#timings.pollMs, () => this.#poll(assembler)),
-      this.#every(this.#timings.publicationMs, () => this.#checkPublication(assembler)),
+      this.#watch.run(this.#timings, this.#earsFor(assembler), this.#closing.signal),
     ]);
     return assembler;
+  }
+
+  #earsFor(assembler: Assembler): WatchEars {
+    return {
+      onProbe: (probe) => {
+        assembler.probe(probe);
+        if (assembler.awaitsPosition) this.#replication?.status(true);
+      },
+      onStop: (error) => assembler.fail(error),
+    };
   }
 
   /** One connection after another, until closed or stopped. */
@@ -262,7 +248,7 @@ export class PostgresSource implements Source {
         slot,
         publication,
         start: assembler.received.resumeLsn,
-        before: (client) => this.#readSlot(client),
+        before: (client) => this.#watch.readSlot(client),
         decode: (buffer) => decoder.decode(buffer),
         onMessage: (message) => this.#take(assembler, message),
         onKeepalive: (lsn, replyRequested) => {
@@ -288,7 +274,7 @@ export class PostgresSource implements Source {
 
   #take(assembler: Assembler, message: Message): void {
     this.#connected = true;
-    if (message.kind === 'truncate') this.#truncated(assembler.streamLsn);
+    if (message.kind === 'truncate') this.#watch.truncated(assembler.streamLsn);
     else assembler.message(message);
     this.#regulate();
   }
@@ -303,94 +289,5 @@ export class PostgresSource implements Source {
       this.#paused = false;
       this.#replication?.resumeReading();
     }
-  }
-
-  async #probe(assembler: Assembler): Promise<void> {
-    const { rows } = await this.#pool.query('SELECT pg_current_wal_flush_lsn() AS lsn, clock_timestamp() AS at');
-    const probe = { lsn: parseLsn(rows[0].lsn), at: microsOf(rows[0].at) as Micros };
-    this.#serverLsn = this.#serverLsn === null ? probe.lsn : later(probe.lsn, this.#serverLsn);
-    assembler.probe(probe);
-    if (assembler.awaitsPosition) this.#replication?.status(true);
-  }
-
-  async #poll(assembler: Assembler): Promise<void> {
-    try {
-      await this.#readSlot(this.#pool);
-    } catch (error) {
-      if (error instanceof OperatorError && error.kind === 'stop') assembler.fail(error);
-      throw error;
-    }
-    const now = await readTampering(this.#pool, this.#capture.table);
-    const { updated, deleted } = tamperedSince(this.#tampering ?? now, now);
-    this.#tampering = now;
-    if (updated + deleted === 0) return;
-    this.#tampered = { updated: this.#tampered.updated + updated, deleted: this.#tampered.deleted + deleted };
-    this.#brokenPromise(`${updated} rows updated, ${deleted} deleted`);
-  }
-
-  /** Another capture may have used the slot while our connection was away. */
-  async #readSlot(client: pg.ClientBase | pg.Pool): Promise<void> {
-    const { slot } = this.#options;
-    this.#slot = await readSlot(client, slot, this.#capture.server.database);
-    if (this.#durable !== null) checkNotAhead(this.#durable, this.#slot, slot);
-  }
-
-  async #checkPublication(assembler: Assembler): Promise<void> {
-    try {
-      await verifyPublication(this.#pool, this.#capture.table, this.#options);
-    } catch (error) {
-      if (error instanceof OperatorError && error.kind === 'stop') assembler.fail(error);
-      throw error;
-    }
-  }
-
-  #truncated(lsn: Lsn): void {
-    this.#truncates += 1;
-    this.#brokenPromise(`truncated at about ${shortLsn(lsn)}`);
-  }
-
-  #brokenPromise(what: string): void {
-    const { schema, name } = this.#capture.table;
-    this.#log.warn(
-      { code: 'not_append_only' },
-      `${schema}.${name} is not append-only: ${what}; what was taken in before stays as it was`,
-    );
-  }
-
-  /** Each reason is said with its first row; the counts are in the metrics. */
-  #sayOnce(reason: string, lsn: Lsn): void {
-    const count = (this.#skipped.get(reason) ?? 0) + 1;
-    this.#skipped.set(reason, count);
-    if (count > 1 || reason === 'excluded') return;
-    const { mapping, schema, name } = this.#capture.table;
-    const column = mapping.names[reason === 'no_key' ? mapping.at.key : mapping.at.sessionId];
-    const what =
-      reason === 'other_table'
-        ? `a row of another table or kind came with ${schema}.${name}`
-        : `column "${column}" of ${schema}.${name} is null`;
-    this.#log.warn(
-      { code: reason },
-      `${what} at ${shortLsn(lsn)}: such rows are counted under rows_skipped{reason="${reason}"}`,
-    );
-  }
-
-  /** A failure is the connection's to report: here the next turn asks again. Only one that the stream outlives is said. */
-  async #every(ms: number, work: () => Promise<void>): Promise<void> {
-    const { signal } = this.#closing;
-    let failures = 0;
-    while (!signal.aborted) {
-      const error = await work().then(() => null, messageOf);
-      failures = error === null ? 0 : failures + 1;
-      if (error !== null) this.#log.debug(error);
-      if (error !== null && failures === failuresToSay && this.#connected) this.#sayUnasked(error);
-      await pause(ms, signal);
-    }
-  }
-
-  #sayUnasked(error: string): void {
-    this.#log.warn(
-      { code: 'probe_failed' },
-      `the stream stands, but the server answers no questions beside it (${error}): sessions of a quiet log close late, and the slot is not watched`,
-    );
   }
 }
