@@ -1,13 +1,22 @@
 /** Opening the source: preflight, positions, and then the connections that stream. */
+import type pg from 'pg';
 import type { Logger } from '../log.ts';
 import { refuseLostColumns } from '../postgres/audit-table.ts';
 import { explainPostgres, openPool } from '../postgres/connection.ts';
+import type { Progress } from '../records.ts';
 import type { Source, SourceOptions } from './contract.ts';
-import { verifyCapture } from './provision.ts';
-import { openWalsender } from './replication.ts';
+import { type Capture, type CaptureSettings, verifyCapture } from './provision.ts';
+import { type Identity, openWalsender } from './replication.ts';
 import { checkIdentity, type StoredStart, startOf } from './start.ts';
 import { PostgresSource } from './tail.ts';
 import { countRows } from './unread.ts';
+
+interface Beginning {
+  capture: Capture;
+  identity: Identity;
+  /** Null where the history of a first start comes first. */
+  stored: Progress | null;
+}
 
 /**
  * Verifies server, role, table, publication, slot and positions.
@@ -17,15 +26,9 @@ import { countRows } from './unread.ts';
  */
 export async function openSource(options: SourceOptions, start: StoredStart, log: Logger): Promise<Source> {
   const { url } = options;
-  const walsender = await openWalsender(url, 'preflight');
-  await walsender.client.end();
-  const pool = openPool(url, { purpose: 'probe', settings: { statement_timeout: '30s' }, queryTimeoutMs: 10_000 });
+  const pool = openProbe(url);
   try {
-    const capture = await verifyCapture(pool, options);
-    const identity = { ...walsender.identity, slot: options.slot, publication: options.publication };
-    checkIdentity(start.identity, identity);
-    refuseLostColumns(start.columns, capture.table.mapping, options);
-    const stored = startOf(start, capture.slot, options.slot, options.from);
+    const { capture, identity, stored } = await verifyStart(pool, options, start);
     const isFirst = start.progress === null && stored !== null;
     const held = isFirst ? await countRows(pool, capture.table, options.shard) : null;
     return new PostgresSource(options, capture, identity, { stored, held }, pool, log);
@@ -33,4 +36,40 @@ export async function openSource(options: SourceOptions, start: StoredStart, log
     await pool.end();
     throw explainPostgres(error, url, 'start the capture');
   }
+}
+
+/** Whether a stream could go on from there. @throws OperatorError as {@link openSource}: why it could not. */
+export async function probeStart(options: CaptureSettings, start: StoredStart): Promise<void> {
+  const pool = openProbe(options.url);
+  try {
+    await verifyStart(pool, { ...options, from: 'now' }, start);
+  } catch (error) {
+    throw explainPostgres(error, options.url, 'look at the slot');
+  } finally {
+    await pool.end();
+  }
+}
+
+/** Whose positions a slot and a publication of these names would give. */
+export async function readIdentity({ url, slot, publication }: CaptureSettings): Promise<Identity> {
+  const walsender = await openWalsender(url, 'preflight');
+  await walsender.client.end();
+  return { ...walsender.identity, slot, publication };
+}
+
+function openProbe(url: string): pg.Pool {
+  return openPool(url, { purpose: 'probe', settings: { statement_timeout: '30s' }, queryTimeoutMs: 10_000 });
+}
+
+async function verifyStart(
+  pool: pg.Pool,
+  options: CaptureSettings & Pick<SourceOptions, 'from'>,
+  start: StoredStart,
+): Promise<Beginning> {
+  const identity = await readIdentity(options);
+  // First: what is missing under other names than those of the journal is not to be made by init.
+  checkIdentity(start.identity, identity);
+  const capture = await verifyCapture(pool, options);
+  refuseLostColumns(start.columns, capture.table.mapping, options);
+  return { capture, identity, stored: startOf(start, capture.slot, options.slot, options.from) };
 }
