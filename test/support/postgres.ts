@@ -1,7 +1,16 @@
-/** A real Postgres for tests: the embedded one, or the server that TC_TEST_POSTGRES_URL names. */
+/**
+ * A real Postgres for tests: the embedded one, another version of it that TC_TEST_POSTGRES_VERSION names, or the server
+ * that TC_TEST_POSTGRES_URL names.
+ */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { type EmbeddedOptions, type StopMode, startEmbeddedPostgres } from '../../src/postgres/embedded.ts';
+import {
+  type EmbeddedOptions,
+  type EmbeddedPostgres,
+  type StopMode,
+  startEmbeddedPostgres,
+} from '../../src/postgres/embedded.ts';
+import { chosenBinaries } from './postgres-versions.ts';
 
 export interface TestPostgres {
   /** Of a superuser. */
@@ -19,7 +28,7 @@ export interface TestPostgres {
 export async function startPostgres(options: EmbeddedOptions & { own?: boolean } = {}): Promise<TestPostgres> {
   const given = process.env.TC_TEST_POSTGRES_URL;
   const own = given === undefined || options.own === true || options.settings !== undefined;
-  const server = own ? await startEmbeddedPostgres(options) : undefined;
+  const server = own ? await startOwn(options) : undefined;
   const adminUrl = server?.url ?? given ?? '';
   const created: string[] = [];
   return {
@@ -49,6 +58,11 @@ export async function startPostgres(options: EmbeddedOptions & { own?: boolean }
       }
     },
   };
+}
+
+async function startOwn(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const binaries = await chosenBinaries();
+  return await startEmbeddedPostgres(binaries === undefined ? options : { binaries, ...options });
 }
 
 /** One statement, or several without parameters, on a connection of its own. */
