@@ -1,5 +1,6 @@
 /** Working on sessions that are already in the table: read-only, without a slot, longest first. */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import PQueue from 'p-queue';
 import type { CompileStage } from './compile/compile.ts';
 import type { Config } from './config.ts';
@@ -18,6 +19,7 @@ import type { Logger } from './log.ts';
 import { openRestAuditReader } from './postgres/rest-rows.ts';
 import { type AuditReader, openAuditReader } from './postgres/rows.ts';
 import type { Compiled, Micros, Trajectory, Turn } from './records.ts';
+import { createDigester, openDigestKey, type RowDigester } from './row-digest.ts';
 import { groupHistory } from './sessionizer/history.ts';
 import { type JournalReader, openJournalReader } from './sessionizer/journal.ts';
 import type { Sink } from './sinks/sink.ts';
@@ -123,6 +125,7 @@ type Reader = Omit<AuditReader, 'table'>;
 
 interface Parts {
   reader: Reader;
+  digester: RowDigester;
   stage: CompileStage;
   /** The dataset last: what is in it is known, and not written again. */
   sinks: Sink[];
@@ -145,7 +148,8 @@ async function openParts({ config, log }: CompileExistingOptions, releasers: Rel
   const dataset = openDataset(files.dataset);
   releasers.push('dataset reader', () => void dataset.close());
   mentionOtherSources(dataset, reader.source, log);
-  return { reader, stage, sinks, dataset, journal, snapshotAt: await readClock() };
+  const digester = createDigester(openDigestKey(join(config.dataDir, 'digest.key'), config['capture.digestKey']));
+  return { reader, digester, stage, sinks, dataset, journal, snapshotAt: await readClock() };
 }
 
 /** Rows are known by source and key: read directly and through PostgREST, the same log is two sources. */
@@ -221,10 +225,12 @@ class ExistingWork {
 
   /** The trajectories of those turns that are in none so far. */
   async #group(turns: Turn[]): Promise<Trajectory[]> {
-    const { reader, dataset, snapshotAt } = this.#parts;
+    const { reader, digester, dataset, snapshotAt } = this.#parts;
     const keys = turns.map(({ rowKey }) => rowKey);
     const known = rowsAmong(dataset, keys, reader.source);
-    const rest = turns.filter(({ rowKey }) => !known.has(rowKey));
+    const rest = turns
+      .filter(({ rowKey }) => !known.has(rowKey))
+      .map((turn) => ({ ...turn, digest: digester.digestOf(turn) }));
     const rules = sessionRules(this.#options.config);
     const sealed: Trajectory[] = [];
     for await (const { standing, trajectory } of groupHistory(rest, { source: reader.source, rules, snapshotAt })) {

@@ -6,7 +6,7 @@ import { type CallStore, openCallStore } from '../../src/compile/calls.ts';
 import { type CompileStageOptions, createCompileStage } from '../../src/compile/compile.ts';
 import type { Compiler, DraftPair, Proposal } from '../../src/compile/compiler.ts';
 import { createRedactor } from '../../src/compile/redact.ts';
-import { type CompilerVersion, compiledSchema, type ModelCall } from '../../src/records.ts';
+import { type CompilerVersion, compiledSchema, type ModelCall, type Trajectory } from '../../src/records.ts';
 import { heavierDraft, leadsDraft, parcelRows, type Row, trajectoryOf } from '../support/trajectories.ts';
 
 let folder: string;
@@ -307,6 +307,28 @@ describe('redaction', () => {
     expect(JSON.stringify(compiled.trajectory)).not.toContain('Tamsin');
     expect(compiled.pairs).toMatchObject([{ answer: '⟦PERSON_1⟧', portable: false }]);
     expect(compiled.rejected).toMatchObject([{ reason: 'quote_not_found' }]);
+  });
+
+  it('leaves each turn the digest of the row that it was, and no other', async () => {
+    const digests = trajectory.turns.map((_, index) => (index === 2 ? undefined : `0000aaaa:${index}`));
+    const digested = { ...trajectory, turns: trajectory.turns.map((turn, i) => ({ ...turn, digest: digests[i] })) };
+    const redactor = {
+      name: 'on',
+      // A redactor makes turns anew, and may have opinions of its own.
+      redact: (whole: Trajectory) => ({
+        ...whole,
+        turns: whole.turns.map(({ digest: _, ...turn }) => ({ ...turn, response: '{}', digest: 'invented' })),
+      }),
+    };
+    const stage = stageOf(compilerOf({ drafts: [] }), { redactor });
+    const { turns } = (await stage.compileTrajectory(digested as Trajectory, never)).trajectory;
+    expect(turns.map(({ digest }) => digest)).toEqual(digests);
+  });
+
+  it('that loses a turn parks the trajectory: its digests would be those of other rows', async () => {
+    const redactor = { name: 'on', redact: (whole: Trajectory) => ({ ...whole, turns: whole.turns.slice(1) }) };
+    const stage = stageOf(compilerOf({ drafts: [] }), { redactor });
+    await expect(stage.compileTrajectory(trajectory, never)).rejects.toMatchObject({ code: 'redaction_failed' });
   });
 });
 

@@ -1,8 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { rowsHeld } from '../../src/dataset/held.ts';
+import { openDataset } from '../../src/dataset/open.ts';
+import { openAuditReader } from '../../src/postgres/rows.ts';
+import { createDigester } from '../../src/row-digest.ts';
 import { lastJson, runCli } from '../support/cli.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 
@@ -45,4 +49,20 @@ it('compile leaves a session alone while turns of it are still to arrive, --forc
   onDataset('INSERT INTO trajectory_turns SELECT * FROM late');
   expect(await compile('--force')).toMatchObject({ compiled: 2, notYet: 0 });
   expect(await compile()).toMatchObject({ compiled: 0, known: 2 });
+});
+
+it('compile keeps the digest of every row, by the key of the data directory, through being compiled again', async () => {
+  const reader = await openAuditReader({ url: env.TC_POSTGRES_URL!, table: 'public.audit_log' });
+  const dataset = openDataset(join(dataDir, 'qa_pairs.sqlite'));
+  try {
+    const { digestOf } = createDigester(readFileSync(join(dataDir, 'digest.key'), 'utf8').trim());
+    const rows = await reader.readRows(Array.from({ length: 24 }, (_, n) => String(n + 1)));
+    const keys = rows.map(({ rowKey }) => rowKey);
+    const held = rowsHeld(dataset, reader.source, keys);
+    expect(keys.map((key) => held.get(key)?.map(({ digest }) => digest))).toEqual(rows.map((row) => [digestOf(row)]));
+    expect(rows).toHaveLength(24);
+  } finally {
+    dataset.close();
+    await reader.close();
+  }
 });

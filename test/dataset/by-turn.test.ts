@@ -6,8 +6,9 @@ import { promisify } from 'node:util';
 import { deflateSync } from 'node:zlib';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { rowsHeld } from '../../src/dataset/held.ts';
 import { openDataset } from '../../src/dataset/open.ts';
-import { turnsOf } from '../../src/dataset/turns.ts';
+import { turnAt, turnsOf } from '../../src/dataset/turns.ts';
 import { datasetMigrations } from '../../src/dataset-file.ts';
 import { createLogger } from '../../src/log.ts';
 import type { Compiled } from '../../src/records.ts';
@@ -22,6 +23,19 @@ const log = createLogger('silent');
 const never = new AbortController().signal;
 const messages = [compiledOf(), compiledOf({ trajectory: trajectoryOf({ sessionId: 'session-2' }) })];
 const run = promisify(execFile);
+
+/** A dataset of schema 2, where turns have no digests. */
+function writeUndigested(path: string): void {
+  const db = openSqlite(path, { what: 'dataset', migrations: datasetMigrations.slice(0, 2) });
+  const { trajectories, trajectory_turns } = rowsOf(messages[0]!);
+  db.prepare(
+    `INSERT INTO trajectories VALUES (@id, @source, @session_id, @part, @agents, @turn_count, @started_at, @ended_at,
+       @closed_by, @content_hash, @generation)`,
+  ).run(trajectories[0]);
+  const turn = db.prepare('INSERT INTO trajectory_turns VALUES (@trajectory_id, @turn, @row_key, @body, @generation)');
+  for (const row of trajectory_turns) turn.run({ ...row, body: deflateSync(String(row.body)) });
+  db.close();
+}
 
 /** A dataset of schema 1, where `trajectories` holds the turns and `trajectory_rows` the keys of their rows. */
 function writeOld(path: string, blob = (turns: Compiled['trajectory']['turns']) => deflateSync(JSON.stringify(turns))) {
@@ -108,5 +122,33 @@ describe('a dataset that holds the turns of a trajectory as one', () => {
     const db = openDataset(path);
     expect(turnsOf(db, messages[0]!.trajectory.id)).toEqual(messages[0]!.trajectory.turns);
     db.close();
+  });
+});
+
+describe('a dataset without digests', () => {
+  it('is read as it is, and has those of a message that comes again with them', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dataset-'));
+    const path = join(folder, 'qa_pairs.sqlite');
+    try {
+      writeUndigested(path);
+      const { trajectory } = messages[0]!;
+      const before = openDataset(path);
+      expect(turnsOf(before, trajectory.id)).toEqual(trajectory.turns);
+      expect(rowsHeld(before, trajectory.source, [trajectory.turns[0]!.rowKey])).toEqual(
+        new Map([[trajectory.turns[0]!.rowKey, [{ trajectoryId: trajectory.id, digest: null }]]]),
+      );
+      before.close();
+      const turns = trajectory.turns.map((turn, index) => ({ ...turn, digest: `0000aaaa:${index}` }));
+      const sink = openSqliteSink({ path, log });
+      const compiledAt = '2026-03-04T00:00:00.000000Z';
+      await sink.write(compiledOf({ trajectory: { ...trajectory, turns }, compiledAt }), never);
+      await sink.close();
+      const after = openDataset(path);
+      expect(turnsOf(after, trajectory.id)).toEqual(turns);
+      expect(turnAt(after, trajectory.id, 7)).toEqual(turns[7]);
+      after.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

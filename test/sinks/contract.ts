@@ -193,6 +193,26 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
       expect(await writeAnew(...next.toReversed(), ...old, ...old.toReversed(), next[0]!)).toEqual(expected);
     });
 
+    it('keeps the digest of a row beside its turn, that of the compile that counts, whichever comes last', async () => {
+      const digested = (tag: string | null): Compiled['trajectory'] => {
+        const trajectory = trajectoryOf();
+        const turns = trajectory.turns.map((turn, i) => (tag === null ? turn : { ...turn, digest: `${tag}:${i}` }));
+        return { ...trajectory, turns };
+      };
+      const old = compiledOf({ trajectory: digested('0000aaaa') });
+      const next = compiledOf({ trajectory: digested('0000bbbb'), compiler: newer, compiledAt: later });
+      const dump = await write(old, next);
+      expect(dump.trajectory_turns.map(({ digest }) => digest)).toEqual(
+        dump.trajectory_turns.map(({ turn }) => `0000bbbb:${turn}`),
+      );
+      // What may be redacted and what may not stand apart.
+      expect(turnsOf(dump)).toEqual(trajectoryOf().turns);
+      expect(await writeAnew(next, old)).toEqual(dump);
+      // Compiles that nothing but the digest tells apart.
+      const without = compiledOf({ trajectory: digested(null) });
+      expect(await writeAnew(without, old)).toEqual(await writeAnew(old, without));
+    });
+
     it('holds the same rows whether turns come inside the message or apart, in any order', async () => {
       const delivered = compiledArbitrary.chain((compiled) =>
         fc.integer({ min: 1, max: 13 }).chain((turnsEach) => {

@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { rowsHeld, trajectoriesHeld } from '../../src/dataset/held.ts';
 import { tableNames } from '../../src/dataset-tables.ts';
-import { type Compiled, type CompiledTurns, isoOf, microsOf } from '../../src/records.ts';
+import { type Compiled, type CompiledTurns, isoOf, microsOf, type Trajectory } from '../../src/records.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
+import { openMirrorReader } from '../../src/sinks/supabase/held.ts';
+import { withDataset } from '../dataset/dataset.ts';
 import { queryOn, type TestPostgres } from '../support/postgres.ts';
-import { compiledOf, historyArbitrary, pairOf, segmentOf, trajectoryOf } from '../support/records.ts';
+import { apartOf, compiledOf, historyArbitrary, pairOf, segmentOf, trajectoryOf } from '../support/records.ts';
 import { createMirror, startMirrors, type TestMirror } from '../support/supabase.ts';
 import { type Dump, sorted } from './contract.ts';
 import { clearMirror, dumpMirror, openSink } from './mirror-harness.ts';
@@ -80,6 +83,46 @@ it('holds the same as the SQLite file after any history, whichever way it is wri
     await fc.assert(property, { numRuns: 15 });
   } finally {
     await file.dispose();
+  }
+});
+
+it('says as the SQLite file does which rows of a source it holds, with their digests, and which trajectories', async () => {
+  const digested = ({ turns, ...trajectory }: Trajectory): Trajectory => ({
+    ...trajectory,
+    turns: turns.map((turn, index) => (index === 0 ? turn : { ...turn, digest: `0000aaaa:${index}` })),
+  });
+  const whole = digested(trajectoryOf());
+  // A row that was doubled, the log of another source, and one that is still arriving.
+  const doubled = digested(trajectoryOf({ part: 1, turns: [whole.turns[3]!] }));
+  const foreign = trajectoryOf({ sessionId: 'foreign', source: 'other', turns: whole.turns });
+  const arriving = trajectoryOf({ sessionId: 'arriving' });
+  const messages = [
+    ...[whole, doubled, foreign].map((trajectory) => compiledOf({ trajectory })),
+    ...apartOf(compiledOf({ trajectory: arriving }), 5).slice(1),
+  ];
+  const ids = [whole, doubled, foreign, arriving].map(({ id }) => id);
+  const keys = [...whole.turns, ...arriving.turns].map(({ rowKey }) => rowKey);
+  const expected = await withDataset(messages, (db) => ({
+    rows: rowsHeld(db, whole.source, [...keys, 'nowhere']),
+    none: rowsHeld(db, whole.source, []),
+    trajectories: trajectoriesHeld(db, [...ids, 'nowhere']),
+  }));
+  expect(expected.rows.get(whole.turns[0]!.rowKey)).toEqual([{ trajectoryId: whole.id, digest: null }]);
+  expect(expected.rows.get(whole.turns[3]!.rowKey)).toHaveLength(2);
+  expect(expected.rows.get(whole.turns[3]!.rowKey)).toContainEqual({ trajectoryId: whole.id, digest: '0000aaaa:3' });
+  expect([...expected.rows.keys()].sort()).toEqual(keys.filter((key) => !/^arriving:[0-4]$/.test(key)).sort());
+  expect(expected.trajectories).toEqual(new Set([whole.id, doubled.id, foreign.id]));
+  await clearMirror(direct.databaseUrl);
+  await dumpAfter(await openSink('direct', direct), messages, () => dumpMirror(direct.databaseUrl));
+  const mirror = openMirrorReader({ url: direct.databaseUrl, schema: 'public' });
+  try {
+    expect({
+      rows: await mirror.rowsHeld(whole.source, [...keys, 'nowhere']),
+      none: await mirror.rowsHeld(whole.source, []),
+      trajectories: await mirror.trajectoriesHeld([...ids, 'nowhere']),
+    }).toEqual(expected);
+  } finally {
+    await mirror.close();
   }
 });
 

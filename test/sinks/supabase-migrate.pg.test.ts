@@ -7,7 +7,7 @@ import { mirrorVersion } from '../../src/sinks/supabase/mirror.ts';
 import { queryOn, type TestPostgres } from '../support/postgres.ts';
 import { compiledOf, pairOf, segmentOf, trajectoryOf } from '../support/records.ts';
 import { createMirror, mirrorConfig, startMirrors } from '../support/supabase.ts';
-import { dumpMirror } from './mirror-harness.ts';
+import { dumpMirror, openSink } from './mirror-harness.ts';
 
 const never = new AbortController().signal;
 const log = createLogger('silent');
@@ -81,6 +81,23 @@ describe('migrating', () => {
     await migrateMirror(mirrorConfig(url));
     await queryOn(url, "UPDATE trajectory_compiler_migrations SET sha256 = 'other' WHERE version = 2");
     await expect(migrateMirror(mirrorConfig(url))).rejects.toMatchObject({ kind: 'stop', code: 'migration_changed' });
+  });
+
+  it('brings a mirror of before digests up to date; until then neither way of writing takes a row', async () => {
+    const mirror = await createMirror(postgres);
+    try {
+      await queryOn(mirror.databaseUrl, 'ALTER TABLE trajectory_turns DROP COLUMN digest');
+      await queryOn(mirror.databaseUrl, 'DELETE FROM trajectory_compiler_migrations WHERE version = 3');
+      const refusal = { kind: 'stop', code: 'sink_not_migrated', message: expect.stringContaining('older version') };
+      await expect(write(mirror.databaseUrl)).rejects.toMatchObject(refusal);
+      const rest = await openSink('rest', mirror);
+      await expect(rest.write(compiledOf(), never)).rejects.toMatchObject(refusal);
+      const config = mirrorConfig(mirror.databaseUrl);
+      expect(await migrateMirror(config)).toEqual({ schema: 'public', applied: ['003_row_digests.sql'] });
+      await write(mirror.databaseUrl);
+    } finally {
+      await mirror.close();
+    }
   });
 
   it('compares generations byte by byte, whatever the language of the database', async () => {

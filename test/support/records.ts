@@ -220,11 +220,16 @@ const odd = fc.string({ unit: fc.constantFrom(...oddTexts, 'a', ' '), maxLength:
 /** The same rows, as another redaction policy would leave them: compiles of one trajectory differ in its turns' text. */
 function redacted(trajectory: Trajectory): fc.Arbitrary<Trajectory> {
   const text = fc.option(odd.map((it) => JSON.stringify({ note: it })));
+  const digest = fc.constantFrom(undefined, '0000aaaa:first', '0000aaaa:second');
   return fc
-    .array(fc.record({ index: fc.nat(trajectory.turns.length - 1), arguments: text, agent: odd }), { maxLength: 2 })
+    .array(fc.record({ index: fc.nat(trajectory.turns.length - 1), arguments: text, agent: odd, digest }), {
+      maxLength: 2,
+    })
     .map((changes) => {
       const turns = [...trajectory.turns];
-      for (const { index, ...change } of changes) turns[index] = { ...turns[index]!, ...change };
+      for (const { index, digest: held, ...change } of changes) {
+        turns[index] = { ...turns[index]!, ...change, ...(held === undefined ? {} : { digest: held }) };
+      }
       return { ...trajectory, turns };
     });
 }

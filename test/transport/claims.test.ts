@@ -27,6 +27,15 @@ describe('a claim on rows of the audit log', () => {
     expect(await redeem(tableOf(turns.toReversed()))).toEqual(trajectory);
   });
 
+  it('brings back the digests of capture, and is redeemed without where it was made before there were any', async () => {
+    const digested = turns.map((turn, index) => (index === 3 ? turn : { ...turn, digest: `0000aaaa:${index}` }));
+    const claim = encodeClaim({ ...trajectory, turns: digested });
+    expect((await redeemClaim(claim, tableOf(turns.toReversed()))).turns).toEqual(digested);
+    const { digests: _, ...early } = JSON.parse(new TextDecoder().decode(claim));
+    const bytes = new TextEncoder().encode(JSON.stringify(early));
+    expect((await redeemClaim(bytes, tableOf(turns))).turns).toEqual(turns);
+  });
+
   it('is lost when a row is gone', async () => {
     await expect(redeem(tableOf(turns.slice(1)))).rejects.toMatchObject({
       kind: 'park',

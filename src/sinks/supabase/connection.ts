@@ -41,7 +41,7 @@ function mirrorTarget(url: string): Target {
 export function notMigrated(schema: string, missing: string): OperatorError {
   return stop(
     'sink_not_migrated',
-    `the dataset's tables are not in schema ${schema} of the mirror (${missing}): run \`trajectory-compiler migrate\` with its owner's connection string in ${setting}, or set supabase.schema to where they are`,
+    `the dataset's tables are not in schema ${schema} of the mirror, or are those of an older version (${missing}): run \`trajectory-compiler migrate\` with its owner's connection string in ${setting}, or set supabase.schema to where they are`,
     { exitCode: exitCodes.configuration },
   );
 }
