@@ -1,0 +1,348 @@
+/**
+ * The capture with sockets and disk taken away: the assembler and the sessionizer as they are, and a journal in memory
+ * that keeps what a crash leaves. It checks at every step what must hold at every moment.
+ */
+import { mapColumns } from '../../src/postgres/audit-table.ts';
+import type { Batch, Micros, Position, Progress, Turn } from '../../src/records.ts';
+import { dueAt, type PartState, type SessionRules } from '../../src/sessionizer/part.ts';
+import {
+  compareProgress,
+  type KnownParts,
+  type PartStep,
+  type Step,
+  sessionize,
+  watermarkOf,
+} from '../../src/sessionizer/sessionize.ts';
+import { inTurnOrder } from '../../src/sessionizer/trajectory.ts';
+import { Assembler } from '../../src/stream/assembler.ts';
+import {
+  columnNames,
+  createdText,
+  lsnNumber,
+  lsnText,
+  type Row,
+  type Server,
+  slack,
+  textOf,
+  Walsender,
+} from './server.ts';
+import { demand } from './violation.ts';
+
+const columns = columnNames.map((name) => ({ name }));
+const mapping = mapColumns(columns, { table: 't' }, 't');
+const historyOrdinal = -1_000_000;
+
+/** What a crash leaves. */
+export class Durable {
+  progress: Progress | null = null;
+  lastPosition: Position | null = null;
+  watermark: Micros | null = null;
+  history: 'none' | 'reading' | 'done' = 'none';
+  /** Rows of the table are wanted beside the stream. */
+  injecting = false;
+  version = 0;
+  readonly live = new Map<string, { part: PartState; turns: Turn[] }>();
+  readonly nextParts = new Map<string, number>();
+  readonly ended: { part: PartState; fate: string; rows: string[] }[] = [];
+  /** The ledger: the part of each row that was ever taken in. */
+  readonly partOf = new Map<string, string>();
+  readonly skipped: Record<string, number> = {};
+
+  recall(batch: Batch): KnownParts {
+    const parts = new Map<string, PartState>();
+    const nextParts = new Map<string, number>();
+    for (const id of batch.sessionIds) {
+      const live = this.live.get(id);
+      if (live === undefined) nextParts.set(id, this.nextParts.get(id) ?? 0);
+      else parts.set(id, live.part);
+    }
+    const mark = watermarkOf(batch);
+    if (mark !== null) for (const [id, { part }] of this.live) if (dueAt(part, rules) < mark) parts.set(id, part);
+    const { version, progress, lastPosition, watermark } = this;
+    return { version, progress, lastPosition, watermark, parts, nextParts };
+  }
+
+  commit(step: Step, batch: Batch): void {
+    const later = this.progress !== null && compareProgress(batch.progress, this.progress) < 0;
+    if (!later) this.progress = batch.progress;
+    demand((step.watermark ?? 0) >= (this.watermark ?? 0), 'the watermark never steps back');
+    this.lastPosition = step.lastPosition;
+    this.watermark = step.watermark;
+    if (batch.injected === undefined) this.history = batch.history?.state ?? this.history;
+    else if (batch.history?.state === 'done') this.injecting = false;
+    for (const part of step.parts) this.#write(part);
+    for (const [reason, n] of Object.entries(step.counts.skipped))
+      this.skipped[reason] = (this.skipped[reason] ?? 0) + n;
+    this.version += 1;
+  }
+
+  dropHistory(): void {
+    if (this.history !== 'reading') return;
+    for (const map of [this.live, this.nextParts, this.partOf]) map.clear();
+    this.ended.length = 0;
+    for (const reason of Object.keys(this.skipped)) delete this.skipped[reason];
+    Object.assign(this, { progress: null, lastPosition: null, watermark: null, history: 'none' });
+  }
+
+  #write({ part, appended, isNew, standing }: PartStep): void {
+    const { sessionId } = part;
+    const name = `${sessionId}/${part.part}`;
+    const live = this.live.get(sessionId);
+    if (isNew) {
+      demand(live === undefined, 'a session has one open part at most');
+      demand(part.part === (this.nextParts.get(sessionId) ?? 0), 'parts of a session are numbered without a gap');
+    } else {
+      demand(live !== undefined && live.part.part === part.part, 'a part that ended never changes');
+    }
+    for (const { rowKey } of appended) {
+      demand(!this.partOf.has(rowKey), 'no row is taken in twice');
+      this.partOf.set(rowKey, name);
+    }
+    const turns = isNew ? appended : [...live!.turns, ...appended];
+    demand(turns.length === part.turns, 'a part counts its turns');
+    if (standing.kind === 'open' || standing.kind === 'held') {
+      this.live.set(sessionId, { part, turns });
+      return;
+    }
+    this.live.delete(sessionId);
+    this.nextParts.set(sessionId, part.part + 1);
+    const rows = inTurnOrder(turns).map((turn) => turn.rowKey);
+    this.ended.push({ part, fate: `${standing.kind} ${standing.reason}`, rows });
+  }
+}
+
+export const rules: SessionRules & { maxBytes: number } = {
+  idleTimeout: 600 * slack,
+  endMarker: (turn) => turn.tool === 'finish',
+  endGrace: 5 * slack,
+  maxTurns: 5,
+  maxBytes: 150,
+  maxAge: 2_400 * slack,
+  minTurns: 3,
+  retain: 3_600 * slack,
+};
+
+/** Rows of the table as batches beside the stream, read under a snapshot. */
+interface Reading {
+  rows: Row[];
+  taken: number;
+  seenBefore: number;
+  snapshotAt: Micros;
+}
+
+export type Fate = 'fine' | 'crash before the commit' | 'crash before the confirmation';
+
+/** A signal that has fired by the time that anybody waits for it: `take` answers at once. */
+const now = {
+  aborted: false,
+  addEventListener: (_: string, fire: () => void) => {
+    now.aborted = true;
+    fire();
+  },
+  removeEventListener: () => {},
+};
+
+export class Capture {
+  readonly durable = new Durable();
+  readonly server: Server;
+  readonly from: 'now' | 'beginning';
+  /** Sessions that rows were injected into: where they fall depends on when. */
+  readonly injectedInto = new Set<string>();
+  /** What the boundaries of history depend on; null where there was none. */
+  historyRead: Reading | null = null;
+  #assembler: Assembler | null = null;
+  #walsender: Walsender | null = null;
+  #history: Reading | null = null;
+  #injection: Reading | null = null;
+
+  constructor(server: Server, from: 'now' | 'beginning') {
+    this.server = server;
+    this.from = from;
+    server.confirmed = server.lsn;
+    this.start();
+  }
+
+  /** A process begins, with what is durable. */
+  start(): void {
+    const { durable, server } = this;
+    durable.dropHistory();
+    this.#assembler = null;
+    this.#walsender = null;
+    this.#history = null;
+    this.#injection = null;
+    if (durable.progress === null && this.from === 'beginning') {
+      this.#history = this.#read();
+    } else {
+      this.#stream(durable.progress ?? { resumeLsn: lsnText(server.confirmed) as never, partial: null });
+    }
+    if (durable.injecting) this.inject();
+  }
+
+  #stream(start: Progress): void {
+    this.#assembler = new Assembler({
+      mapping,
+      start,
+      slack,
+      batchRows: 3,
+      batchMs: 0,
+      maxBufferBytes: 1e9,
+      idleAdvanceMs: 0,
+    });
+    this.connect(0);
+  }
+
+  connect(rewind: number): void {
+    if (this.#assembler === null) return;
+    const start = this.#assembler.received.resumeLsn;
+    demand(lsnNumber(start) >= this.server.confirmed, 'the server has forgotten nothing that is to be read again');
+    this.#assembler.reconnected();
+    this.#walsender = new Walsender(this.server, start, rewind);
+  }
+
+  receive(messages: number): void {
+    for (let i = 0; i < messages; i++) {
+      const message = this.#walsender?.next() ?? null;
+      if (message === null) return;
+      this.#assembler!.message(message);
+    }
+  }
+
+  keepalive(urgent: boolean): void {
+    if (this.#walsender !== null) this.#assembler!.keepalive(this.#walsender.sentLsn, urgent);
+  }
+
+  probe(): void {
+    const { flushLsn, now: at } = this.server;
+    this.#assembler?.probe({ lsn: lsnText(flushLsn), at });
+  }
+
+  /** Asks for the rows of the table that are not known. */
+  inject(): void {
+    if (this.#injection !== null || this.#assembler === null) return;
+    this.durable.injecting = true;
+    this.#injection = this.#read();
+  }
+
+  get isReading(): boolean {
+    return this.#history !== null || this.durable.injecting;
+  }
+
+  /** The next batch through the sessionizer into the journal. @returns whether there was one. */
+  async take(fate: Fate): Promise<boolean> {
+    const batch = await this.#next();
+    if (batch === null) return false;
+    this.#checkWatermark(batch);
+    const { durable, server } = this;
+    const step = sessionize(durable.recall(batch), batch, rules);
+    if (fate === 'crash before the commit') {
+      this.start();
+      return true;
+    }
+    durable.commit(step, batch);
+    if (batch.injected) for (const id of batch.sessionIds) this.injectedInto.add(id);
+    if (fate === 'crash before the confirmation') {
+      this.start();
+      return true;
+    }
+    const { resumeLsn } = durable.progress!;
+    this.#checkConfirmation(lsnNumber(resumeLsn));
+    if (durable.history !== 'reading') server.confirmed = Math.max(server.confirmed, lsnNumber(resumeLsn));
+    if (batch.history?.state === 'done' && batch.injected === undefined) this.#stream(batch.progress);
+    return true;
+  }
+
+  async #next(): Promise<Batch | null> {
+    if (this.#history !== null) return this.#historyBatch(this.#history);
+    const injection = this.#injection;
+    if (injection !== null && lsnNumber(this.durable.progress?.resumeLsn ?? lsnText(0)) >= injection.seenBefore) {
+      return this.#injectedBatch(injection);
+    }
+    now.aborted = false;
+    return await this.#assembler!.take(now as unknown as AbortSignal);
+  }
+
+  #read(): Reading {
+    const rows = this.server.visible();
+    const time = (row: Row) => row.createdAt ?? Number.POSITIVE_INFINITY;
+    rows.sort((a, b) => (time(a) === time(b) ? Number(a.key) - Number(b.key) : time(a) < time(b) ? -1 : 1));
+    return { rows, taken: 0, seenBefore: this.server.lsn, snapshotAt: this.server.now };
+  }
+
+  #historyBatch(reading: Reading): Batch {
+    const before: Progress = { resumeLsn: lsnText(this.server.confirmed) as never, partial: null };
+    if (reading.taken < reading.rows.length) return { ...this.#rowsOf(reading), progress: before };
+    this.#history = null;
+    this.historyRead = reading;
+    const progress: Progress = { resumeLsn: lsnText(reading.seenBefore) as never, partial: null };
+    return { ...emptyBatch(progress), history: { state: 'done', snapshotAt: reading.snapshotAt } };
+  }
+
+  #injectedBatch(reading: Reading): Batch {
+    const progress = this.durable.progress!;
+    if (reading.taken < reading.rows.length) {
+      const batch = this.#rowsOf(reading);
+      const changes = batch.changes.filter((c) => c.kind === 'turn' && !this.durable.partOf.has(c.turn.rowKey));
+      const sessionIds = new Set(changes.flatMap((c) => (c.kind === 'turn' ? [c.turn.sessionId] : [])));
+      return { ...batch, changes, sessionIds, skipped: {}, progress, injected: true };
+    }
+    this.#injection = null;
+    const { snapshotAt } = reading;
+    return { ...emptyBatch(progress), history: { state: 'done', snapshotAt }, injected: true };
+  }
+
+  #rowsOf(reading: Reading): Batch {
+    const batch: Batch = { ...emptyBatch(this.durable.progress!), history: { state: 'reading' } };
+    const position = { lsn: lsnText(reading.seenBefore), ordinal: historyOrdinal + reading.taken };
+    for (const row of reading.rows.slice(reading.taken, reading.taken + 4)) {
+      if (row.session === null) batch.skipped.no_session = (batch.skipped.no_session ?? 0) + 1;
+      else {
+        batch.changes.push({ kind: 'turn', turn: turnOfHistory(row, { ...position }) });
+        batch.sessionIds.add(row.session);
+      }
+      position.ordinal += 1;
+    }
+    reading.taken += 4;
+    return batch;
+  }
+
+  #checkWatermark(batch: Batch): void {
+    if (batch.history !== undefined || this.server.clockSetBack) return;
+    let { watermark } = this.durable;
+    for (const change of batch.changes) {
+      if (change.kind === 'watermark') watermark = Math.max(watermark ?? 0, change.at);
+      else if (watermark !== null) {
+        demand(change.turn.committedAt! >= watermark, 'a watermark passes no row that comes later');
+      }
+    }
+  }
+
+  #checkConfirmation(resumeLsn: number): void {
+    for (let i = this.server.wal.length - 1; i >= 0; i--) {
+      const { finalLsn, rows } = this.server.wal[i]!;
+      if (finalLsn < this.server.confirmed) return;
+      if (finalLsn >= resumeLsn) continue;
+      for (const { key, session } of rows) {
+        demand(session === null || this.durable.partOf.has(key), 'what may be forgotten is durable');
+      }
+    }
+  }
+}
+
+function emptyBatch(progress: Progress): Batch {
+  return { changes: [], sessionIds: new Set(), progress, skipped: {} };
+}
+
+function turnOfHistory(row: Row, position: Position): Turn {
+  return {
+    rowKey: row.key,
+    sessionId: row.session!,
+    agent: null,
+    ...textOf(row),
+    arguments: null,
+    costUsd: null,
+    durationMs: null,
+    createdAt: createdText(row.createdAt),
+    committedAt: null,
+    position,
+  };
+}
