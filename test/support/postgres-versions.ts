@@ -19,6 +19,9 @@ export const postgresVersions: Record<string, string> = {
   18: '18.4.0-beta.17',
 };
 
+/** What the tests of what only some versions have go by. */
+export const testedMajor = Number(process.env.TC_TEST_POSTGRES_VERSION || 17);
+
 /** Of the version that TC_TEST_POSTGRES_VERSION names, such as `18`; undefined where it names none. */
 export async function chosenBinaries(): Promise<Binaries | undefined> {
   const major = process.env.TC_TEST_POSTGRES_VERSION;

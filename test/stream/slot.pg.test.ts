@@ -1,0 +1,135 @@
+/** A slot that is lost, foreign, held or kept by a standby: what replaces it, and what is left alone. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SourceOptions } from '../../src/stream/contract.ts';
+import { parseLsn } from '../../src/stream/lsn.ts';
+import { createCapture, dropCapture, recreateSlot } from '../../src/stream/provision.ts';
+import { openSource } from '../../src/stream/source.ts';
+import { capture, createAuditLog, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';
+import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { testedMajor } from '../support/postgres-versions.ts';
+
+let server: TestPostgres;
+
+beforeAll(async () => {
+  server = await startPostgres({ settings: { max_slot_wal_keep_size: '1MB' } });
+});
+afterAll(() => server?.stop());
+
+const freshLog = async () => createAuditLog(await server.createDatabase());
+
+const insert = (url: string) => queryOn(url, "INSERT INTO audit_log (session_id) VALUES ('s')");
+
+async function slotOf({ url, slot }: SourceOptions): Promise<Record<string, unknown> | undefined> {
+  const [row] = await queryOn(
+    url,
+    `SELECT to_jsonb(s)::text AS slot FROM pg_replication_slots s WHERE slot_name = '${slot}'`,
+  );
+  return row === undefined ? undefined : (JSON.parse(row.slot!) as Record<string, unknown>);
+}
+
+const publications = ({ url }: SourceOptions) => queryOn(url, 'SELECT pubname FROM pg_publication');
+
+/** Until the server has removed WAL that the slot needs. */
+async function loseSlot(options: SourceOptions): Promise<void> {
+  await until('the slot to be lost', async () => {
+    await queryOn(options.url, "SELECT pg_logical_emit_message(false, 'fill', 'x'), pg_switch_wal(); CHECKPOINT");
+    return (await slotOf(options))?.wal_status === 'lost';
+  });
+}
+
+describe('a new slot in the place of the old one', () => {
+  test('a lost slot stops with what to do, and a new one streams what is committed from its consistent point on', async () => {
+    const options = await freshLog();
+    await insert(options.url);
+    await loseSlot(options);
+    await expect(openSource(options, emptyMemory(), silent)).rejects.toMatchObject({
+      code: 'slot_lost',
+      message: expect.stringMatching(/max_slot_wal_keep_size.*run recover/),
+    });
+    const made = await recreateSlot(options);
+    expect(made.replaced).toMatch(/^slot s_\w+ .*, lost/);
+    expect(made.created).toEqual([`slot ${options.slot}`]);
+    expect(made.capture.slot.confirmedFlush).toBe(made.consistentPoint);
+    const run = await capture(options);
+    await insert(options.url);
+    await until('the row', () => run.memory.turns.length === 1);
+    expect(run.memory.turns[0]!.rowKey).toBe('2');
+    await run.stop();
+  });
+
+  test('a missing slot and a missing publication are made, the publication first', async () => {
+    const options = await freshLog();
+    await dropCapture(options);
+    const made = await recreateSlot(options);
+    expect(made).toMatchObject({ replaced: null, created: ['publication p', `slot ${options.slot}`] });
+    expect(parseLsn(String((await slotOf(options))?.confirmed_flush_lsn))).toBe(made.consistentPoint);
+    await insert(options.url);
+    const run = await capture(options);
+    await until('the row', () => run.memory.turns.length === 1);
+    await run.stop();
+  });
+
+  test('a slot that a capture holds is left to it', async () => {
+    const options = await freshLog();
+    const run = await capture(options);
+    await until('the connection', () => run.source.status().connected);
+    const before = await slotOf(options);
+    await expect(recreateSlot(options)).rejects.toMatchObject({ code: 'slot_active' });
+    expect((await slotOf(options))?.active_pid).toBe(before?.active_pid);
+    await run.stop();
+  });
+
+  test('what the publication leaves out is said before the slot is dropped', async () => {
+    const options = await freshLog();
+    await queryOn(options.url, 'ALTER PUBLICATION p DROP TABLE audit_log');
+    await expect(recreateSlot(options)).rejects.toMatchObject({ code: 'publication_incomplete' });
+    expect(await slotOf(options)).toBeDefined();
+  });
+
+  test('a slot of the same name that is something else is left alone, by teardown too', async () => {
+    const options = await freshLog();
+    await queryOn(options.url, `SELECT pg_drop_replication_slot('${options.slot}')`);
+    await queryOn(options.url, `SELECT pg_create_physical_replication_slot('${options.slot}')`);
+    await expect(recreateSlot(options)).rejects.toMatchObject({ code: 'slot_foreign' });
+    await expect(dropCapture(options)).rejects.toMatchObject({ code: 'slot_foreign' });
+    expect(await slotOf(options)).toBeDefined();
+    expect(await publications(options)).toEqual([{ pubname: 'p' }]);
+    await queryOn(options.url, `SELECT pg_drop_replication_slot('${options.slot}')`);
+  });
+});
+
+test('teardown by a role that does not own the publication drops nothing', async () => {
+  const options = await freshLog();
+  const role = `r_${new URL(options.url).pathname.slice(1)}`;
+  await queryOn(options.url, `CREATE ROLE ${role} LOGIN REPLICATION PASSWORD 'secret'`);
+  const url = new URL(options.url);
+  [url.username, url.password] = [role, 'secret'];
+  await expect(dropCapture({ ...options, url: url.href })).rejects.toMatchObject({
+    code: 'source_permission',
+    message: expect.stringMatching(/of postgres, so nothing was dropped: .*DROP PUBLICATION "p"/),
+  });
+  expect(await slotOf(options)).toBeDefined();
+  expect((await dropCapture(options)).dropped).toEqual([`slot ${options.slot}`, 'publication p']);
+  expect((await dropCapture(options)).dropped).toEqual([]);
+});
+
+test(`a slot that a standby keeps is made on PostgreSQL 17 and later; before, it is refused and nothing is created`, async () => {
+  const url = await server.createDatabase();
+  const options = optionsOf(url);
+  await queryOn(url, 'CREATE TABLE audit_log (id int, session_id text)');
+  if (testedMajor < 17) {
+    await expect(createCapture({ ...options, failover: true })).rejects.toMatchObject({ code: 'failover_version' });
+    expect(await publications(options)).toEqual([]);
+    return;
+  }
+  await createCapture(options);
+  await expect(createCapture({ ...options, failover: true })).rejects.toMatchObject({
+    code: 'slot_failover',
+    message: expect.stringContaining('ALTER_REPLICATION_SLOT'),
+  });
+  const { capture: made } = await recreateSlot({ ...options, failover: true });
+  expect(made.slot).toMatchObject({ failover: true, synced: false });
+  expect(made.slot.inactiveSince).toMatch(/^\d{4}-/);
+  expect(made.slot.safeWalBytes).toBeGreaterThan(0);
+  expect(await createCapture({ ...options, failover: true })).toMatchObject({ created: [] });
+});
