@@ -2,10 +2,15 @@
 import { withoutCompiled } from './already-compiled.ts';
 import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
+import { kindOf } from './errors.ts';
+import { Injector, withoutTaken } from './injecting.ts';
 import { pause, persevere, type Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeStep } from './metrics.ts';
 import { openAuditReader } from './postgres/rows.ts';
+import type { Batch } from './records.ts';
+import { openRequests, type Requests } from './requests.ts';
+import { createDigester, openDigestKey } from './row-digest.ts';
 import { type Journal, openJournal } from './sessionizer/journal.ts';
 import { lockDataDir } from './sessionizer/lock.ts';
 import { type SessionRules, sessionize, watermarkOf } from './sessionizer/sessionize.ts';
@@ -20,6 +25,8 @@ import type { TrajectoryTopic } from './transport/transport.ts';
 export interface OpenJournal {
   journal: Journal;
   rules: SessionRules;
+  /** What commands ask of this process. */
+  requests: Requests;
   /** The reading of history was cut short: it starts over. */
   interrupted: boolean;
 }
@@ -39,14 +46,18 @@ export async function openCaptureJournal(
   releasers.push('lock', () => lock.release());
   const reader = await openAuditReader({ url, ...tableSettings(config) });
   await reader.close();
-  const journal = openJournal(filesOf(config).journal, { source: reader.source, rules });
+  const files = filesOf(config);
+  const digester = createDigester(openDigestKey(files.digestKey, config['capture.digestKey']));
+  const journal = openJournal(files.journal, { source: reader.source, rules, digester });
   releasers.push('journal', () => journal.close());
+  const requests = openRequests(files.requests);
+  releasers.push('requests', () => requests.close());
   const interrupted = journal.dropHistory();
   if (interrupted) log.info('reading of history was interrupted: it starts over');
   if (from === 'beginning' && journal.progress !== null) {
     log.info(`${config.dataDir} has a position already and goes on from there: --from beginning is for a fresh one`);
   }
-  return { journal, rules, interrupted };
+  return { journal, rules, requests, interrupted };
 }
 
 /** `once`: the batches end at what is committed now. */
@@ -82,23 +93,43 @@ export interface CaptureLoop {
   rules: SessionRules;
   /** Of this data directory, where there is one. */
   dataset: SqliteDatabase | null;
+  /** What commands ask of this process. */
+  requests: Requests;
   metrics: Metrics;
   sealed: Waker;
+  log: Logger;
 }
 
 export async function capture(loop: CaptureLoop, signal: AbortSignal): Promise<void> {
-  const { source, journal, rules, dataset, metrics, sealed } = loop;
-  for await (const received of source.batches(signal)) {
-    crashPoint('batch.received');
-    const known = journal.recall(received.sessionIds, watermarkOf(received));
-    const isLive = (id: string) => received.history === undefined && known.parts.has(id);
-    const batch = dataset === null ? received : withoutCompiled(received, isLive, dataset, source.source);
-    const step = sessionize(known, batch, rules);
-    observeStep(step, metrics, () => journal.commit(step, batch));
-    if (batch.history !== undefined && batch.injected !== true) crashPoint(`history.${batch.history.state}`);
-    if (journal.resumeLsn !== null) await source.confirm(journal.resumeLsn);
-    if (step.parts.some(({ standing }) => standing.kind === 'sealed') || batch.history?.state === 'done') sealed.wake();
+  const { source, journal, requests, log } = loop;
+  const injector = new Injector({ source, journal, requests, store: (batch) => store(batch, loop), log });
+  try {
+    await injector.resume(signal);
+    for await (const batch of source.batches(signal)) {
+      store(batch, loop);
+      if (journal.resumeLsn !== null) await source.confirm(journal.resumeLsn);
+      await injector.turn(signal);
+    }
+  } catch (error) {
+    // Whoever stops while the server is away has not failed.
+    if (!signal.aborted || kindOf(error) !== 'retry') throw error;
+  } finally {
+    await injector.close();
   }
+}
+
+/** Groups a batch and makes it durable; returns how many of its rows were taken in. */
+function store(received: Batch, { source, journal, rules, dataset, metrics, sealed }: CaptureLoop): number {
+  crashPoint('batch.received');
+  const known = journal.recall(received.sessionIds, watermarkOf(received));
+  const fresh = withoutTaken(received, journal);
+  const isLive = (id: string) => received.history === undefined && known.parts.has(id);
+  const batch = dataset === null ? fresh : withoutCompiled(fresh, isLive, dataset, source.source);
+  const step = sessionize(known, batch, rules);
+  observeStep(step, metrics, () => journal.commit(step, batch));
+  if (batch.history !== undefined && batch.injected !== true) crashPoint(`history.${batch.history.state}`);
+  if (step.parts.some(({ standing }) => standing.kind === 'sealed') || batch.history?.state === 'done') sealed.wake();
+  return step.counts.rows;
 }
 
 const publishEveryMs = 1000;

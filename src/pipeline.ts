@@ -19,6 +19,7 @@ import type { Logger } from './log.ts';
 import { type Metrics, observeCall, observeCompile, observeSink } from './metrics.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
 import type { ModelCall, Trajectory } from './records.ts';
+import type { Requests } from './requests.ts';
 import type { Journal } from './sessionizer/journal.ts';
 import type { SessionRules } from './sessionizer/part.ts';
 import type { Sink } from './sinks/sink.ts';
@@ -83,7 +84,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
 }
 
 interface Parts {
-  capture: { journal: Journal; source: Source; rules: SessionRules } | null;
+  capture: { journal: Journal; source: Source; rules: SessionRules; requests: Requests } | null;
   compile: CompileStage | null;
   sinks: Sink[];
   trajectories: TrajectoryTopic | null;
@@ -211,7 +212,7 @@ function captureLoops(
   const sealed = new Waker();
   signal.addEventListener('abort', () => sealed.wake(), { once: true });
   return [
-    capture({ ...capturing, dataset, metrics, sealed }, signal).then(() => {
+    capture({ ...capturing, dataset, metrics, sealed, log }, signal).then(() => {
       captured.all = true;
     }),
     publish(journal, trajectories, { sealed, log }, signal),

@@ -1,5 +1,5 @@
 /** What the journal knows about the whole of capture, and what it has counted. */
-import type { CloseReason, Micros, Position, Progress } from '../records.ts';
+import type { CloseReason, Lsn, Micros, Position, Progress } from '../records.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 
 export type HistoryState = 'none' | 'reading' | 'done';
@@ -50,9 +50,11 @@ export interface JournalTotals {
 /** Rows of the table that come in beside the stream. */
 export interface Injection {
   id: string;
-  reason: 'backfill' | 'recover';
+  reason: 'backfill' | 'recover' | 'repair';
   /** By the time column, as `RowRange` of the stream; both null for the whole table. */
   range: { since: string | null; until: string | null };
+  /** Every row that the reading sees was committed before this position. */
+  seenBefore: Lsn;
 }
 
 export type CounterName =

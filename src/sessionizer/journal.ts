@@ -5,7 +5,7 @@
 
 import { crashPoint } from '../crash-points.ts';
 import { exitCodes, type OperatorError, stop } from '../errors.ts';
-import type { Batch, Micros, Progress, ResumeLsn } from '../records.ts';
+import type { Batch, Lsn, Micros, Progress, ResumeLsn } from '../records.ts';
 import type { RowDigester } from '../row-digest.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 import { DueQueue } from './due-queue.ts';
@@ -114,6 +114,7 @@ export class Journal {
   #facts: CaptureFacts;
   #identity: SourceIdentity | null;
   #injection: Injection | null;
+  #knownBefore: Lsn | null;
   #version = 0;
 
   constructor(db: SqliteDatabase, path: string, { source, rules, digester }: JournalOptions) {
@@ -125,6 +126,7 @@ export class Journal {
     this.#facts = readFact<CaptureFacts>(db, 'capture') ?? noCapture;
     this.#identity = readFact<SourceIdentity>(db, 'identity');
     this.#injection = readFact<Injection>(db, 'injection');
+    this.#knownBefore = readFact<Lsn>(db, 'known_before');
     this.ledger = new Ledger(db, path);
     this.outbox = new Outbox(db, path, source, this.#space);
     for (const live of this.#writer.loadLive()) this.#keep(live);
@@ -156,6 +158,14 @@ export class Journal {
     return this.#injection;
   }
 
+  /**
+   * Rows of the stream that were committed before this position may have come in beside it: the ledger tells. Null where
+   * none did.
+   */
+  get knownBefore(): Lsn | null {
+    return this.#knownBefore;
+  }
+
   /** The roles of columns that the rows so far were read from; null where none was said. */
   get columns(): string[] | null {
     return this.#guard(() => readFact<string[]>(this.#db, 'columns'));
@@ -178,8 +188,15 @@ export class Journal {
    */
   beginInjection(injection: Injection): void {
     if (this.#injection !== null && this.#injection.id !== injection.id) throw pendingError(this.#injection);
-    this.#guard(() => writeFact(this.#db, 'injection', injection));
+    const { seenBefore } = injection;
+    const before = this.#knownBefore;
+    const knownBefore = before === null || seenBefore > before ? seenBefore : before;
+    this.#change(() => {
+      writeFact(this.#db, 'injection', injection);
+      writeFact(this.#db, 'known_before', knownBefore);
+    });
     this.#injection = injection;
+    this.#knownBefore = knownBefore;
   }
 
   /**
@@ -194,10 +211,13 @@ export class Journal {
       writeFact(this.#db, 'identity', identity);
       writeFact(this.#db, 'capture', facts);
       writeFact(this.#db, 'injection', injection);
+      // A position of the former slot would say nothing here.
+      writeFact(this.#db, 'known_before', injection.seenBefore);
     });
     this.#identity = identity;
     this.#facts = facts;
     this.#injection = injection;
+    this.#knownBefore = injection.seenBefore;
     this.#version += 1;
   }
 
