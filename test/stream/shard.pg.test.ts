@@ -1,4 +1,7 @@
 /** Several captures of one log: every session in exactly one of them, by history and by stream. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeTable } from '../../src/postgres/audit-table.ts';
@@ -8,6 +11,7 @@ import { createCapture } from '../../src/stream/provision.ts';
 import { publicationSql, verifyPublication } from '../../src/stream/publication.ts';
 import { type Shard, shardCondition } from '../../src/stream/shard.ts';
 import { type CaptureRun, capture, emptyMemory, optionsOf, until } from '../support/capture.ts';
+import { lastJson, runCli } from '../support/cli.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { testedMajor } from '../support/postgres-versions.ts';
 
@@ -158,6 +162,28 @@ function testShards(): void {
     await queryOn(url, 'CREATE TABLE something AS SELECT 1');
     await expect(run.done).rejects.toMatchObject({ code: 'publication_incomplete' });
     await run.stop();
+  });
+
+  test('the command line makes and reads one share, and keeps another out of its data directory', async () => {
+    const url = await server.createDatabase();
+    await queryOn(url, `${table}); INSERT INTO audit_log (session_id) SELECT 's' || i FROM generate_series(1, 40) i`);
+    const name = new URL(url).pathname.slice(1);
+    const dataDir = await mkdtemp(join(tmpdir(), 'tc-shard-'));
+    const env = { TC_POSTGRES_URL: url, TC_POSTGRES_SLOT: name, TC_DATA_DIR: dataDir, TC_METRICS_PORT: '0' };
+    const cli = (...args: string[]) => runCli(args, { env });
+    const made = await Promise.all([0, 1].map((i) => cli('init', '--json', '--shard', `${i}/2`)));
+    expect(made.map((result) => lastJson(result).created)).toEqual([
+      ['publication trajectory_compiler_0_of_2', `slot ${name}_0_of_2`],
+      ['publication trajectory_compiler_1_of_2', `slot ${name}_1_of_2`],
+    ]);
+    const shares = made.map((result) => Number(lastJson(result).rowsBefore));
+    expect(shares[0]! + shares[1]!).toBe(40);
+    const read = await cli('run', '--once', '--json', '--from', 'beginning', '--shard', '1/2');
+    expect(lastJson(read)).toMatchObject({ rows: shares[1] });
+    const other = await cli('run', '--once', '--shard', '0/2');
+    expect(other.code).not.toBe(0);
+    expect(other.stderr).toContain('the data directory belongs to another slot');
+    await rm(dataDir, { recursive: true });
   });
 
   test('a column whose collation the server takes into no row filter is refused with what it says', async () => {
