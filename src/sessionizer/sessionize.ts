@@ -177,14 +177,17 @@ class Grouping {
    */
   endHistory(snapshotAt: Micros): void {
     const { idleTimeout, minTurns } = this.#rules;
-    // Beside a stream that has passed the snapshot a later time is a commit's.
-    const latest = this.#mode === 'injection' && this.#known.watermark !== null ? Number.POSITIVE_INFINITY : snapshotAt;
+    const { watermark } = this.#known;
+    // Beside a stream a later time is a commit's, and what the stream may still bring rows of must not close.
+    const beside = this.#mode === 'injection' && watermark !== null;
+    const latest = beside ? Number.POSITIVE_INFINITY : snapshotAt;
+    const closesBefore = beside ? Math.min(snapshotAt, watermark) : snapshotAt;
     this.#forEachLive(
-      (part) => part.lastAt <= latest && part.lastAt + idleTimeout >= snapshotAt,
+      (part) => part.lastAt <= latest && part.lastAt + idleTimeout >= closesBefore,
       (step) => {
         const { part } = step;
         if (part.lastAt > latest) this.#bring(step, latest);
-        if (part.lastAt + idleTimeout >= snapshotAt) return;
+        if (part.lastAt + idleTimeout >= closesBefore) return;
         if (part.turns >= minTurns) this.#end(step, { kind: 'sealed', reason: 'history' });
         else this.#hold(step);
       },
