@@ -1,0 +1,86 @@
+/** Starts what the drill of capture needs, runs its parts one after another, and adds up what they found. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Releasers } from '../../src/lifecycle.ts';
+import { answer, startGeminiServer } from '../../test/support/gemini-server.ts';
+import { startPostgres } from '../../test/support/postgres.ts';
+import { type FaultName, faultNames } from './capture-faults.ts';
+import { drillPast, pastPoints } from './capture-past.ts';
+import { compileProgram } from './capture-process.ts';
+import { drillStream, streamPoints } from './capture-stream.ts';
+import { type Lane, merged, type Tally } from './capture-tally.ts';
+
+export interface DrillOptions {
+  kills: number;
+  /** How often each fault strikes a capture that has to live through it. */
+  faultRounds: number;
+  faults?: readonly FaultName[];
+  /** No kill is begun after this. */
+  timeoutMs: number;
+  seed: number;
+  say(sentence: string): void;
+}
+
+export const drilledPoints = [...streamPoints, ...pastPoints];
+
+const killsWhileReading = 3;
+
+export async function drillCapture(options: DrillOptions): Promise<Tally> {
+  const releasers = new Releasers();
+  try {
+    const lane = await openLane(options, releasers);
+    return await drill(lane, options);
+  } finally {
+    await releasers.unwind();
+  }
+}
+
+async function drill(
+  lane: Lane,
+  { kills, faultRounds, faults = faultNames, seed, timeoutMs }: DrillOptions,
+): Promise<Tally> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const tallies: Tally[] = [];
+  const killsAPast = killsWhileReading + 1;
+  // One of twelve kills hits the reading of a past, which starts over.
+  const pasts = Math.max(1, Math.round(kills / 12 / killsAPast));
+  for (let n = 0; n < pasts && !deadline.aborted; n++) {
+    tallies.push(await drillPast(lane, { killsWhileReading, seed: seed + n }));
+  }
+  const rest = kills - pasts * killsAPast;
+  const killsAtPoints = Math.max(streamPoints.length, Math.round(rest * 0.6));
+  const struck = Array.from({ length: faultRounds }, () => faults).flat();
+  const stream = { kills: Math.max(rest, killsAtPoints), killsAtPoints, faults: struck, seed, deadline };
+  tallies.push(await drillStream(lane, stream));
+  return merged(tallies);
+}
+
+async function openLane({ say }: DrillOptions, releasers: Releasers): Promise<Lane> {
+  const dir = await mkdtemp(join(tmpdir(), 'tc-drill-'));
+  releasers.push('folder', () => rm(dir, { recursive: true, force: true }));
+  const program = await compileProgram();
+  releasers.push('program', () => program.remove());
+  // The least patience a walsender may have here: what is half open is noticed after twice that.
+  const server = await startPostgres({ own: true, settings: { fsync: 'on', wal_sender_timeout: '2s' } });
+  releasers.push('Postgres', () => server.stop());
+  const model = await startGeminiServer();
+  releasers.push('model', () => model.close());
+  model.play(answer(JSON.stringify({ pairs: [] })));
+  return {
+    ...{ server, program, dir, say },
+    settings: {
+      TC_SESSION_IDLE_TIMEOUT: '1s',
+      TC_SESSION_MIN_TURNS: '2',
+      TC_SESSION_MAX_TURNS: '40',
+      TC_METRICS_PORT: '0',
+      TC_LOG_LEVEL: 'warn',
+    },
+    modelSettings: {
+      TC_COMPILE_TIER: 'cheap',
+      TC_REDACT_MODE: 'off',
+      TC_GEMINI_API_KEY: 'not-a-real-key',
+      TC_GEMINI_BASE_URL: model.baseUrl,
+    },
+  };
+}

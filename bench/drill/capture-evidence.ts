@@ -1,0 +1,149 @@
+/** Gathers what {@link judge} decides by: from the log, an independent decoder, the journal, the topics and the dataset. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { microsOf, type Turn } from '../../src/records.ts';
+import { unpackTurns } from '../../src/sessionizer/chunk.ts';
+import { openJournalReader } from '../../src/sessionizer/journal.ts';
+import { inTurnOrder } from '../../src/sessionizer/trajectory.ts';
+import { parseLsn } from '../../src/stream/lsn.ts';
+import { trajectoriesOf } from '../../test/e2e/pipe.ts';
+import { queryOn } from '../../test/support/postgres.ts';
+import type { Ending, LogRow, SealedNow, SeenPart } from './capture-history.ts';
+
+const digestOf = (texts: unknown[]) => createHash('sha256').update(JSON.stringify(texts)).digest('hex').slice(0, 32);
+
+/** Places by the order of time and key for the first `existing` rows, by the witness's for the others. */
+export async function readLog(url: string, { existing = 0, places }: { existing?: number; places: string[] }) {
+  const rows = await queryOn(
+    url,
+    `SELECT id::text, session_id, agent, tool, arguments::text AS a, response::text AS r,
+            (extract(epoch FROM created_at) * 1e6)::bigint::text AS at
+       FROM audit_log ORDER BY created_at, audit_log.id`,
+  );
+  const placeOf = new Map(places.map((key, place) => [key, place]));
+  return rows.map((row, i): LogRow => {
+    const [key, at] = [row.id!, Number(row.at)];
+    const place = Number(key) <= existing ? i - rows.length : placeOf.get(key);
+    if (place === undefined) throw new Error(`the witness saw no commit of row ${key}`);
+    const digest = digestOf([key, row.agent, row.tool, row.a, row.r, at]);
+    return { key, sessionId: row.session_id!, createdAt: at, digest, place };
+  });
+}
+
+const digestOfTurn = (turn: Turn) => {
+  const { rowKey, agent, tool, arguments: a, response } = turn;
+  return digestOf([rowKey, agent, tool, a, response, microsOf(turn.createdAt ?? '')]);
+};
+
+/** Every part, from the dataset where it is there already. */
+export function readParts(dataDir: string): SeenPart[] {
+  const stored = existsSync(join(dataDir, 'qa_pairs.sqlite')) ? trajectoriesOf(dataDir) : [];
+  const known = new Set(stored.map(({ id }) => id));
+  const onTheWay = readSealed(dataDir).filter(({ id }) => !known.has(id));
+  const sealed = [...stored, ...onTheWay].map(({ id, sessionId, part, turns }) => ({
+    id,
+    ...seen(sessionId, part, turns),
+  }));
+  return [...sealed, ...readLive(dataDir)];
+}
+
+function seen(sessionId: string, part: number, turns: Turn[]) {
+  return { sessionId, part, turns: turns.map((turn) => ({ key: turn.rowKey, digest: digestOfTurn(turn) })) };
+}
+
+/** What the journal still holds of sealed parts. */
+function readSealed(dataDir: string) {
+  const journal = openJournalReader(join(dataDir, 'journal.sqlite'));
+  try {
+    const { outbox } = journal;
+    const ids = [...outbox.publishedIds(), ...outbox.pending(1_000_000).map(({ trajectoryId }) => trajectoryId)];
+    return ids.flatMap((id) => {
+      try {
+        return [outbox.assemble(id)];
+      } catch (error) {
+        // It was finished and forgotten in between.
+        if ((error as { code?: string }).code === 'trajectory_unknown') return [];
+        throw error;
+      }
+    });
+  } finally {
+    journal.close();
+  }
+}
+
+/** Open and held parts. */
+function readLive(dataDir: string): SeenPart[] {
+  return reading(join(dataDir, 'journal.sqlite'), (db) => {
+    const parts = db.prepare('SELECT id, session_id AS sessionId, part FROM parts').all();
+    const chunks = db.prepare('SELECT heads, body FROM chunks WHERE part_id = ?');
+    return (parts as { id: number; sessionId: string; part: number }[]).map(({ id, sessionId, part }) => {
+      const packed = chunks.all(id) as { heads: string; body: string }[];
+      const turns = inTurnOrder(packed.flatMap((chunk) => unpackTurns(sessionId, chunk)));
+      return { id: null, ...seen(sessionId, part, turns) };
+    });
+  });
+}
+
+/** Sealed parts as they stand now. The journal first: what moves on meanwhile is then seen twice, not missed. */
+export function readSnapshot(dataDir: string): SealedNow[] {
+  if (!existsSync(join(dataDir, 'journal.sqlite'))) return [];
+  const sealed = readSealed(dataDir).map(({ id, sessionId, part, contentHash }) => ({
+    id,
+    sessionId,
+    part,
+    contentHash,
+  }));
+  const path = join(dataDir, 'qa_pairs.sqlite');
+  const sql = 'SELECT id, session_id AS sessionId, part, content_hash AS contentHash FROM trajectories';
+  const stored = existsSync(path) ? (reading(path, (db) => db.prepare(sql).all()) as Omit<SealedNow, 'stored'>[]) : [];
+  return [...sealed.map((part) => ({ ...part, stored: false })), ...stored.map((part) => ({ ...part, stored: true }))];
+}
+
+/** The position that the journal holds, null before it holds one. */
+export function storedPosition(db: Database.Database): string | null {
+  const sql = `SELECT value ->> '$.progress.resumeLsn' FROM facts WHERE name = 'capture'`;
+  return (db.prepare(sql).pluck().get() as string | null | undefined) ?? null;
+}
+
+export function readEnding(dataDir: string): Ending {
+  const count = (file: string, sql: string) =>
+    reading(join(dataDir, file), (db) => db.prepare(`SELECT count(*) FROM ${sql}`).pluck().get() as number);
+  return {
+    open: count('journal.sqlite', 'parts WHERE held = 0'),
+    unpublished: count('journal.sqlite', 'sealed WHERE published = 0'),
+    undelivered: count('topics.sqlite', 'deliveries'),
+    parked: count('topics.sqlite', 'dead_letters'),
+  };
+}
+
+export function reading<T>(path: string, read: (db: Database.Database) => T): T {
+  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 10_000 });
+  try {
+    return read(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** A slot of another decoder, to say in which order rows were committed. */
+export async function createWitness(url: string, slot: string): Promise<void> {
+  await queryOn(url, `SELECT pg_create_logical_replication_slot('${slot}', 'test_decoding')`);
+}
+
+/** Keys of rows in the order of their commits. */
+export async function askWitness(url: string, slot: string): Promise<string[]> {
+  const rows = await queryOn(
+    url,
+    `SELECT substring(data FROM 'INSERT: id\\[bigint\\]:(\\d+)') AS key
+       FROM pg_logical_slot_get_changes('${slot}', NULL, NULL) WHERE data LIKE 'table public.audit_log: INSERT:%'`,
+  );
+  return rows.map((row) => row.key!);
+}
+
+/** What the server was told to forget. */
+export async function confirmedPosition(url: string, slot: string): Promise<string> {
+  const sql = `SELECT confirmed_flush_lsn AS lsn FROM pg_replication_slots WHERE slot_name = '${slot}'`;
+  return parseLsn((await queryOn(url, sql))[0]!.lsn!);
+}
