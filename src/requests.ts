@@ -27,7 +27,7 @@ export interface RequestState {
   error: string | null;
 }
 
-const migrations = [
+export const requestMigrations = [
   `
   CREATE TABLE requests (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, reason TEXT NOT NULL, since TEXT, until TEXT,
@@ -43,7 +43,7 @@ const what = 'requests';
 
 /** @throws OperatorError as `openSqlite`. */
 export function openRequests(path: string): Requests {
-  return new Requests(openSqlite(path, { what, migrations }), path);
+  return new Requests(openSqlite(path, { what, migrations: requestMigrations }), path);
 }
 
 export class Requests {

@@ -5,16 +5,20 @@ import { type ExitCode, exitCodes, messageOf, OperatorError } from '../errors.ts
 import { createLogger } from '../log.ts';
 import type { Setting } from '../setting-kinds.ts';
 import { type SettingName, settings } from '../settings.ts';
+import { defineBackfill } from './backfill.ts';
 import { defineCompile } from './compile.ts';
 import { defineConfig } from './config-print.ts';
 import type { Act, Action, CommandContext } from './context.ts';
 import { defineDemo } from './demo.ts';
 import { defineDlq } from './dlq.ts';
+import { defineDoctor } from './doctor.ts';
 import { defineExtract } from './extract.ts';
 import { defineFill } from './fill.ts';
 import { defineInit } from './init.ts';
 import { defineLoad } from './load.ts';
 import { defineMigrate } from './migrate.ts';
+import { defineReconcile } from './reconcile.ts';
+import { defineRecover } from './recover.ts';
 import { defineRun } from './run.ts';
 import { defineSample } from './sample.ts';
 import { listenForStop } from './signals.ts';
@@ -24,7 +28,11 @@ import { clearStatus } from './status-line.ts';
 const commands = [
   defineDemo,
   defineInit,
+  defineDoctor,
   defineRun,
+  defineBackfill,
+  defineRecover,
+  defineReconcile,
   defineExtract,
   defineCompile,
   defineLoad,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { pause } from '../../src/lifecycle.ts';
 import { lastJson, type Running, runCli, startCli } from '../support/cli.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { countIn, settingsFor, trajectoriesOf } from './pipe.ts';
@@ -65,12 +66,23 @@ describe('run --once', () => {
       expect(row?.idle).toBe('true');
     });
     await insert('late', 12);
-    const first = await runCli(['run', '--once', '--json'], { env });
-    expect(lastJson(first)).toMatchObject({ rows: 24, sessions: 2, open: 1, trajectories: 1, parked: 0 });
+    // Kept awake, however long a start takes.
+    const running = startCli(['run', '--once', '--json'], { env });
+    let over = false;
+    const ended = running.finished.finally(() => {
+      over = true;
+    });
+    let late = 12;
+    for (; !over; late += 1) {
+      await insert('late', 1);
+      await Promise.race([ended, pause(300)]);
+    }
+    const first = await ended;
+    expect(lastJson(first)).toMatchObject({ sessions: 2, open: 1, trajectories: 1, parked: 0 });
     expect(first.stderr).toMatch(/the slot retains .* of WAL/);
     await until(async () => {
       const next = lastJson(await runCli(['run', '--once', '--json'], { env }));
-      expect(next).toMatchObject({ rows: 24, open: 0, trajectories: 2 });
+      expect(next).toMatchObject({ rows: 12 + late, open: 0, trajectories: 2 });
     });
   });
 

@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { exitCodes } from '../errors.ts';
+import { recover } from '../recovering.ts';
+import { backfillText, parseDate, showBackfill } from './backfill.ts';
+import type { Act } from './context.ts';
+
+export function defineRecover(program: Command, act: Act): void {
+  program
+    .command('recover')
+    .description(
+      'after a lost, dropped or moved slot: make a new one, and take in from the table what was committed meanwhile',
+    )
+    .option('--since <date>', 'look at no row that is older; default: every row of the table', parseDate)
+    .action(
+      act(async ({ config, log, version, json, print, note, drain, abort }, { since }: { since?: string }) => {
+        const progress = showBackfill(note);
+        try {
+          const options = { config, log, version, drain, abort, onProgress: progress.show };
+          const { reason, position, rows } = await recover({ since: since ?? null, until: null }, options);
+          progress.stop();
+          if (json) print(JSON.stringify({ reason, position, ...rows }));
+          else {
+            note(`mended: ${reason}`);
+            print(`${backfillText(rows)}; \`trajectory-compiler run\` goes on from there`);
+          }
+          return rows.state === 'done' ? exitCodes.ok : exitCodes.partial;
+        } finally {
+          progress.stop();
+        }
+      }),
+    );
+}

@@ -1,0 +1,163 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { lastJson, runCli, startCli } from '../support/cli.ts';
+import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { countIn, settingsFor, trajectoriesOf } from './pipe.ts';
+
+let postgres: TestPostgres;
+let dir: string;
+let url: string;
+let env: Record<string, string>;
+let cases = 0;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  dir = mkdtempSync(join(tmpdir(), 'tc-backfill-'));
+});
+afterAll(async () => {
+  await postgres?.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  cases += 1;
+  url = await postgres.createDatabase();
+  env = { ...settingsFor(url, join(dir, `case-${cases}`)), TC_POSTGRES_SLOT: `backfill_${cases}` };
+});
+
+/** Resolves with what stderr said. */
+const succeed = async (args: string[], more: Record<string, string> = {}) => {
+  const { code, stderr } = await runCli(args, { env: { ...env, ...more } });
+  expect(code, `${args.join(' ')}: ${stderr}`).toBe(0);
+  return stderr;
+};
+const json = async (args: string[]) => lastJson(await runCli([...args, '--json'], { env }));
+const dies = async (args: string[], at: string) => {
+  const { signal } = await runCli(args, { env: { ...env, TRAJECTORY_COMPILER_CRASH_AT: at } });
+  expect(signal, at).toBe('SIGKILL');
+};
+
+/** Twelve rows of each session, `ago` a Postgres interval. */
+const insert = (sessions: string[], ago = '0 s') =>
+  queryOn(
+    url,
+    `INSERT INTO audit_log (session_id, agent, tool, response, created_at)
+     SELECT s, 'tester', 'probe', jsonb_build_object('n', n), clock_timestamp() - $2::interval + n * interval '1 ms'
+       FROM unnest($1::text[]) AS s, generate_series(1, 12) AS n`,
+    [sessions as never, ago],
+  );
+
+/** Every row of the table is in exactly one trajectory, and nothing else is. */
+async function expectEveryRowOnce(): Promise<void> {
+  const stored = trajectoriesOf(env.TC_DATA_DIR!).flatMap(({ turns }) => turns.map(({ rowKey }) => Number(rowKey)));
+  const rows = await queryOn(url, 'SELECT id FROM audit_log ORDER BY id');
+  expect(stored.sort((a, b) => a - b)).toEqual(rows.map(({ id }) => Number(id)));
+}
+
+describe('backfill', () => {
+  it('takes in what a first start from now left unread, from the given time on, and nothing twice', async () => {
+    await succeed(['init', '--create-table']);
+    await insert(['a', 'b'], '2 days');
+    await insert(['c'], '5 days');
+    // What lies before the slot of a first start.
+    await succeed(['teardown']);
+    await succeed(['init']);
+    await insert(['d']);
+    await succeed(['run', '--until-idle']);
+    const since = new Date(Date.now() - 3 * 86_400_000).toISOString();
+    expect(await json(['backfill', '--since', since])).toMatchObject({ state: 'done', rowsRead: 36, rowsTaken: 24 });
+    expect(await json(['backfill', '--since', '2020-01-01'])).toMatchObject({ rowsRead: 48, rowsTaken: 12 });
+    expect(await json(['backfill', '--since', '2020-01-01'])).toMatchObject({ rowsRead: 48, rowsTaken: 0 });
+    await succeed(['run', '--until-idle']);
+    await expectEveryRowOnce();
+    expect(trajectoriesOf(env.TC_DATA_DIR!).map(({ sessionId }) => sessionId)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('works beside a capture that goes on taking rows in', async () => {
+    await succeed(['init', '--create-table']);
+    await insert(['old-1', 'old-2'], '1 day');
+    await succeed(['teardown']);
+    await succeed(['init']);
+    const running = startCli(['run'], { env });
+    const writing = new AbortController();
+    const write = async () => {
+      for (let n = 0; !writing.signal.aborted; n++) await insert([`new-${n}`]);
+    };
+    const written = write();
+    const asked = await runCli(['backfill', '--since', '2020-01-01', '--json'], { env });
+    writing.abort();
+    await written;
+    expect(asked.stderr).toContain('a capture runs in this data directory');
+    expect(lastJson(asked)).toMatchObject({ state: 'done', rowsTaken: 24 });
+    running.child.kill('SIGTERM');
+    expect((await running.finished).code).toBe(0);
+    await succeed(['run', '--until-idle']);
+    await expectEveryRowOnce();
+  });
+
+  it('goes on after a crash in the middle of it, with the same trajectories', async () => {
+    await succeed(['init', '--create-table']);
+    await insert(['a', 'b', 'c'], '1 day');
+    await succeed(['teardown']);
+    await succeed(['init']);
+    await succeed(['run', '--once']);
+    await dies(['backfill', '--since', '2020-01-01', '--capture-batch-rows', '5'], 'injection.reading:3');
+    expect(countIn(`${env.TC_DATA_DIR}/journal.sqlite`, 'SELECT sum(turns) FROM parts')).toBeGreaterThan(0);
+    await dies(['run', '--until-idle'], 'injection.done');
+    await succeed(['run', '--until-idle']);
+    await expectEveryRowOnce();
+    expect(trajectoriesOf(env.TC_DATA_DIR!).map(({ turns }) => turns.length)).toEqual([12, 12, 12]);
+  });
+
+  it('says what is wrong with a date or a table without times', async () => {
+    await succeed(['init', '--create-table']);
+    const wrong = await runCli(['backfill', '--since', 'yesterday'], { env });
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('2026-11-01') });
+    const timeless = await runCli(['backfill', '--since', '2020-01-01', '--columns-time', '-'], { env });
+    expect(timeless).toMatchObject({ code: 1, stderr: expect.stringContaining('set columns.time') });
+  });
+});
+
+describe('recover', () => {
+  it('makes a new slot and takes in what was committed without one, wherever it is cut short', async () => {
+    await succeed(['init', '--create-table']);
+    await insert(['before']);
+    // Open over the loss: its rows meet again.
+    const long = { TC_SESSION_IDLE_TIMEOUT: '1h' };
+    await succeed(['run', '--once'], long);
+    await queryOn(url, 'SELECT pg_drop_replication_slot($1)', [env.TC_POSTGRES_SLOT]);
+    await insert(['before', 'gap']);
+    const refused = await runCli(['run', '--once'], { env: { ...env, ...long } });
+    expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('trajectory-compiler recover') });
+
+    const { signal } = await runCli(['recover'], {
+      env: { ...env, ...long, TRAJECTORY_COMPILER_CRASH_AT: 'recover.created' },
+    });
+    expect(signal).toBe('SIGKILL');
+    await insert(['between']);
+    expect(
+      (await runCli(['recover'], { env: { ...env, ...long, TRAJECTORY_COMPILER_CRASH_AT: 'recover.adopted' } })).signal,
+    ).toBe('SIGKILL');
+    await insert(['after']);
+    await succeed(['run', '--once'], long);
+    await succeed(['run', '--until-idle']);
+    await expectEveryRowOnce();
+    const turns = Object.fromEntries(trajectoriesOf(env.TC_DATA_DIR!).map((t) => [t.sessionId, t.turns.length]));
+    expect(turns).toEqual({ after: 12, before: 24, between: 12, gap: 12 });
+  });
+
+  it('mends a slot that something else moved on, and leaves a sound one alone', async () => {
+    await succeed(['init', '--create-table']);
+    await insert(['a']);
+    await succeed(['run', '--until-idle']);
+    const sound = await runCli(['recover'], { env });
+    expect(sound).toMatchObject({ code: 2, stderr: expect.stringContaining('is fine') });
+    await insert(['skipped']);
+    await queryOn(url, 'SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())', [env.TC_POSTGRES_SLOT]);
+    await vi.waitFor(async () => expect((await runCli(['run', '--once'], { env })).stderr).toContain('ahead of'));
+    expect(await json(['recover'])).toMatchObject({ state: 'done', rowsRead: 24, rowsTaken: 12 });
+    await succeed(['run', '--until-idle']);
+    await expectEveryRowOnce();
+  });
+});
