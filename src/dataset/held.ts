@@ -16,7 +16,7 @@ export function rowsHeld(db: SqliteDatabase, source: string, rowKeys: readonly s
        JOIN trajectories AS t ON t.id = r.trajectory_id
        WHERE t.source = ? ORDER BY r.trajectory_id`,
     )
-    .all(JSON.stringify(rowKeys), source) as ({ rowKey: string } & HeldRow)[];
+    .all(JSON.stringify([...new Set(rowKeys)]), source) as ({ rowKey: string } & HeldRow)[];
   const held = new Map<string, HeldRow[]>();
   for (const { rowKey, ...row } of rows) held.set(rowKey, [...(held.get(rowKey) ?? []), row]);
   return held;

@@ -102,8 +102,9 @@ it('says as the SQLite file does which rows of a source it holds, with their dig
   ];
   const ids = [whole, doubled, foreign, arriving].map(({ id }) => id);
   const keys = [...whole.turns, ...arriving.turns].map(({ rowKey }) => rowKey);
+  const asked = [...keys, 'nowhere', keys[3]!];
   const expected = await withDataset(messages, (db) => ({
-    rows: rowsHeld(db, whole.source, [...keys, 'nowhere']),
+    rows: rowsHeld(db, whole.source, asked),
     none: rowsHeld(db, whole.source, []),
     trajectories: trajectoriesHeld(db, [...ids, 'nowhere']),
   }));
@@ -117,7 +118,7 @@ it('says as the SQLite file does which rows of a source it holds, with their dig
   const mirror = openMirrorReader({ url: direct.databaseUrl, schema: 'public' });
   try {
     expect({
-      rows: await mirror.rowsHeld(whole.source, [...keys, 'nowhere']),
+      rows: await mirror.rowsHeld(whole.source, asked),
       none: await mirror.rowsHeld(whole.source, []),
       trajectories: await mirror.trajectoriesHeld([...ids, 'nowhere']),
     }).toEqual(expected);
