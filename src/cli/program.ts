@@ -12,7 +12,6 @@ import type { Act, Action, CommandContext } from './context.ts';
 import { defineDemo } from './demo.ts';
 import { defineDlq } from './dlq.ts';
 import { defineDoctor } from './doctor.ts';
-import { defineDoctor } from './doctor.ts';
 import { defineExtract } from './extract.ts';
 import { defineFill } from './fill.ts';
 import { defineInit } from './init.ts';
@@ -29,7 +28,6 @@ import { clearStatus } from './status-line.ts';
 const commands = [
   defineDemo,
   defineInit,
-  defineDoctor,
   defineDoctor,
   defineRun,
   defineBackfill,
