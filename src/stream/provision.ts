@@ -18,6 +18,7 @@ import {
   readSlot,
   type SlotState,
   slotSql,
+  untilVisible,
 } from './slot.ts';
 
 export interface CaptureNames {
@@ -98,7 +99,7 @@ export async function createCapture(settings: CaptureSettings): Promise<{ create
 
 /** A new slot in the place of one that can't be used any more. */
 export interface RecreatedSlot {
-  /** What commits from here on is streamed; what committed before is in the table alone. */
+  /** What commits from here on is streamed; what committed before, every snapshot taken from now on sees in the table. */
   consistentPoint: Lsn;
   /** What was dropped, in words; null where there was no slot. */
   replaced: string | null;
@@ -131,6 +132,7 @@ export async function recreateSlot(settings: CaptureSettings): Promise<Recreated
     }
     if (old !== null) await dropSlot(client, settings.slot);
     const consistentPoint = await createSlot(client, sql.slot, settings);
+    await untilVisible(client, settings);
     created.push(`slot ${settings.slot}`);
     const replaced = old === null ? null : describeSlot(settings.slot, old);
     return { consistentPoint, replaced, created, capture: await verifyCapture(client, settings) };

@@ -1,6 +1,7 @@
 /** The replication slot: creating it, and how it stands. */
 import type pg from 'pg';
 import { stop } from '../errors.ts';
+import { pause } from '../lifecycle.ts';
 import { sqlState } from '../postgres/connection.ts';
 import { quoteLiteral } from '../postgres/quote.ts';
 import type { Lsn } from '../records.ts';
@@ -83,6 +84,37 @@ export async function createSlot(
       );
     }
     throw error;
+  }
+}
+
+/**
+ * Returns once every snapshot sees what committed before now. A commit can stand in the WAL and not be visible yet, while
+ * its backend waits for the disk or for a synchronous standby: a slot that was just made does not stream it, and whoever
+ * reads the table in its place would miss it too.
+ *
+ * @throws OperatorError `slot_waiting`.
+ */
+export async function untilVisible(
+  client: pg.Client,
+  { slot, lockTimeoutMs = defaultLockTimeoutMs }: { slot: string; lockTimeoutMs?: number | undefined },
+): Promise<void> {
+  // An id of our own is later than that of every transaction which has written anything.
+  await client.query('BEGIN');
+  const { rows } = await client.query('SELECT pg_current_xact_id() AS id');
+  await client.query('ROLLBACK');
+  const deadline = performance.now() + lockTimeoutMs;
+  for (;;) {
+    const { rows: now } = await client.query(
+      `SELECT (pg_snapshot_xmin(pg_current_snapshot()) > '${rows[0].id}'::xid8)::text AS all`,
+    );
+    if (now[0].all === 'true') return;
+    if (performance.now() > deadline) {
+      throw stop(
+        'slot_waiting',
+        `slot ${slot} was made, but transactions that were open then have not ended within ${lockTimeoutMs} ms, and their rows may lie before it: end the long ones (pg_stat_activity, pg_prepared_xacts) and run it again`,
+      );
+    }
+    await pause(20);
   }
 }
 

@@ -1,5 +1,7 @@
 /** A slot that is lost, foreign, held or kept by a standby: what replaces it, and what is left alone. */
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { clientConfig, openClient } from '../../src/postgres/connection.ts';
 import type { SourceOptions } from '../../src/stream/contract.ts';
 import { parseLsn } from '../../src/stream/lsn.ts';
 import { createCapture, dropCapture, recreateSlot } from '../../src/stream/provision.ts';
@@ -67,6 +69,57 @@ describe('a new slot in the place of the old one', () => {
     const run = await capture(options);
     await until('the row', () => run.memory.turns.length === 1);
     await run.stop();
+  });
+
+  test('a commit that lies before the new slot and is not visible yet is waited for: nothing else would bring its row', async () => {
+    const options = await freshLog();
+    const { url } = options;
+    const clients = await Promise.all([1, 2, 3].map(() => openClient(clientConfig(url, { purpose: 'test' }))));
+    const [first, second, writer] = clients as [pg.Client, pg.Client, pg.Client];
+    const begin = async (client: pg.Client) => {
+      await client.query('BEGIN; SELECT pg_current_xact_id()');
+      return (await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid as string;
+    };
+    const held = (pid: string) => async () =>
+      (await queryOn(url, `SELECT FROM pg_stat_activity WHERE ${pid} = ANY(pg_blocking_pids(pid))`)).length > 0;
+    const synchronous = (standby: string) =>
+      queryOn(url, `ALTER SYSTEM SET synchronous_standby_names = '${standby}'`).then(() =>
+        queryOn(url, 'SELECT pg_reload_conf()'),
+      );
+    try {
+      // The slot waits for transactions twice; what begins after the second wait has begun may commit before its point.
+      const one = await begin(first);
+      const made = recreateSlot(options);
+      let done = false;
+      made.finally(() => {
+        done = true;
+      });
+      await until('the first wait', held(one));
+      const two = await begin(second);
+      await first.query('ROLLBACK');
+      await until('the second wait', held(two));
+      await synchronous('nobody');
+      const waiting = "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+      await until('the server to take the setting', async () => {
+        const { rows } = await writer.query('SHOW synchronous_standby_names');
+        return rows[0].synchronous_standby_names === 'nobody';
+      });
+      const commit = writer.query("INSERT INTO audit_log (session_id) VALUES ('s')");
+      await until('the commit to wait for its standby', async () => (await queryOn(url, waiting)).length > 0);
+      await second.query('ROLLBACK');
+      const asking = `SELECT FROM pg_stat_activity WHERE application_name = 'trajectory-compiler recover' AND query LIKE '%pg_snapshot_xmin%' AND datname = current_database()`;
+      await until('the question what is visible', async () => (await queryOn(url, asking)).length > 0);
+      expect((await slotOf(options))?.confirmed_flush_lsn).not.toBeNull();
+      const visible = async () => (await queryOn(url, 'SELECT FROM audit_log')).length;
+      expect([await visible(), done]).toEqual([0, false]);
+      await synchronous('');
+      await made;
+      expect(await visible()).toBe(1);
+      await commit;
+    } finally {
+      await synchronous('');
+      await Promise.all(clients.map((client) => client.end()));
+    }
   });
 
   test('a slot that a capture holds is left to it', async () => {
