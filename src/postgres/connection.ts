@@ -89,13 +89,21 @@ function isPooler(url: string): boolean {
 }
 
 function refusePooler(url: string): void {
-  if (!isPooler(url)) return;
-  const { host } = targetOf(url);
+  const { host, port, user } = targetOf(url);
+  // A project has a pooler of its own too, beside the database.
+  const own = port === 6543 && isSupabase(host);
+  if (!isPooler(url) && !own) return;
+  // On the shared one the project is a part of the user's name.
+  const project = own ? host.split('.')[1] : (/^[^.]+\.([a-z0-9]+)$/.exec(user)?.[1] ?? '<project>');
   throw stop(
     'source_pooler',
-    `${host} is a connection pooler, which cannot carry the replication protocol: set postgres.url to the direct connection db.<project>.supabase.co:5432 (IPv6, or IPv4 with the add-on)`,
+    `${host}:${port} is a connection pooler, which cannot carry the replication protocol: set postgres.url to the direct connection db.${project}.supabase.co:5432 and its user to ${user.split('.')[0]} (IPv6, or IPv4 with the add-on)`,
     { exitCode: exitCodes.configuration },
   );
+}
+
+function isSupabase(host: string): boolean {
+  return /^db\.[a-z0-9]+\.supabase\.co$/.test(host);
 }
 
 /** Opens one connection. @throws OperatorError classified by {@link explainPostgres}. */
@@ -170,6 +178,14 @@ export function explainPostgres(error: unknown, url: string, doing = 'connect'):
       'source_auth',
       `cannot ${doing} at ${where}: the server asks for a password: add it to postgres.url (TC_POSTGRES_URL)`,
       { exitCode: exitCodes.configuration },
+    );
+  }
+  // The direct host has an IPv6 address alone: without IPv6 there is no such name, or no way to it.
+  if (isSupabase(host) && /^(ENOTFOUND|ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EAI_AGAIN)$/.test(code)) {
+    return retry(
+      'source_unreachable',
+      `cannot ${doing} at ${where}: ${said}: the direct connection of a Supabase project is reached over IPv6 only: give this host IPv6, or the project the IPv4 add-on; a pooler carries no replication`,
+      { exitCode: exitCodes.sourceUnavailable, cause: error },
     );
   }
   if (unreachable.has(code) || /terminated|timeout|not queryable|connection error/i.test(said)) {

@@ -1,28 +1,33 @@
 /** What a start warns of: the part of the preflight that is about the server and the slot. */
-import { type Check, sentenceOf } from '../checks.ts';
+import { sentenceOf } from '../checks.ts';
+import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { AuditTable } from '../postgres/audit-table.ts';
 import { targetOf } from '../postgres/connection.ts';
-import { readRoom, readTableRoom, type ServerRoom } from './preflight-facts.ts';
+import { readRoom, type ServerRoom } from './preflight-facts.ts';
 import { roomChecks, type Wanted } from './preflight-server.ts';
 import { slotChecks } from './preflight-slot.ts';
-import { tableChecks } from './preflight-table.ts';
 import type { Capture, CaptureSettings } from './provision.ts';
 import type { Queryable } from './setup-faults.ts';
 import type { SlotState } from './slot.ts';
 
-/** What a capture that may start should be told of: what may end it, or harm the server, later. */
+/**
+ * What a capture that may start should be told of: what may end it, or harm the server, later. Where that can't be asked
+ * nothing is said, since everything that a capture can't do without was verified before.
+ */
 export async function warnOfStart(
   client: Queryable,
-  { table, slot }: Pick<Capture, 'table' | 'slot'>,
+  { slot }: Pick<Capture, 'slot'>,
   settings: CaptureSettings,
   log: Logger,
 ): Promise<void> {
-  const { room, wanted } = await roomFor(client, settings, slot);
-  const checks = [...roomChecks(room, wanted), ...slotChecks(settings.slot, slot, wanted.failover)];
-  if (table.partitioned) checks.push(...(await unloggedChecks(client, table)));
-  for (const check of checks) {
-    if (check.outcome === 'warning') log.warn({ code: check.name }, sentenceOf(check));
+  try {
+    const { room, wanted } = await roomFor(client, settings, slot);
+    const checks = [...roomChecks(room, wanted), ...slotChecks(settings.slot, slot, wanted.failover)];
+    for (const check of checks) {
+      if (check.outcome === 'warning') log.warn({ code: check.name }, sentenceOf(check));
+    }
+  } catch (error) {
+    log.debug(messageOf(error));
   }
 }
 
@@ -38,9 +43,4 @@ export async function roomFor(
   const { host } = targetOf(url);
   const wanted = { slotThere: slot !== null, slotActive: slot?.active ?? false, slot: name, failover, host, now };
   return { room, wanted };
-}
-
-async function unloggedChecks(client: Queryable, table: AuditTable): Promise<Check[]> {
-  const room = await readTableRoom(client, table);
-  return tableChecks(table, room, '').filter(({ name }) => name === 'source_unlogged');
 }

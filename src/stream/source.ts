@@ -5,6 +5,7 @@ import { refuseLostColumns } from '../postgres/audit-table.ts';
 import { explainPostgres, openPool } from '../postgres/connection.ts';
 import type { Progress } from '../records.ts';
 import type { Source, SourceOptions } from './contract.ts';
+import { warnOfStart } from './preflight-start.ts';
 import { type Capture, type CaptureSettings, verifyCapture } from './provision.ts';
 import { type Identity, openWalsender } from './replication.ts';
 import { checkIdentity, type StoredStart, startOf } from './start.ts';
@@ -29,6 +30,7 @@ export async function openSource(options: SourceOptions, start: StoredStart, log
   const pool = openProbe(url);
   try {
     const { capture, identity, stored } = await verifyStart(pool, options, start);
+    await warnOfStart(pool, capture, options, log);
     const isFirst = start.progress === null && stored !== null;
     const held = isFirst ? await countRows(pool, capture.table, options.shard) : null;
     return new PostgresSource(options, capture, identity, { stored, held }, pool, log);
