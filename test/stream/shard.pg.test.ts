@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Logger } from '../../src/log.ts';
 import { describeTable } from '../../src/postgres/audit-table.ts';
 import { clientConfig, openClient } from '../../src/postgres/connection.ts';
 import type { SourceOptions } from '../../src/stream/contract.ts';
 import { createCapture } from '../../src/stream/provision.ts';
 import { publicationSql, verifyPublication } from '../../src/stream/publication.ts';
 import { type Shard, shardCondition } from '../../src/stream/shard.ts';
-import { type CaptureRun, capture, emptyMemory, optionsOf, until } from '../support/capture.ts';
+import { currentTarget } from '../../src/stream/target.ts';
+import { type CaptureRun, capture, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';
 import { lastJson, runCli } from '../support/cli.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { testedMajor } from '../support/postgres-versions.ts';
@@ -151,12 +153,22 @@ function testShards(): void {
     });
   });
 
-  test('a filter that is changed while the stream runs stops it before an idle position is confirmed', async () => {
+  test('a shard says what its share leaves unread, and stops before an idle position is confirmed when its filter changes', async () => {
     const url = await server.createDatabase();
-    await queryOn(url, `${table})`);
-    const [first] = shardsOf(url, 2);
-    await createCapture(first!);
-    const run = await capture({ ...first!, timings: { ...first!.timings, idleAdvanceMs: 50 } }, emptyMemory());
+    await queryOn(url, `${table}); INSERT INTO audit_log (session_id) SELECT 's' || i FROM generate_series(1, 40) i`);
+    const [first, second] = shardsOf(url, 2) as [SourceOptions, SourceOptions];
+    const said: string[] = [];
+    const log: Logger = { ...silent, info: (text: string) => said.push(text) } as never;
+    for (const options of [first, second]) {
+      await createCapture(options);
+      const once = await capture({ ...options, until: await currentTarget(url) }, emptyMemory(), log);
+      await once.done;
+      await once.stop();
+    }
+    const unread = said.flatMap((text) => /(\d+) older rows/.exec(text)?.[1] ?? []).map(Number);
+    expect(unread.length).toBe(2);
+    expect(sum(unread)).toBe(40);
+    const run = await capture({ ...first, timings: { ...first.timings, idleAdvanceMs: 50 } }, emptyMemory());
     await until('the connection', () => run.source.status().connected);
     await queryOn(url, 'ALTER PUBLICATION p0 SET TABLE audit_log (id, session_id)');
     await queryOn(url, 'CREATE TABLE something AS SELECT 1');

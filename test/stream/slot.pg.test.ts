@@ -122,12 +122,17 @@ describe('a new slot in the place of the old one', () => {
     }
   });
 
-  test('a slot that a capture holds is left to it', async () => {
+  test('a slot that a capture holds is left to it, by teardown too', async () => {
     const options = await freshLog();
     const run = await capture(options);
     await until('the connection', () => run.source.status().connected);
     const before = await slotOf(options);
-    await expect(recreateSlot(options)).rejects.toMatchObject({ code: 'slot_active' });
+    for (const attempt of [recreateSlot, dropCapture]) {
+      await expect(attempt(options)).rejects.toMatchObject({
+        code: 'slot_active',
+        message: expect.stringContaining(`pid ${before?.active_pid}`),
+      });
+    }
     expect((await slotOf(options))?.active_pid).toBe(before?.active_pid);
     await run.stop();
   });
