@@ -2,8 +2,10 @@
  * The capture with sockets and disk taken away: the assembler and the sessionizer as they are, and a journal in memory
  * that keeps what a crash leaves. It checks at every step what must hold at every moment.
  */
+
+import { withoutTaken } from '../../src/injecting.ts';
 import { mapColumns } from '../../src/postgres/audit-table.ts';
-import type { Batch, Micros, Position, Progress, Turn } from '../../src/records.ts';
+import type { Batch, Lsn, Micros, Position, Progress, Turn } from '../../src/records.ts';
 import { dueAt, type PartState, type SessionRules } from '../../src/sessionizer/part.ts';
 import {
   compareProgress,
@@ -15,6 +17,7 @@ import {
 } from '../../src/sessionizer/sessionize.ts';
 import { inTurnOrder } from '../../src/sessionizer/trajectory.ts';
 import { Assembler } from '../../src/stream/assembler.ts';
+import { later } from '../../src/stream/lsn.ts';
 import {
   columnNames,
   createdText,
@@ -38,8 +41,9 @@ export class Durable {
   lastPosition: Position | null = null;
   watermark: Micros | null = null;
   history: 'none' | 'reading' | 'done' = 'none';
-  /** Rows of the table are wanted beside the stream. */
-  injecting = false;
+  /** Rows of the table are wanted beside the stream, from this time on. */
+  injecting: { since: Micros | null } | null = null;
+  knownBefore: Lsn | null = null;
   version = 0;
   readonly live = new Map<string, { part: PartState; turns: Turn[] }>();
   readonly nextParts = new Map<string, number>();
@@ -47,6 +51,10 @@ export class Durable {
   /** The ledger: the part of each row that was ever taken in. */
   readonly partOf = new Map<string, string>();
   readonly skipped: Record<string, number> = {};
+
+  readonly ledger = {
+    knows: (turns: readonly Pick<Turn, 'rowKey'>[]) => turns.map(({ rowKey }) => this.partOf.has(rowKey)),
+  };
 
   recall(batch: Batch): KnownParts {
     const parts = new Map<string, PartState>();
@@ -69,7 +77,7 @@ export class Durable {
     this.lastPosition = step.lastPosition;
     this.watermark = step.watermark;
     if (batch.injected === undefined) this.history = batch.history?.state ?? this.history;
-    else if (batch.history?.state === 'done') this.injecting = false;
+    else if (batch.history?.state === 'done') this.injecting = null;
     for (const part of step.parts) this.#write(part);
     for (const [reason, n] of Object.entries(step.counts.skipped))
       this.skipped[reason] = (this.skipped[reason] ?? 0) + n;
@@ -124,10 +132,13 @@ export const rules: SessionRules & { maxBytes: number } = {
 
 /** Rows of the table as batches beside the stream, read under a snapshot. */
 interface Reading {
+  since: Micros | null;
   rows: Row[];
   taken: number;
   seenBefore: number;
   snapshotAt: Micros;
+  /** Until the stream has passed what the snapshot sees. */
+  waits: boolean;
 }
 
 export type Fate = 'fine' | 'crash before the commit' | 'crash before the confirmation';
@@ -171,11 +182,12 @@ export class Capture {
     this.#history = null;
     this.#injection = null;
     if (durable.progress === null && this.from === 'beginning') {
-      this.#history = this.#read();
+      this.#history = this.#read(null);
     } else {
       this.#stream(durable.progress ?? { resumeLsn: lsnText(server.confirmed) as never, partial: null });
     }
-    if (durable.injecting) this.inject();
+    // Before the stream, which brings once more what of these rows it had still to bring.
+    if (durable.injecting !== null) this.#injection = this.#read(durable.injecting.since);
   }
 
   #stream(start: Progress): void {
@@ -216,30 +228,36 @@ export class Capture {
     this.#assembler?.probe({ lsn: lsnText(flushLsn), at });
   }
 
-  /** Asks for the rows of the table that are not known. */
-  inject(): void {
+  /** Asks for the rows of the table that are not known, of all time or from a time on. */
+  inject(since: Micros | null): void {
     if (this.#injection !== null || this.#assembler === null) return;
-    this.durable.injecting = true;
-    this.#injection = this.#read();
+    this.#injection = { ...this.#read(since), waits: true };
   }
 
   get isReading(): boolean {
-    return this.#history !== null || this.durable.injecting;
+    return this.#history !== null || this.#injection !== null;
   }
 
   /** The next batch through the sessionizer into the journal. @returns whether there was one. */
   async take(fate: Fate): Promise<boolean> {
-    const batch = await this.#next();
-    if (batch === null) return false;
-    this.#checkWatermark(batch);
+    const received = await this.#next();
+    if (received === null) return false;
     const { durable, server } = this;
+    const batch = withoutTaken(received, durable as never);
+    this.#checkWatermark(batch);
     const step = sessionize(durable.recall(batch), batch, rules);
     if (fate === 'crash before the commit') {
       this.start();
       return true;
     }
+    if (batch.injected === true && batch.history?.state === 'done' && durable.watermark === null) {
+      // As at the end of history, what was idle at the snapshot closes, whichever session it is of.
+      for (const id of durable.live.keys()) this.injectedInto.add(id);
+    }
     durable.commit(step, batch);
-    if (batch.injected) for (const id of batch.sessionIds) this.injectedInto.add(id);
+    for (const { part, appended } of step.parts) {
+      if (batch.injected === true && appended.length > 0) this.injectedInto.add(part.sessionId);
+    }
     if (fate === 'crash before the confirmation') {
       this.start();
       return true;
@@ -254,18 +272,21 @@ export class Capture {
   async #next(): Promise<Batch | null> {
     if (this.#history !== null) return this.#historyBatch(this.#history);
     const injection = this.#injection;
-    if (injection !== null && lsnNumber(this.durable.progress?.resumeLsn ?? lsnText(0)) >= injection.seenBefore) {
+    const resumeLsn = lsnNumber(this.durable.progress?.resumeLsn ?? lsnText(0));
+    if (injection !== null && (!injection.waits || resumeLsn >= injection.seenBefore)) {
       return this.#injectedBatch(injection);
     }
     now.aborted = false;
     return await this.#assembler!.take(now as unknown as AbortSignal);
   }
 
-  #read(): Reading {
-    const rows = this.server.visible();
+  #read(since: Micros | null): Reading {
+    const all = this.server.visible();
+    const rows = since === null ? all : all.filter(({ createdAt }) => createdAt !== null && createdAt >= since);
     const time = (row: Row) => row.createdAt ?? Number.POSITIVE_INFINITY;
     rows.sort((a, b) => (time(a) === time(b) ? Number(a.key) - Number(b.key) : time(a) < time(b) ? -1 : 1));
-    return { rows, taken: 0, seenBefore: this.server.lsn, snapshotAt: this.server.now };
+    const { lsn: seenBefore, now: snapshotAt } = this.server;
+    return { since, rows, taken: 0, seenBefore, snapshotAt, waits: false };
   }
 
   #historyBatch(reading: Reading): Batch {
@@ -278,12 +299,13 @@ export class Capture {
   }
 
   #injectedBatch(reading: Reading): Batch {
-    const progress = this.durable.progress!;
+    const { durable } = this;
+    const seenBefore = lsnText(reading.seenBefore);
+    durable.injecting = { since: reading.since };
+    durable.knownBefore = durable.knownBefore === null ? seenBefore : later(seenBefore, durable.knownBefore);
+    const progress = durable.progress!;
     if (reading.taken < reading.rows.length) {
-      const batch = this.#rowsOf(reading);
-      const changes = batch.changes.filter((c) => c.kind === 'turn' && !this.durable.partOf.has(c.turn.rowKey));
-      const sessionIds = new Set(changes.flatMap((c) => (c.kind === 'turn' ? [c.turn.sessionId] : [])));
-      return { ...batch, changes, sessionIds, skipped: {}, progress, injected: true };
+      return { ...this.#rowsOf(reading), skipped: {}, progress, injected: true };
     }
     this.#injection = null;
     const { snapshotAt } = reading;
