@@ -1,6 +1,5 @@
 /** Working on sessions that are already in the table: read-only, without a slot, longest first. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import PQueue from 'p-queue';
 import type { CompileStage } from './compile/compile.ts';
 import type { Config } from './config.ts';
@@ -148,7 +147,7 @@ async function openParts({ config, log }: CompileExistingOptions, releasers: Rel
   const dataset = openDataset(files.dataset);
   releasers.push('dataset reader', () => void dataset.close());
   mentionOtherSources(dataset, reader.source, log);
-  const digester = createDigester(openDigestKey(join(config.dataDir, 'digest.key'), config['capture.digestKey']));
+  const digester = createDigester(openDigestKey(files.digestKey, config['capture.digestKey']));
   return { reader, digester, stage, sinks, dataset, journal, snapshotAt: await readClock() };
 }
 

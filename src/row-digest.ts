@@ -5,7 +5,7 @@
 import { createHash, createHmac, hash, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { messageOf, stop } from './errors.ts';
+import { exitCodes, messageOf, stop } from './errors.ts';
 import type { Turn } from './records.ts';
 
 export interface RowDigester {
@@ -116,6 +116,7 @@ function longEnough(key: string, where: string): string {
   throw stop(
     'digest_key_too_short',
     `the key of the digests in ${where} has ${key.length} characters: give it at least ${minKeyLength}`,
+    { exitCode: exitCodes.configuration },
   );
 }
 
@@ -160,6 +161,6 @@ function explainKeyFile(error: unknown, path: string): unknown {
   return stop(
     'digest_key_unusable',
     `the key of the digests, ${path}, can't be read or made: ${messageOf(error)}: make it readable, or set capture.digestKey (TC_CAPTURE_DIGEST_KEY)`,
-    { cause: error },
+    { exitCode: exitCodes.configuration, cause: error },
   );
 }
