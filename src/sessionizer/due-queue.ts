@@ -1,76 +1,110 @@
 /** Finds the parts that a watermark may close, without timers and without looking at the others. */
 
-interface Entry<T> {
-  at: number;
-  item: T;
-}
+const absent = -1;
 
 /**
- * A binary heap with one entry an item. An item that is touched again moves later, which costs nothing: its entry is
- * found too early once, and put back where it belongs.
+ * A binary heap of slots (small whole numbers) in flat arrays. A slot whose time moves later costs nothing: it is found
+ * too early once, and put back where it belongs.
  */
-export class DueQueue<T extends object> {
-  readonly #dueAt: (item: T) => number;
-  readonly #heap: Entry<T>[] = [];
-  /** Time of the one valid entry of each item. Others are left over and dropped when they are met. */
-  readonly #queuedAt = new Map<T, number>();
+export class DueQueue {
+  readonly #dueAt: (slot: number) => number;
+  #heap = new Int32Array(1024);
+  #size = 0;
+  /** By slot: its place in the heap, and the time that it stands there under. */
+  #places = new Int32Array(1024).fill(absent);
+  #times = new Float64Array(1024);
 
-  constructor(dueAt: (item: T) => number) {
+  constructor(dueAt: (slot: number) => number) {
     this.#dueAt = dueAt;
   }
 
-  /** Adds an item, or takes note that it changed. */
-  set(item: T): void {
-    const at = this.#dueAt(item);
-    const queuedAt = this.#queuedAt.get(item);
-    if (queuedAt === undefined || at < queuedAt) this.#push(item, at);
-  }
-
-  delete(item: T): void {
-    this.#queuedAt.delete(item);
-  }
-
-  /** All items due before `at`. They stay in the queue until they are deleted. */
-  before(at: number): T[] {
-    const due: T[] = [];
-    for (let top = this.#heap[0]; top !== undefined && top.at < at; top = this.#heap[0]) {
-      this.#pop();
-      if (this.#queuedAt.get(top.item) !== top.at) continue;
-      const dueAt = this.#dueAt(top.item);
-      if (dueAt < at) due.push(top.item);
-      else this.#push(top.item, dueAt);
+  /** Adds a slot, or takes note that its time changed. */
+  set(slot: number): void {
+    if (slot >= this.#places.length) this.#grow(slot);
+    const at = this.#dueAt(slot);
+    const place = this.#places[slot]!;
+    if (place === absent) {
+      this.#times[slot] = at;
+      this.#rise(this.#size, slot);
+      this.#size += 1;
+    } else if (at < this.#times[slot]!) {
+      this.#times[slot] = at;
+      this.#rise(place, slot);
     }
-    for (const item of due) this.#push(item, this.#dueAt(item));
+  }
+
+  delete(slot: number): void {
+    const place = this.#places[slot] ?? absent;
+    if (place === absent) return;
+    this.#places[slot] = absent;
+    this.#size -= 1;
+    const last = this.#heap[this.#size]!;
+    if (last === slot) return;
+    if (this.#times[last]! < this.#times[slot]!) this.#rise(place, last);
+    else this.#sink(place, last);
+  }
+
+  /** All slots due before `at`. They stay in the queue until they are deleted. */
+  before(at: number): number[] {
+    const due: number[] = [];
+    while (this.#size > 0 && this.#times[this.#heap[0]!]! < at) {
+      const slot = this.#heap[0]!;
+      const dueAt = this.#dueAt(slot);
+      this.#times[slot] = dueAt;
+      if (dueAt >= at) {
+        this.#sink(0, slot);
+      } else {
+        this.delete(slot);
+        due.push(slot);
+      }
+    }
+    for (const slot of due) this.set(slot);
     return due;
   }
 
-  #push(item: T, at: number): void {
-    this.#queuedAt.set(item, at);
-    const heap = this.#heap;
-    let i = heap.length;
-    heap.push({ item, at });
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (heap[parent]!.at <= at) break;
-      heap[i] = heap[parent]!;
-      i = parent;
+  #rise(from: number, slot: number): void {
+    const at = this.#times[slot]!;
+    let place = from;
+    while (place > 0) {
+      const above = this.#heap[(place - 1) >> 1]!;
+      if (this.#times[above]! <= at) break;
+      this.#put(place, above);
+      place = (place - 1) >> 1;
     }
-    heap[i] = { item, at };
+    this.#put(place, slot);
   }
 
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let i = 0;
+  #sink(from: number, slot: number): void {
+    const at = this.#times[slot]!;
+    let place = from;
     for (;;) {
-      let child = 2 * i + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && heap[child + 1]!.at < heap[child]!.at) child += 1;
-      if (heap[child]!.at >= last.at) break;
-      heap[i] = heap[child]!;
-      i = child;
+      let child = 2 * place + 1;
+      if (child >= this.#size) break;
+      if (child + 1 < this.#size && this.#timeAt(child + 1) < this.#timeAt(child)) child += 1;
+      if (this.#timeAt(child) >= at) break;
+      this.#put(place, this.#heap[child]!);
+      place = child;
     }
-    heap[i] = last;
+    this.#put(place, slot);
+  }
+
+  #timeAt(place: number): number {
+    return this.#times[this.#heap[place]!]!;
+  }
+
+  #put(place: number, slot: number): void {
+    this.#heap[place] = slot;
+    this.#places[slot] = place;
+  }
+
+  #grow(slot: number): void {
+    const length = Math.max(slot + 1, 2 * this.#places.length);
+    const [heap, places, times] = [this.#heap, this.#places, this.#times];
+    this.#heap = new Int32Array(length);
+    this.#heap.set(heap);
+    this.#places = new Int32Array(length).fill(absent);
+    this.#places.set(places);
+    this.#times = new Float64Array(length);
+    this.#times.set(times);
   }
 }

@@ -1,32 +1,23 @@
 /** Writes a step's parts, turns, outbox entries and counters. Runs inside the journal's transaction; keeps no state. */
-import type { CloseReason, Turn } from '../records.ts';
+import type { CloseReason, Micros, Turn } from '../records.ts';
 import type { RowDigester } from '../row-digest.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 import { packTurns, unpackOrder } from './chunk.ts';
 import { addToCounterSql, type CounterName } from './journal-facts.ts';
 import { type Ending, LedgerWriter } from './ledger-write.ts';
+import type { LiveParts } from './live-parts.ts';
 import type { PartState } from './part.ts';
 import { bytesOf, type PartStep, type Step, type StepCounts } from './sessionize.ts';
 import { inTurnOrder, trajectoryIdOf } from './trajectory.ts';
 
-/** An open or held part and the id that its chunks are found by. */
-export interface LivePart {
-  readonly id: number;
-  part: PartState;
-}
-
 /** What memory must take over once the transaction is committed. */
 export interface Written {
-  live: LivePart[];
+  /** Open and held parts that were touched, and the ids that their chunks are found by. */
+  live: { id: number; part: PartState }[];
   /** Sessions whose known part ended. */
   ended: string[];
   /** Change of the bytes held. */
   bytes: number;
-}
-
-interface PartRow extends Omit<PartState, 'held'> {
-  id: number;
-  held: number;
 }
 
 export class StepWriter {
@@ -44,9 +35,14 @@ export class StepWriter {
     this.#sql = prepareAll(db);
   }
 
-  loadLive(): LivePart[] {
-    const rows = this.#db.prepare(`SELECT id, ${partColumns} FROM parts`).all() as PartRow[];
-    return rows.map(({ id, held, ...part }) => ({ id, part: { ...part, held: held !== 0 } }));
+  /** A row at a time: a restart may read a million of them. */
+  loadLive(live: LiveParts): void {
+    const rows = this.#db.prepare(`SELECT id, ${partColumns} FROM parts ORDER BY id`).raw().iterate();
+    for (const row of rows as IterableIterator<PartRow>) {
+      const [id, sessionId, part, turns, bytes, firstAt, openedAt, lastAt, endMarkerAt, held] = row;
+      const times = { firstAt, openedAt, lastAt, endMarkerAt };
+      live.set(id, { sessionId, part, turns, bytes, ...times, held: held !== 0 });
+    }
   }
 
   nextPart(sessionId: string): number {
@@ -145,8 +141,19 @@ export class StepWriter {
   }
 }
 
-const partColumns =
-  'session_id AS sessionId, part, turns, bytes, first_at AS firstAt, opened_at AS openedAt, last_at AS lastAt, end_marker_at AS endMarkerAt, held';
+const partColumns = 'session_id, part, turns, bytes, first_at, opened_at, last_at, end_marker_at, held';
+type PartRow = [
+  id: number,
+  sessionId: string,
+  part: number,
+  turns: number,
+  bytes: number,
+  firstAt: Micros,
+  openedAt: Micros,
+  lastAt: Micros,
+  endMarkerAt: Micros | null,
+  held: number,
+];
 
 function prepareAll(db: SqliteDatabase) {
   return {

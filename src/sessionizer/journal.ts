@@ -8,7 +8,6 @@ import { exitCodes, type OperatorError, stop } from '../errors.ts';
 import type { Batch, Lsn, Micros, Progress, ResumeLsn } from '../records.ts';
 import type { RowDigester } from '../row-digest.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
-import { DueQueue } from './due-queue.ts';
 import {
   addToCounter,
   type CaptureFacts,
@@ -23,10 +22,11 @@ import {
   writeFact,
 } from './journal-facts.ts';
 import { journalMigrations } from './journal-schema.ts';
-import { type LivePart, StepWriter, type Written } from './journal-write.ts';
+import { StepWriter, type Written } from './journal-write.ts';
 import { disownParts, Ledger } from './ledger.ts';
+import { LiveParts } from './live-parts.ts';
 import { Outbox, OutboxReader } from './outbox.ts';
-import { dueAt, type PartState, type SessionRules } from './part.ts';
+import type { PartState, SessionRules } from './part.ts';
 import { compareProgress, type KnownParts, type Step } from './sessionize.ts';
 import { Space } from './space.ts';
 
@@ -109,8 +109,7 @@ export class Journal {
   readonly #path: string;
   readonly #space: Space;
   readonly #writer: StepWriter;
-  readonly #live = new Map<string, LivePart>();
-  readonly #due: DueQueue<LivePart>;
+  readonly #live: LiveParts;
   #facts: CaptureFacts;
   #identity: SourceIdentity | null;
   #injection: Injection | null;
@@ -122,14 +121,14 @@ export class Journal {
     this.#path = path;
     this.#space = new Space(db);
     this.#writer = new StepWriter(db, source, digester ?? null);
-    this.#due = new DueQueue((live) => dueAt(live.part, rules));
+    this.#live = new LiveParts(rules);
     this.#facts = readFact<CaptureFacts>(db, 'capture') ?? noCapture;
     this.#identity = readFact<SourceIdentity>(db, 'identity');
     this.#injection = readFact<Injection>(db, 'injection');
     this.#knownBefore = readFact<Lsn>(db, 'known_before');
     this.ledger = new Ledger(db, path);
     this.outbox = new Outbox(db, path, source, this.#space);
-    for (const live of this.#writer.loadLive()) this.#keep(live);
+    this.#writer.loadLive(this.#live);
   }
 
   get progress(): Progress | null {
@@ -237,20 +236,23 @@ export class Journal {
 
   /** Open and held parts of these sessions, and those that the watermark may close (`watermarkOf(batch)`). */
   recall(sessionIds: Iterable<string>, watermark: Micros | null): KnownParts {
+    const everything = watermark === Number.POSITIVE_INFINITY;
     const parts = new Map<string, PartState>();
     const nextParts = new Map<string, number>();
     for (const sessionId of sessionIds) {
-      const live = this.#live.get(sessionId);
-      if (live !== undefined) parts.set(sessionId, live.part);
+      const part = this.#live.get(sessionId);
+      if (part !== undefined) parts.set(sessionId, part);
       else
         nextParts.set(
           sessionId,
           this.#guard(() => this.#writer.nextPart(sessionId)),
         );
     }
-    for (const live of this.#dueBy(watermark)) parts.set(live.part.sessionId, live.part);
+    if (watermark !== null && !everything)
+      for (const part of this.#live.dueBefore(watermark)) parts.set(part.sessionId, part);
     const { progress, lastPosition, watermark: known } = this.#facts;
-    return { version: this.#version, progress, lastPosition, watermark: known, parts, nextParts };
+    const facts = { version: this.#version, progress, lastPosition, watermark: known };
+    return { ...facts, parts: everything ? this.#live.all() : parts, nextParts };
   }
 
   /**
@@ -290,7 +292,7 @@ export class Journal {
       writeFact(this.#db, 'capture', noCapture);
       dropFact(this.#db, 'ledger_gap');
     });
-    for (const live of this.#live.values()) this.#drop(live);
+    this.#live.clear();
     this.ledger.forgetCache();
     this.#space.recount();
     this.#facts = noCapture;
@@ -306,7 +308,7 @@ export class Journal {
     const written = this.#change(() => {
       writeFact(this.#db, 'capture', facts);
       if (endsInjection) dropFact(this.#db, 'injection');
-      const result = this.#writer.write(step, (sessionId) => this.#live.get(sessionId)!.id);
+      const result = this.#writer.write(step, (sessionId) => this.#live.idOf(sessionId));
       crashPoint('store.committing');
       return result;
     });
@@ -328,11 +330,6 @@ export class Journal {
     return place(after) === place(this.#facts);
   }
 
-  #dueBy(watermark: Micros | null): Iterable<LivePart> {
-    if (watermark === null) return [];
-    return watermark === Number.POSITIVE_INFINITY ? this.#live.values() : this.#due.before(watermark);
-  }
-
   #factsAfter(
     step: Step,
     { progress, history, injected }: Pick<Batch, 'progress' | 'history' | 'injected'>,
@@ -346,29 +343,9 @@ export class Journal {
   }
 
   #remember({ live, ended, bytes }: Written): void {
-    for (const sessionId of ended) {
-      const before = this.#live.get(sessionId);
-      if (before !== undefined) this.#drop(before);
-    }
-    for (const next of live) {
-      const before = this.#live.get(next.part.sessionId);
-      if (before === undefined) this.#keep(next);
-      else {
-        before.part = next.part;
-        this.#due.set(before);
-      }
-    }
+    for (const sessionId of ended) this.#live.delete(sessionId);
+    for (const { id, part } of live) this.#live.set(id, part);
     this.#space.add(bytes);
-  }
-
-  #keep(live: LivePart): void {
-    this.#live.set(live.part.sessionId, live);
-    this.#due.set(live);
-  }
-
-  #drop(live: LivePart): void {
-    this.#live.delete(live.part.sessionId);
-    this.#due.delete(live);
   }
 
   #guard<T>(work: () => T): T {
