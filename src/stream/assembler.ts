@@ -63,6 +63,8 @@ export class Assembler {
   #streamLsn: Lsn;
   #advancedAt = performance.now();
   #advanceNow = false;
+  /** A position that somebody waits for: handed out as soon as it is reached. */
+  #awaited: Lsn | null = null;
   #finished = false;
   #failure: unknown;
   #wake: () => void = () => {};
@@ -138,6 +140,12 @@ export class Assembler {
   probe(probe: Probe): void {
     probed(this.#mark, probe);
     this.#reach(this.#streamLsn);
+  }
+
+  /** Hands the position out as soon as it lies at `lsn` or beyond, idle or not. */
+  hurryTo(lsn: Lsn): void {
+    this.#awaited = lsn;
+    this.#wake();
   }
 
   /** What was received so far is still handed out; then {@link take} throws. */
@@ -255,7 +263,8 @@ export class Assembler {
 
   #advanceDue(): boolean {
     if (!this.#moved()) return false;
-    return this.#advanceNow || performance.now() - this.#advancedAt >= this.#options.idleAdvanceMs;
+    const awaited = this.#awaited !== null && this.#received.resumeLsn >= this.#awaited;
+    return this.#advanceNow || awaited || performance.now() - this.#advancedAt >= this.#options.idleAdvanceMs;
   }
 
   #cut(): void {
@@ -265,6 +274,7 @@ export class Assembler {
       this.#yielded = this.#received;
       this.#advancedAt = performance.now();
       this.#advanceNow = false;
+      if (this.#awaited !== null && this.#yielded.resumeLsn >= this.#awaited) this.#awaited = null;
     }
     batch.progress = this.#yielded;
     if (this.#mark.at !== null && this.#mark.at !== this.#yieldedMark) {

@@ -159,8 +159,10 @@ export class PostgresSource implements Source {
     return last.progress;
   }
 
-  openExisting(range: RowRange): Promise<ExistingRows> {
-    return openExisting({ ...this.#reading(), range });
+  async openExisting(range: RowRange): Promise<ExistingRows> {
+    const rows = await openExisting({ ...this.#reading(), range });
+    this.#assembler?.hurryTo(rows.seenBefore);
+    return rows;
   }
 
   #reading() {

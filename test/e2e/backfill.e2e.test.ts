@@ -1,8 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { lastJson, runCli, startCli } from '../support/cli.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runCommandLine } from '../../src/cli/program.ts';
+import { lockDataDir } from '../../src/sessionizer/lock.ts';
+import { until } from '../support/capture.ts';
+import { type Finished, lastJson, runCli, startCli } from '../support/cli.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { countIn, settingsFor, trajectoriesOf } from './pipe.ts';
 
@@ -26,16 +29,30 @@ beforeEach(async () => {
   env = { ...settingsFor(url, join(dir, `case-${cases}`)), TC_POSTGRES_SLOT: `backfill_${cases}` };
 });
 
-/** Resolves with what stderr said. */
-const succeed = async (args: string[], more: Record<string, string> = {}) => {
-  const { code, stderr } = await runCli(args, { env: { ...env, ...more } });
-  expect(code, `${args.join(' ')}: ${stderr}`).toBe(0);
-  return stderr;
+/** One command in this process: starts are what costs time. */
+const run = async (args: string[], more: Record<string, string> = {}): Promise<Finished> => {
+  const said = { stdout: '', stderr: '' };
+  const code = await runCommandLine(args, {
+    env: { ...env, ...more },
+    out: (text) => {
+      said.stdout += text;
+    },
+    err: (text) => {
+      said.stderr += text;
+    },
+    version: 'test',
+  });
+  return { code, signal: null, ...said };
 };
-const json = async (args: string[]) => lastJson(await runCli([...args, '--json'], { env }));
-const dies = async (args: string[], at: string) => {
-  const { signal } = await runCli(args, { env: { ...env, TRAJECTORY_COMPILER_CRASH_AT: at } });
-  expect(signal, at).toBe('SIGKILL');
+const succeed = async (args: string[], more: Record<string, string> = {}) => {
+  const { code, stderr } = await run(args, more);
+  expect(code, `${args.join(' ')}: ${stderr}`).toBe(0);
+};
+const json = async (args: string[]) => lastJson(await run([...args, '--json']));
+/** A process of its own that is to die at a crash point. */
+const dies = async (args: string[], at: string, more: Record<string, string> = {}) => {
+  const { signal, stderr } = await runCli(args, { env: { ...env, ...more, TRAJECTORY_COMPILER_CRASH_AT: at } });
+  expect(signal, `${at}: ${stderr}`).toBe('SIGKILL');
 };
 
 /** Twelve rows of each session, `ago` a Postgres interval. */
@@ -47,6 +64,15 @@ const insert = (sessions: string[], ago = '0 s') =>
        FROM unnest($1::text[]) AS s, generate_series(1, 12) AS n`,
     [sessions as never, ago],
   );
+
+const isLocked = (dataDir: string) => {
+  try {
+    lockDataDir(dataDir).release();
+    return false;
+  } catch {
+    return true;
+  }
+};
 
 /** Every row of the table is in exactly one trajectory, and nothing else is. */
 async function expectEveryRowOnce(): Promise<void> {
@@ -80,12 +106,13 @@ describe('backfill', () => {
     await succeed(['teardown']);
     await succeed(['init']);
     const running = startCli(['run'], { env });
+    await until('the capture', () => isLocked(env.TC_DATA_DIR!));
     const writing = new AbortController();
     const write = async () => {
       for (let n = 0; !writing.signal.aborted; n++) await insert([`new-${n}`]);
     };
     const written = write();
-    const asked = await runCli(['backfill', '--since', '2020-01-01', '--json'], { env });
+    const asked = await run(['backfill', '--since', '2020-01-01', '--json']);
     writing.abort();
     await written;
     expect(asked.stderr).toContain('a capture runs in this data directory');
@@ -112,9 +139,9 @@ describe('backfill', () => {
 
   it('says what is wrong with a date or a table without times', async () => {
     await succeed(['init', '--create-table']);
-    const wrong = await runCli(['backfill', '--since', 'yesterday'], { env });
+    const wrong = await run(['backfill', '--since', 'yesterday']);
     expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('2026-11-01') });
-    const timeless = await runCli(['backfill', '--since', '2020-01-01', '--columns-time', '-'], { env });
+    const timeless = await run(['backfill', '--since', '2020-01-01', '--columns-time', '-']);
     expect(timeless).toMatchObject({ code: 1, stderr: expect.stringContaining('set columns.time') });
   });
 });
@@ -128,17 +155,12 @@ describe('recover', () => {
     await succeed(['run', '--once'], long);
     await queryOn(url, 'SELECT pg_drop_replication_slot($1)', [env.TC_POSTGRES_SLOT]);
     await insert(['before', 'gap']);
-    const refused = await runCli(['run', '--once'], { env: { ...env, ...long } });
-    expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('trajectory-compiler recover') });
+    const refused = await run(['run', '--once'], long);
+    expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('recover') });
 
-    const { signal } = await runCli(['recover'], {
-      env: { ...env, ...long, TRAJECTORY_COMPILER_CRASH_AT: 'recover.created' },
-    });
-    expect(signal).toBe('SIGKILL');
+    await dies(['recover'], 'recover.created', long);
     await insert(['between']);
-    expect(
-      (await runCli(['recover'], { env: { ...env, ...long, TRAJECTORY_COMPILER_CRASH_AT: 'recover.adopted' } })).signal,
-    ).toBe('SIGKILL');
+    await dies(['recover'], 'recover.adopted', long);
     await insert(['after']);
     await succeed(['run', '--once'], long);
     await succeed(['run', '--until-idle']);
@@ -151,11 +173,11 @@ describe('recover', () => {
     await succeed(['init', '--create-table']);
     await insert(['a']);
     await succeed(['run', '--until-idle']);
-    const sound = await runCli(['recover'], { env });
+    const sound = await run(['recover']);
     expect(sound).toMatchObject({ code: 2, stderr: expect.stringContaining('is fine') });
     await insert(['skipped']);
     await queryOn(url, 'SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())', [env.TC_POSTGRES_SLOT]);
-    await vi.waitFor(async () => expect((await runCli(['run', '--once'], { env })).stderr).toContain('ahead of'));
+    expect((await run(['run', '--once'])).stderr).toContain('ahead of');
     expect(await json(['recover'])).toMatchObject({ state: 'done', rowsRead: 24, rowsTaken: 12 });
     await succeed(['run', '--until-idle']);
     await expectEveryRowOnce();
