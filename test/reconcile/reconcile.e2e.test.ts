@@ -1,0 +1,194 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+import { pause } from '../../src/lifecycle.ts';
+import { reconcile } from '../../src/reconciling.ts';
+import { countIn, settingsFor } from '../e2e/pipe.ts';
+import { silent } from '../support/capture.ts';
+import { runCli, startCli } from '../support/cli.ts';
+import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
+
+let postgres: TestPostgres;
+let dir: string;
+let url: string;
+let env: Record<string, string>;
+let cases = 0;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  dir = mkdtempSync(join(tmpdir(), 'tc-reconcile-'));
+});
+afterAll(async () => {
+  await postgres?.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  cases += 1;
+  url = await postgres.createDatabase();
+  env = { ...settingsFor(url, join(dir, `case-${cases}`)), TC_POSTGRES_SLOT: `reconcile_${cases}` };
+});
+
+const succeed = async (args: string[]) => {
+  const { code, stderr } = await runCli(args, { env });
+  expect(code, `${args.join(' ')}: ${stderr}`).toBe(0);
+};
+
+const quiet = new AbortController().signal;
+
+/** As the command does, without a process of its own. */
+const compare = (repair = false) =>
+  reconcile({
+    config: loadConfig({ env, flags: {} }).config,
+    log: silent,
+    version: '0.0.0',
+    range: { since: null, until: null },
+    repair,
+    drain: quiet,
+    abort: quiet,
+    onProgress: () => {},
+    note: () => {},
+  });
+
+/** `count` rows of a session, one statement. */
+const insert = (sessionId: string | null, count: number, agent = 'tester') =>
+  queryOn(
+    url,
+    `INSERT INTO audit_log (session_id, agent, tool, response)
+     SELECT $1, $3, 'probe', jsonb_build_object('n', n) FROM generate_series(1, $2::int) AS n`,
+    [sessionId, String(count), agent],
+  );
+
+const file = (name: string) => join(env.TC_DATA_DIR!, name);
+const edit = (name: string, sql: string) => {
+  const db = new Database(file(name), { timeout: 10_000 });
+  db.exec(sql);
+  db.close();
+};
+const delivered = () => countIn(file('qa_pairs.sqlite'), 'SELECT count(*) FROM trajectories');
+
+describe('reconcile', () => {
+  it('accounts for every row once, and finds each that was changed, deleted or lost', async () => {
+    await queryOn(
+      url,
+      `CREATE TABLE audit_log (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, session_id text, agent text, tool text,
+         response jsonb, created_at timestamptz DEFAULT clock_timestamp())`,
+    );
+    await insert('before', 3);
+    await succeed(['init']);
+    env.TC_CAPTURE_EXCLUDE = '[{"column":"agent","equals":"robot"}]';
+    for (const session of ['a', 'b', 'c']) await insert(session, 12);
+    await insert('robotic', 5, 'robot');
+    await insert('short', 4);
+    await insert(null, 2);
+    await succeed(['run', '--until-idle']);
+    await insert('behind', 3);
+    expect(await compare()).toMatchObject({
+      faults: 0,
+      total: {
+        rows: 53,
+        classes: { dataset: 36, open: 4, excluded: 5, no_session: 2, unread: 3, behind: 3 },
+        gone: 0,
+        notCompared: 0,
+      },
+    });
+
+    await succeed(['run', '--once']);
+    const keys = await queryOn(url, 'SELECT session_id, min(id) AS id FROM audit_log GROUP BY 1');
+    const keyOf = Object.fromEntries(keys.map(({ session_id, id }) => [session_id, id!]));
+    await queryOn(url, `UPDATE audit_log SET response = '{"n": 99}' WHERE id = ${keyOf.a}`);
+    await queryOn(url, `UPDATE audit_log SET created_at = created_at - interval '2 days' WHERE id = ${keyOf.short}`);
+    await queryOn(url, `DELETE FROM audit_log WHERE id = ${Number(keyOf.b) + 1}`);
+    edit('qa_pairs.sqlite', `DELETE FROM trajectory_turns WHERE row_key = '${keyOf.c}'`);
+    const { code, stdout, stderr } = await runCli(['reconcile', '--json'], { env });
+    expect(code, stderr).toBe(1);
+    const summary = JSON.parse(stdout.trim().split('\n').at(-1)!);
+    expect(summary).toMatchObject({
+      summary: { rows: 52, classes: { dataset: 33, open: 6, altered: 2, lost: 1, unread: 3 }, gone: 1 },
+      faults: 4,
+    });
+    expect(summary.named.map(({ fault, rowKey }: Record<string, string>) => [fault, rowKey]).sort()).toEqual([
+      ['altered', keyOf.a],
+      ['altered', keyOf.short],
+      ['lost', keyOf.c],
+    ]);
+    expect(stderr).toMatch(/4 rows of 52 not accounted for: 2 altered, 1 lost, 1 gone/);
+  });
+
+  it('takes in again what is missing or lost, once', async () => {
+    await succeed(['init', '--create-table']);
+    for (const session of ['a', 'b']) await insert(session, 12);
+    await succeed(['run', '--until-idle']);
+    env.TC_SESSION_IDLE_TIMEOUT = '1h';
+    await insert('open', 4);
+    await succeed(['run', '--once']);
+    env.TC_SESSION_IDLE_TIMEOUT = '2s';
+    edit(
+      'journal.sqlite',
+      'DELETE FROM chunks; DELETE FROM parts; DELETE FROM ledger WHERE id = (SELECT max(id) FROM ledger)',
+    );
+    for (const table of ['trajectory_turns', 'compilations']) {
+      edit(
+        'qa_pairs.sqlite',
+        `DELETE FROM ${table} WHERE trajectory_id = (SELECT id FROM trajectories WHERE session_id = 'a')`,
+      );
+    }
+    edit('qa_pairs.sqlite', `DELETE FROM trajectories WHERE session_id = 'a'`);
+    expect(await compare()).toMatchObject({ total: { rows: 28, classes: { dataset: 12, missing: 4, lost: 12 } } });
+    const repaired = await compare(true);
+    expect(repaired).toMatchObject({ faults: 0, repaired: { rowsTaken: 16 } });
+    await succeed(['run', '--until-idle']);
+    expect(await compare(true)).toMatchObject({
+      faults: 0,
+      repaired: null,
+      total: { rows: 28, classes: { dataset: 24, open: 4 }, gone: 0 },
+    });
+  });
+
+  it('raises no false alarm while rows are written, and has the running capture mend what is lost', async () => {
+    await succeed(['init', '--create-table']);
+    await queryOn(url, 'CREATE INDEX ON audit_log (created_at)');
+    const running = startCli(['run'], { env });
+    const writing = new AbortController();
+    const writer = write(writing.signal);
+    try {
+      await vi.waitFor(() => expect(delivered()).toBeGreaterThan(3), { timeout: 30_000, interval: 50 });
+      for (let round = 0; round < 5; round += 1) {
+        const { faults, total, named } = await compare();
+        expect({ faults, behind: total.classes.behind ?? 0, named }).toEqual({ faults: 0, behind: 0, named: [] });
+      }
+      edit(
+        'qa_pairs.sqlite',
+        `DELETE FROM trajectory_turns WHERE rowid IN (SELECT rowid FROM trajectory_turns LIMIT 1)`,
+      );
+      expect(await compare()).toMatchObject({ faults: 1, total: { classes: { lost: 1 } } });
+      expect(await compare(true)).toMatchObject({ faults: 0, repaired: { rowsTaken: 12 } });
+    } finally {
+      writing.abort();
+      await writer;
+      running.child.kill('SIGTERM');
+      await running.finished;
+    }
+    await succeed(['run', '--until-idle']);
+    const { total, faults } = await compare();
+    expect({ faults, classes: total.classes }).toEqual({ faults: 0, classes: { dataset: total.rows } });
+  });
+});
+
+/** A session after the other, some of them in transactions that stay open for a while. */
+async function write(signal: AbortSignal): Promise<void> {
+  const held: Promise<unknown>[] = [];
+  for (let n = 0; !signal.aborted; n += 1) {
+    await insert(`live-${n}`, 12);
+    if (n % 10 === 0) held.push(queryOn(url, insertHeld(`held-${n}`)));
+    await pause(20, signal);
+  }
+  await Promise.all(held);
+}
+
+/** Its rows are older than others that can be seen before them. */
+const insertHeld = (sessionId: string) =>
+  `BEGIN; INSERT INTO audit_log (session_id, tool) SELECT '${sessionId}', 'late' FROM generate_series(1, 12);
+   SELECT pg_sleep(0.5); COMMIT; SELECT 1`;
