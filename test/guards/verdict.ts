@@ -1,0 +1,68 @@
+/** Running test files of a copy of the checkout, and what they said. */
+import { spawn } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type Verdict =
+  | { kind: 'passed' }
+  /** By the title of the first test that failed. */
+  | { kind: 'failed'; by: string }
+  /** No test said anything: a file could not be loaded, or an error came outside of any. */
+  | { kind: 'broken'; said: string };
+
+interface Report {
+  testResults: { message: string; assertionResults: { status: string; fullName: string }[] }[];
+}
+
+const limitMs = 300_000;
+
+/** Histories enough to find each of the planted faults, the same ones each time. */
+const simulator = { TC_SIMULATOR_SEED: '1', TC_SIMULATOR_RUNS: '20000' };
+
+export async function runTests(root: string, files: readonly string[], signal: AbortSignal): Promise<Verdict> {
+  const report = join(root, 'report.json');
+  rmSync(report, { force: true });
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  const flags = ['--bail=1', '--no-cache', '--reporter=json', `--outputFile=${report}`];
+  const child = spawn(process.execPath, [vitest, 'run', ...flags, ...files], {
+    cwd: root,
+    env: { ...process.env, ...simulator, NO_COLOR: '1' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // A group of its own, so that servers of a run that is cut short go with it.
+    detached: true,
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-4_000);
+  });
+  let late = false;
+  const end = () => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  };
+  const timer = setTimeout(() => {
+    late = true;
+    end();
+  }, limitMs);
+  signal.addEventListener('abort', end);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  clearTimeout(timer);
+  signal.removeEventListener('abort', end);
+  if (code === 0) return { kind: 'passed' };
+  if (late) return { kind: 'failed', by: `its time limit of ${limitMs / 1_000} s` };
+  const failed = firstFailure(report);
+  return failed === null ? { kind: 'broken', said: said.trim() } : { kind: 'failed', by: failed };
+}
+
+function firstFailure(path: string): string | null {
+  let report: Report;
+  try {
+    report = JSON.parse(readFileSync(path, 'utf8')) as Report;
+  } catch {
+    return null;
+  }
+  const results = report.testResults.flatMap(({ assertionResults }) => assertionResults);
+  return results.find(({ status }) => status === 'failed')?.fullName.trim() ?? null;
+}
