@@ -59,8 +59,8 @@ export interface KeyAndTime {
 }
 
 /** Beyond these a time is none that anything is filed under: `infinity`, a `BC` date. */
-const firstTime = '0100-01-01 00:00:00';
-const lastTime = '200000-01-01 00:00:00';
+const firstTime = "'0100-01-01 00:00:00'";
+const lastTime = "'200000-01-01 00:00:00'";
 const pageBytes = 8 * 2 ** 20;
 
 /** @throws OperatorError as `openAuditReader` does. */
@@ -214,18 +214,16 @@ async function isNullable(pool: pg.Pool, { oid, mapping }: AuditTable): Promise<
 
 function timeConditions(table: AuditTable, { since, until }: HourRange): string[] {
   if (since === null && until === null) return [];
-  return timesBetween(table, since === null ? firstTime : textOf(since), until === null ? lastTime : textOf(until));
+  return timesBetween(table, since === null ? firstTime : hourSql(since), until === null ? lastTime : hourSql(until));
 }
 
 function timesBetween(table: AuditTable, from: string, to: string): string[] {
   const [time, type] = [columnOf(table, 'time'), typeOf(table, 'time')];
-  return [`${time} >= '${from}'::${type}`, `${time} < '${to}'::${type}`];
+  return [`${time} >= ${from}::${type}`, `${time} < ${to}::${type}`];
 }
 
-/** The beginning of an hour; every connection is pinned to UTC. */
-function textOf(hour: number): string {
-  return new Date(hour * 3_600_000).toISOString().replace('T', ' ').replace('Z', '');
-}
+/** As text it would fail beyond the year 9999. */
+const hourSql = (hour: number) => `to_timestamp(${hour * 3600})`;
 
 const columnOf = ({ mapping }: { mapping: Mapping }, role: 'time' | 'key') =>
   quoteIdent(mapping.names[mapping.at[role]]!);
