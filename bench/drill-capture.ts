@@ -25,7 +25,7 @@ const kills = Number(values.kills);
 const begun = performance.now();
 const say = (sentence: string) =>
   process.stdout.write(`${String(Math.round((performance.now() - begun) / 1000)).padStart(4)} s  ${sentence}\n`);
-const faultRounds = Math.max(1, Math.round(kills / 75));
+const faultRounds = Math.max(1, Math.round(kills / 100));
 const tally = await drillCapture({
   ...{ kills, faultRounds, say },
   timeoutMs: Number(values.seconds) * 1_000,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Releasers } from '../../src/lifecycle.ts';
 import { answer, startGeminiServer } from '../../test/support/gemini-server.ts';
 import { startPostgres } from '../../test/support/postgres.ts';
+import { besidePoints, drillBeside } from './capture-beside.ts';
 import { type FaultName, faultNames } from './capture-faults.ts';
 import { drillPast, pastPoints } from './capture-past.ts';
 import { compileProgram } from './capture-process.ts';
@@ -22,9 +23,10 @@ export interface DrillOptions {
   say(sentence: string): void;
 }
 
-export const drilledPoints = [...streamPoints, ...pastPoints];
+export const drilledPoints = [...streamPoints, ...pastPoints, ...besidePoints];
 
 const killsWhileReading = 3;
+const killsATable = 2 * killsWhileReading + 4;
 
 export async function drillCapture(options: DrillOptions): Promise<Tally> {
   const releasers = new Releasers();
@@ -42,13 +44,13 @@ async function drill(
 ): Promise<Tally> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const tallies: Tally[] = [];
-  const killsAPast = killsWhileReading + 1;
-  // One of twelve kills hits the reading of a past, which starts over.
-  const pasts = Math.max(1, Math.round(kills / 12 / killsAPast));
-  for (let n = 0; n < pasts && !deadline.aborted; n++) {
+  // One of seven kills hits rows that are read from the table.
+  const tables = Math.max(1, Math.round(kills / 7 / killsATable));
+  for (let n = 0; n < tables && !deadline.aborted; n++) {
     tallies.push(await drillPast(lane, { killsWhileReading, seed: seed + n }));
+    tallies.push(await drillBeside(lane, { killsWhileReading, seed: seed + n }));
   }
-  const rest = kills - pasts * killsAPast;
+  const rest = kills - tables * killsATable;
   const killsAtPoints = Math.max(streamPoints.length, Math.round(rest * 0.6));
   const struck = Array.from({ length: faultRounds }, () => faults).flat();
   const stream = { kills: Math.max(rest, killsAtPoints), killsAtPoints, faults: struck, seed, deadline };

@@ -14,18 +14,19 @@ import type { Ending, LogRow, SealedNow, SeenPart } from './capture-history.ts';
 
 const digestOf = (texts: unknown[]) => createHash('sha256').update(JSON.stringify(texts)).digest('hex').slice(0, 32);
 
-/** Places by the order of time and key for the first `existing` rows, by the witness's for the others. */
-export async function readLog(url: string, { existing = 0, places }: { existing?: number; places: string[] }) {
+/** Places by the order of time and key for the first `existing` rows, by the witness's for the others; null without one. */
+export async function readLog(url: string, { existing = 0, places }: { existing?: number; places: string[] | null }) {
   const rows = await queryOn(
     url,
     `SELECT id::text, session_id, agent, tool, arguments::text AS a, response::text AS r,
             (extract(epoch FROM created_at) * 1e6)::bigint::text AS at
        FROM audit_log ORDER BY created_at, audit_log.id`,
   );
-  const placeOf = new Map(places.map((key, place) => [key, place]));
+  const placeOf = new Map(places?.map((key, place) => [key, place]));
   return rows.map((row, i): LogRow => {
     const [key, at] = [row.id!, Number(row.at)];
-    const place = Number(key) <= existing ? i - rows.length : placeOf.get(key);
+    const witnessed = places === null ? null : placeOf.get(key);
+    const place = Number(key) <= existing ? i - rows.length : witnessed;
     if (place === undefined) throw new Error(`the witness saw no commit of row ${key}`);
     const digest = digestOf([key, row.agent, row.tool, row.a, row.r, at]);
     return { key, sessionId: row.session_id!, createdAt: at, digest, place };

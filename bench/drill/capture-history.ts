@@ -11,8 +11,11 @@ export interface LogRow {
   createdAt: number;
   /** Digest of its text. */
   digest: string;
-  /** Among all commits, by an independent decoder; below zero, in the order of time and key, what was there before. */
-  place: number;
+  /**
+   * Among all commits, by an independent decoder; below zero, in the order of time and key, what was there before. Null
+   * where that says nothing of parts: rows came in beside the stream too.
+   */
+  place: number | null;
 }
 
 /** A part of a session, wherever it was found; open and held ones have no id yet. */
@@ -127,7 +130,7 @@ function disorderBetween(log: Map<string, LogRow>, parts: readonly SeenPart[]): 
     const inOrder = ofSession.sort((a, b) => a.part - b.part);
     let last = Number.NEGATIVE_INFINITY;
     return inOrder.flatMap((part, number) => {
-      const places = rowsOf(log, part).map(({ place }) => place);
+      const places = rowsOf(log, part).flatMap(({ place }) => place ?? []);
       const isAfter = places.every((place) => place > last);
       last = places.reduce((a, b) => Math.max(a, b), last);
       return isAfter && part.part === number ? [] : [`${nameOf(part)}, the ${number + 1}. part of its session`];
@@ -165,7 +168,7 @@ function differences(parts: readonly SeenPart[], replayed: readonly SeenPart[]):
 /** What is not sealed is known by its rows. */
 const identityOf = (part: SeenPart) => `${nameOf(part)}: ${part.id ?? part.turns.map(({ key }) => key).join(' ')}`;
 const nameOf = ({ sessionId, part }: { sessionId: string; part: number }) => `${sessionId}/${part}`;
-const compareRows = (a: LogRow, b: LogRow) => a.createdAt - b.createdAt || a.place - b.place;
+const compareRows = (a: LogRow, b: LogRow) => a.createdAt - b.createdAt || (a.place ?? 0) - (b.place ?? 0);
 
 function rowsOf(log: Map<string, LogRow>, { turns }: SeenPart): LogRow[] {
   return turns.flatMap(({ key }) => log.get(key) ?? []);

@@ -16,12 +16,12 @@ const values = (session: string, dice: Dice) => [
 
 /** One kind a writer, each with a connection of its own, and how long it rests in between, in milliseconds. */
 const kinds: Record<string, { restMs: number; write: Write }> = {
-  small: { restMs: 25, write: (client, dice, session) => insertOne(client, dice, session('small')) },
-  interleaved: { restMs: 25, write: (client, dice, session) => insertOne(client, dice, session('shared')) },
-  interleaved2: { restMs: 25, write: (client, dice, session) => insertOne(client, dice, session('shared')) },
+  small: { restMs: 60, write: (client, dice, session) => insertOne(client, dice, session('small')) },
+  interleaved: { restMs: 60, write: (client, dice, session) => insertOne(client, dice, session('shared')) },
+  interleaved2: { restMs: 60, write: (client, dice, session) => insertOne(client, dice, session('shared')) },
   /** Commits that the server has not flushed when it says so, and forgets when it dies. */
   unflushed: {
-    restMs: 40,
+    restMs: 80,
     write: async (client, dice, session) => {
       await client.query('SET synchronous_commit = off');
       await insertOne(client, dice, session('unflushed'));
@@ -29,7 +29,7 @@ const kinds: Record<string, { restMs: number; write: Write }> = {
   },
   /** Larger than a batch of the journal. */
   large: {
-    restMs: 2_500,
+    restMs: 6_000,
     write: async (client, dice, session) => {
       await client.query(
         `INSERT INTO audit_log (session_id, agent, tool, response)
@@ -39,7 +39,7 @@ const kinds: Record<string, { restMs: number; write: Write }> = {
     },
   },
   undone: {
-    restMs: 60,
+    restMs: 150,
     write: async (client, dice, session) => {
       await client.query('BEGIN');
       await insertOne(client, dice, session('shared'));
@@ -47,7 +47,7 @@ const kinds: Record<string, { restMs: number; write: Write }> = {
     },
   },
   halfUndone: {
-    restMs: 60,
+    restMs: 150,
     write: async (client, dice, session) => {
       await client.query('BEGIN');
       await insertOne(client, dice, session('shared'));
@@ -60,7 +60,7 @@ const kinds: Record<string, { restMs: number; write: Write }> = {
   },
   /** Rows of earlier times than others that were committed long before. */
   late: {
-    restMs: 100,
+    restMs: 200,
     write: async (client, dice, session) => {
       await client.query('BEGIN');
       await insertOne(client, dice, session('shared'));
@@ -70,7 +70,7 @@ const kinds: Record<string, { restMs: number; write: Write }> = {
     },
   },
   sameTime: {
-    restMs: 30,
+    restMs: 100,
     write: async (client, dice, session) => {
       await client.query(
         `INSERT INTO audit_log (session_id, agent, tool, created_at)
