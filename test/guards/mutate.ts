@@ -1,6 +1,6 @@
 /** Taking a guard out of a copy of the checkout. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Guard } from './guard.ts';
 
@@ -8,8 +8,8 @@ import type { Guard } from './guard.ts';
 export function copyCheckout(from: string, to: string): void {
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], { cwd: from, encoding: 'utf8' });
   for (const file of listed.split('\0')) {
-    // A file that was deleted and not committed yet is listed too.
-    if (file === '' || !existsSync(join(from, file))) continue;
+    // A file that was deleted and not committed yet is listed too, and so is a link to packages of another checkout.
+    if (statSync(join(from, file), { throwIfNoEntry: false })?.isFile() !== true) continue;
     mkdirSync(dirname(join(to, file)), { recursive: true });
     copyFileSync(join(from, file), join(to, file));
   }

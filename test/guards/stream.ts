@@ -9,20 +9,6 @@ const text = ['test/stream/text.pg.test.ts'];
 
 export const streamGuards: Guard[] = [
   {
-    name: 'trap 1: the library acknowledges nothing by itself',
-    file: replication,
-    old: 'acknowledge: { auto: false, timeoutSeconds: 0 }',
-    new: 'acknowledge: { auto: true, timeoutSeconds: 0 }',
-    tests: traps,
-  },
-  {
-    name: 'trap 1: the library’s timer confirms nothing that was only received',
-    file: replication,
-    old: 'acknowledge: { auto: false, timeoutSeconds: 0 }',
-    new: 'acknowledge: { auto: false, timeoutSeconds: 1 }',
-    tests: traps,
-  },
-  {
     name: 'trap 2: the library’s one byte is taken off',
     file: replication,
     old: 'service.acknowledge(shortLsn(byteBefore(options.durable())), ping)',
@@ -88,8 +74,8 @@ export const streamGuards: Guard[] = [
   {
     name: 'trap 7: an error of the decoder is caught in the callback',
     file: replication,
-    old: '        return { error };',
-    new: '        throw error;',
+    old: 'fail(explainMessage(error, chunk));',
+    new: 'throw error;',
     tests: traps,
   },
   {
