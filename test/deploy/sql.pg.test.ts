@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lastJson, runCli } from '../support/cli.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { testedMajor } from '../support/postgres-versions.ts';
 import { deploy, readText } from './deployed.ts';
 
 let server: TestPostgres;
@@ -37,7 +38,8 @@ function urlOf(database: string, role: string): string {
 const publications = (url: string) =>
   queryOn(
     url,
-    `SELECT pubname, puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot, tablename, t.attnames::text, rowfilter
+    `SELECT pubname, puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot, tablename,
+            to_jsonb(t)->>'attnames' AS attnames, to_jsonb(t)->>'rowfilter' AS rowfilter
        FROM pg_publication p JOIN pg_publication_tables t USING (pubname)`,
   );
 
@@ -96,7 +98,8 @@ test('table, publication and columns of other names can be given', async () => {
   await runFile(database, 'role.sql', { audit_log: table });
   await runFile(database, 'reader.sql', { audit_log: table, password });
   await runFile(database, 'publication.sql', { audit_log: table, publication: 'agents', columns: 'k, Run' });
-  expect(await publications(database)).toMatchObject([{ pubname: 'agents', tablename: 'Log', attnames: '{k,Run}' }]);
+  const attnames = testedMajor < 15 ? null : '["k", "Run"]';
+  expect(await publications(database)).toMatchObject([{ pubname: 'agents', tablename: 'Log', attnames }]);
   expect(await queryOn(urlOf(database, 'trajectory_compiler_reader'), `SELECT k FROM ${table}`)).toEqual([]);
 });
 
@@ -109,7 +112,7 @@ test('the reader may read a trajectory, and replicate nothing', async () => {
   expect((await runCli(['extract', '--json'], { env })).stdout).toContain('"s"');
   await expect(
     queryOn(env.TC_POSTGRES_URL, "SELECT pg_create_logical_replication_slot('mine', 'pgoutput')"),
-  ).rejects.toThrow('permission denied');
+  ).rejects.toThrow(testedMajor < 16 ? 'must be superuser or replication role' : 'permission denied');
 });
 
 test('the role of the call store owns its database, and nothing else', async () => {
