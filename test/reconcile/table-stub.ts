@@ -1,0 +1,48 @@
+/** A table of turns, as pages of it are read. */
+import { defaultColumns, mapColumns, type RowText } from '../../src/postgres/audit-table.ts';
+import type { PageReader } from '../../src/postgres/row-pages.ts';
+import type { Turn } from '../../src/records.ts';
+import { bucketOf } from '../../src/sessionizer/ledger.ts';
+
+export interface TableStub {
+  /** What it shows when it is read for its keys alone; by default the same rows. */
+  keysOf: () => Turn[];
+  oldestHour: number;
+}
+
+const columns = Object.values(defaultColumns).map((name) => ({ name, type: 'text' }));
+const mapping = mapColumns(columns, { table: 'public.audit_log' }, 'public.audit_log');
+
+export function describeRows(rows: Turn[], { keysOf = () => rows, oldestHour }: Partial<TableStub> = {}): PageReader {
+  const hours = rows.flatMap(({ createdAt }) => bucketOf(createdAt) ?? []);
+  return {
+    table: { schema: 'public', name: 'audit_log', oid: 1, sql: 'audit_log', partitioned: false, columns, mapping },
+    source: 'test',
+    indexed: { time: true, key: true },
+    order: 'time',
+    async *pages() {
+      for (let at = 0; at < rows.length; at += 2) yield rows.slice(at, at + 2).map(textOf);
+    },
+    async *keys() {
+      yield keysOf().map(({ rowKey, createdAt }) => ({ rowKey, createdAt }));
+    },
+    oldestHour: async () => oldestHour ?? (hours.length === 0 ? null : Math.min(...hours)),
+    countWithoutKey: async () => 0,
+    close: async () => {},
+  };
+}
+
+function textOf(turn: Turn): RowText {
+  const values: Record<string, string | null> = {
+    [defaultColumns.key]: turn.rowKey,
+    [defaultColumns.sessionId]: turn.sessionId,
+    [defaultColumns.agent]: turn.agent,
+    [defaultColumns.tool]: turn.tool,
+    [defaultColumns.arguments]: turn.arguments,
+    [defaultColumns.response]: turn.response,
+    [defaultColumns.cost]: turn.costUsd,
+    [defaultColumns.duration]: turn.durationMs,
+    [defaultColumns.time]: turn.createdAt,
+  };
+  return mapping.names.map((name) => values[name] ?? null);
+}
