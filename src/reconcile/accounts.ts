@@ -83,9 +83,7 @@ export type Judgement =
 export function judge(row: Pick<TableRow, 'digest' | 'excluded'>, { ledger, held }: Sight): Judgement {
   const trajectories = new Set(held.map(({ trajectoryId }) => trajectoryId));
   if (trajectories.size > 1) return { class: 'doubled' };
-  if (ledger?.same === false || held.some(({ digest }) => isSame(row.digest, digest) === false)) {
-    return { class: 'altered' };
-  }
+  if (isUnchanged(row, { ledger, held }) === false) return { class: 'altered' };
   if (trajectories.size === 1) return { class: 'dataset' };
   if (ledger !== null) return judgeFate(ledger.fate);
   return row.excluded ? { class: 'excluded' } : { suspect: 'unknown' };
@@ -98,10 +96,15 @@ function judgeFate(fate: Fate): Judgement {
   return { suspect: 'undelivered', trajectoryId: fate.trajectoryId };
 }
 
-/** Null where there is no digest, or one by another key. */
-export function isSame(now: string, then: string | null): boolean | null {
-  if (then === null || keyOf(then) !== keyOf(now)) return null;
-  return now === then;
+/**
+ * Whether a row reads as it did; null where nothing says so. The dataset's digests name their key and the ledger's do not:
+ * where the dataset has one of another key, the ledger's is of that key too.
+ */
+export function isUnchanged({ digest }: Pick<TableRow, 'digest'>, { ledger, held }: Sight): boolean | null {
+  const kept = held.flatMap((row) => row.digest ?? []);
+  const comparable = kept.filter((then) => keyOf(then) === keyOf(digest));
+  if (comparable.length > 0) return comparable.every((then) => then === digest);
+  return kept.length > 0 ? null : (ledger?.same ?? null);
 }
 
 const keyOf = (digest: string) => digest.slice(0, digest.indexOf(':'));
@@ -156,9 +159,9 @@ export function accountFor<R extends TableRow>(
 }
 
 /** False for a row that is known, and of which no digest of the same key is. */
-export function isCompared({ digest }: Pick<TableRow, 'digest'>, { ledger, held }: Sight): boolean {
-  if (ledger === null && held.length === 0) return true;
-  return (ledger !== null && ledger.same !== null) || held.some((one) => isSame(digest, one.digest) !== null);
+export function isCompared(row: Pick<TableRow, 'digest'>, sight: Sight): boolean {
+  const isKnown = sight.ledger !== null || sight.held.length > 0;
+  return !isKnown || isUnchanged(row, sight) !== null;
 }
 
 /** Puts a row that is in `rows` into its class. */

@@ -26,6 +26,12 @@ describe('a row of the table', () => {
     ['was changed since it was compiled', {}, { ledger: null, held: [heldAs('key:then')] }, { class: 'altered' }],
     ['was changed since it was taken in', {}, { ledger: { same: false, fate: live }, held: [] }, { class: 'altered' }],
     ['has a digest of another key', {}, { ledger: null, held: [heldAs('other:then')] }, { class: 'dataset' }],
+    [
+      'has a digest of another key in ledger and dataset',
+      {},
+      { ledger: { same: false, fate: sealed(true) }, held: [heldAs('other:then')] },
+      { class: 'dataset' },
+    ],
     ['is in an open part', {}, { ledger: { same: true, fate: live }, held: [] }, { class: 'open' }],
     ['is in the outbox', {}, { ledger: { same: true, fate: sealed(false) }, held: [] }, { class: 'on_the_way' }],
     [
