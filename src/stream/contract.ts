@@ -55,6 +55,8 @@ export interface SourceStatus {
   /** Bytes of WAL that the server keeps because of the slot. */
   retainedBytes: number;
   walStatus: string;
+  /** Bytes of WAL that may still be written before the slot can be lost; null without a limit. */
+  safeWalBytes: number | null;
   watermark: Micros | null;
   rows: number;
   transactions: number;
@@ -67,6 +69,11 @@ export interface SourceStatus {
   truncates: number;
   updates: number;
   deletes: number;
+  /** Ways in which rows missed the stream: filled partitions attached, and times the publication was replaced. */
+  attached: number;
+  republished: number;
+  /** Tables of the log whose rows never reach the WAL, as of now. */
+  unlogged: number;
 }
 
 /** Rows of the table by their time column; both null for all of it. */

@@ -1,29 +1,34 @@
 /**
- * Notices updates and deletes of the append-only log by the table's statistics. Publishing them instead could make the
- * owner's own statements fail, where the table has no replica identity.
+ * Updates and deletes of the append-only log, by the statistics of the tables that hold its rows. Publishing them instead
+ * could make the owner's own statements fail, where the table has no replica identity.
  */
-import type pg from 'pg';
-import type { AuditTable } from '../postgres/audit-table.ts';
 
+/** Rows, since the table was made or its statistics were reset. */
 export interface Tampering {
   updated: number;
   deleted: number;
 }
 
-/** The statistics count on the leaves of a partitioned table; of any other, pg_partition_tree knows nothing. */
-export async function readTampering(client: pg.Pool, { oid }: Pick<AuditTable, 'oid'>): Promise<Tampering> {
-  const { rows } = await client.query(
-    `SELECT coalesce(sum(pg_stat_get_tuples_updated(relid)), 0) AS updated,
-            coalesce(sum(pg_stat_get_tuples_deleted(relid)), 0) AS deleted
-       FROM (SELECT relid FROM pg_partition_tree($1::oid::regclass) WHERE isleaf
-             UNION SELECT $1::oid::regclass) AS leaves`,
-    [String(oid)],
-  );
-  return { updated: Number(rows[0].updated), deleted: Number(rows[0].deleted) };
+/** A table that holds rows of the log. */
+export interface LogTable extends Tampering {
+  oid: string;
+  /** Made as a part of the log: all that was ever done to it was done to the log. */
+  born: boolean;
 }
 
-/** What happened between two readings. Counters that went down were reset: what they say now happened since. */
-export function tamperedSince(before: Tampering, now: Tampering): Tampering {
+/**
+ * What happened between two readings. Counters that went down were reset: what they say now happened since. What was done
+ * to a table before it became a part of the log does not count, and one that left it takes nothing with it.
+ */
+export function tamperedSince(before: readonly LogTable[], now: readonly LogTable[]): Tampering {
+  const earlier = new Map(before.map((table) => [table.oid, table]));
   const since = (a: number, b: number) => (b >= a ? b - a : b);
-  return { updated: since(before.updated, now.updated), deleted: since(before.deleted, now.deleted) };
+  const sum = { updated: 0, deleted: 0 };
+  for (const table of now) {
+    const first = table.born ? { updated: 0, deleted: 0 } : table;
+    const { updated, deleted } = earlier.get(table.oid) ?? first;
+    sum.updated += since(updated, table.updated);
+    sum.deleted += since(deleted, table.deleted);
+  }
+  return sum;
 }

@@ -3,17 +3,19 @@
  * the table, and whether the log is still append-only. Each finding is reported as what it is.
  */
 import type pg from 'pg';
+import { sentenceOf } from '../checks.ts';
 import { messageOf, OperatorError } from '../errors.ts';
 import { pause } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { type Lsn, type Micros, microsOf, type ResumeLsn } from '../records.ts';
 import type { SourceOptions, SourceStatus, SourceTimings } from './contract.ts';
+import { type Breaches, LogWatch } from './log-watch.ts';
 import { later, parseLsn, shortLsn } from './lsn.ts';
+import { slotDanger } from './preflight-slot.ts';
 import type { Capture } from './provision.ts';
 import { verifyPublication } from './publication.ts';
 import { readSlot, type SlotState } from './slot.ts';
 import { checkNotAhead } from './start.ts';
-import { readTampering, type Tampering, tamperedSince } from './tamper.ts';
 import type { Probe } from './watermark.ts';
 
 /** In a row. */
@@ -33,10 +35,7 @@ export interface WatchEars {
   onStop(error: OperatorError): void;
 }
 
-export type WatchStatus = Pick<
-  SourceStatus,
-  'serverLsn' | 'retainedBytes' | 'walStatus' | 'truncates' | 'updates' | 'deletes'
->;
+export type WatchStatus = Pick<SourceStatus, 'serverLsn' | 'retainedBytes' | 'safeWalBytes' | 'walStatus'> & Breaches;
 
 export class ServerWatch {
   readonly #pool: pg.Pool;
@@ -44,11 +43,10 @@ export class ServerWatch {
   readonly #options: SourceOptions;
   readonly #watched: Watched;
   readonly #log: Logger;
+  readonly #logWatch: LogWatch;
   #slot: SlotState;
   #serverLsn: Lsn | null = null;
-  #truncates = 0;
-  #tampering: Tampering | null = null;
-  #tampered: Tampering = { updated: 0, deleted: 0 };
+  #endangered: boolean;
   #skipped = new Map<string, number>();
 
   constructor(pool: pg.Pool, capture: Capture, options: SourceOptions, watched: Watched, log: Logger) {
@@ -58,6 +56,9 @@ export class ServerWatch {
     this.#watched = watched;
     this.#log = log;
     this.#slot = capture.slot;
+    // What the slot was at the start, the start said.
+    this.#endangered = slotDanger(options.slot, capture.slot) !== null;
+    this.#logWatch = new LogWatch(pool, capture.table, options, log);
   }
 
   /** Asks until the signal fires. */
@@ -74,10 +75,9 @@ export class ServerWatch {
     return {
       serverLsn: this.#serverLsn,
       retainedBytes: this.#slot.retainedBytes,
+      safeWalBytes: this.#slot.safeWalBytes,
       walStatus: this.#slot.walStatus,
-      truncates: this.#truncates,
-      updates: this.#tampered.updated,
-      deletes: this.#tampered.deleted,
+      ...this.#logWatch.breaches,
     };
   }
 
@@ -106,8 +106,7 @@ export class ServerWatch {
   }
 
   truncated(lsn: Lsn): void {
-    this.#truncates += 1;
-    this.#brokenPromise(`truncated at about ${shortLsn(lsn)}`);
+    this.#logWatch.truncated(lsn);
   }
 
   /** A row that is not carried on: each reason is said with its first row; the counts are in the metrics. */
@@ -136,28 +135,19 @@ export class ServerWatch {
 
   async #poll(): Promise<void> {
     await this.readSlot(this.#pool);
-    await this.#watchTampering();
+    this.#watchSlot();
+    await this.#logWatch.poll();
   }
 
-  async #watchTampering(): Promise<void> {
-    const now = await readTampering(this.#pool, this.#capture.table);
-    const { updated, deleted } = tamperedSince(this.#tampering ?? now, now);
-    this.#tampering = now;
-    if (updated + deleted === 0) return;
-    this.#tampered = { updated: this.#tampered.updated + updated, deleted: this.#tampered.deleted + deleted };
-    this.#brokenPromise(`${updated} rows updated, ${deleted} deleted`);
+  /** Said once each time that it comes to this. */
+  #watchSlot(): void {
+    const danger = slotDanger(this.#options.slot, this.#slot);
+    if (danger !== null && !this.#endangered) this.#log.warn({ code: danger.name }, sentenceOf(danger));
+    this.#endangered = danger !== null;
   }
 
   #verifyPublication(): Promise<void> {
     return verifyPublication(this.#pool, this.#capture.table, this.#options);
-  }
-
-  #brokenPromise(what: string): void {
-    const { schema, name } = this.#capture.table;
-    this.#log.warn(
-      { code: 'not_append_only' },
-      `${schema}.${name} is not append-only: ${what}; what was taken in before stays as it was`,
-    );
   }
 
   /** A failure is the connection's to report: here the next turn asks again. Only one that the stream outlives is said. */

@@ -48,6 +48,14 @@ test('the timings follow the server’s patience', () => {
 });
 
 test('counters that went down were reset, and what they say now happened since', () => {
-  expect(tamperedSince({ updated: 5, deleted: 7 }, { updated: 6, deleted: 7 })).toEqual({ updated: 1, deleted: 0 });
-  expect(tamperedSince({ updated: 5, deleted: 7 }, { updated: 2, deleted: 0 })).toEqual({ updated: 2, deleted: 0 });
+  const table = (updated: number, deleted: number) => [{ oid: '1', born: true, updated, deleted }];
+  expect(tamperedSince(table(5, 7), table(6, 7))).toEqual({ updated: 1, deleted: 0 });
+  expect(tamperedSince(table(5, 7), table(2, 0))).toEqual({ updated: 2, deleted: 0 });
+});
+
+test('what was done to a partition counts from when it became one, and leaves with it', () => {
+  const attached = { oid: '1', born: false, updated: 5, deleted: 0 };
+  const born = { oid: '2', born: true, updated: 3, deleted: 1 };
+  expect(tamperedSince([], [attached, born])).toEqual({ updated: 3, deleted: 1 });
+  expect(tamperedSince([attached, born], [attached])).toEqual({ updated: 0, deleted: 0 });
 });
