@@ -85,39 +85,47 @@ export class Injector {
   /** Begun again, under a new snapshot, where the connection is lost: what was taken in is known by then. */
   async #inject(request: BackfillRequest, first: ExistingRows, signal: AbortSignal): Promise<void> {
     const { journal, requests, log } = this.#options;
+    // What was taken in before a crash is not taken in again, and still counts.
+    const count = { rowsRead: 0, rowsTaken: requests.stateOf(request.id)?.rowsTaken ?? 0 };
     let rows: ExistingRows | null = first;
     if (request.disown.length > 0) journal.disown(request.disown);
     const attempt = async () => {
       const open = rows ?? (await this.#options.source.openExisting(request));
       rows = null;
       try {
-        await this.#read(request, open, signal);
+        await this.#read(request, open, count, signal);
       } finally {
         await open.close();
       }
     };
     await persevere(attempt, { signal, log, doing: 'take in rows of the table' });
     if (journal.injection !== null) return;
-    requests.update(request.id, { state: 'done' });
-    const state = requests.stateOf(request.id);
+    requests.update(request.id, { ...count, state: 'done' });
+    const { rowsRead, rowsTaken } = count;
     log.info(
-      `${request.reason}: ${(state?.rowsTaken ?? 0).toLocaleString('en')} of ${(state?.rowsRead ?? 0).toLocaleString('en')} rows were not known, and are taken in`,
+      `${request.reason}: ${rowsRead.toLocaleString('en')} rows looked at, ${rowsTaken.toLocaleString('en')} were not known and are taken in`,
     );
   }
 
-  async #read({ id, reason, since, until }: BackfillRequest, rows: ExistingRows, signal: AbortSignal): Promise<void> {
-    const { journal, requests, store } = this.#options;
+  async #read(
+    { id, reason, since, until }: BackfillRequest,
+    rows: ExistingRows,
+    count: { rowsRead: number; rowsTaken: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { journal, requests, store, log } = this.#options;
     const { seenBefore, estimatedRows } = rows;
     const { progress } = journal;
     if (progress === null) throw new Error('rows beside a stream that has no position');
+    log.info(
+      `${reason}: reads rows of the table${estimatedRows === null ? '' : `, about ${estimatedRows.toLocaleString('en')}`}`,
+    );
     journal.beginInjection({ id, reason, range: { since, until }, seenBefore });
-    // What was taken in before a crash is not taken in again, and still counts.
-    const rowsTaken = requests.stateOf(id)?.rowsTaken ?? 0;
-    const read = { state: 'reading' as const, estimatedRows, rowsRead: 0, rowsTaken };
+    count.rowsRead = 0;
     for await (const batch of rows.batches(progress, signal)) {
-      read.rowsRead += batch.changes.length;
-      read.rowsTaken += store(batch);
-      requests.update(id, read);
+      count.rowsRead += batch.changes.length;
+      count.rowsTaken += store(batch);
+      requests.update(id, { ...count, state: 'reading', estimatedRows });
       crashPoint(batch.history?.state === 'done' ? 'injection.done' : 'injection.reading');
     }
   }

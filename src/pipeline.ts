@@ -276,10 +276,10 @@ async function watchForEnd(
   signal: AbortSignal,
 ): Promise<void> {
   await feed;
-  const journal = parts.capture?.journal;
+  const { journal, requests } = parts.capture ?? {};
   const at = journal === undefined ? 0 : (await currentTarget(urlOf(config))).at;
   const quiet = () => journal === undefined || ((journal.watermark ?? 0) >= at && journal.totals().open === 0);
-  const taken = () => (until === 'once' ? captured.all : quiet());
+  const taken = () => (until === 'once' ? captured.all : quiet() && (requests?.next() ?? null) === null);
   while (!signal.aborted && !(taken() && (await isIdle(parts)))) await pause(watchEveryMs, signal);
 }
 
