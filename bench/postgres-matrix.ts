@@ -3,7 +3,7 @@
  * Prints a line for each: `14: 80 passed, 0 failed`.
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,8 +12,8 @@ import { postgresBinaries, postgresVersions } from '../test/support/postgres-ver
 const root = fileURLToPath(new URL('..', import.meta.url));
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
 
-/** Folders and files whose tests ask a server of this project's source: its stream, its tables, its statements. */
-const suites = ['test/stream', 'test/postgres', 'test/load', 'test/deploy/sql.pg.test.ts'];
+/** The folders whose `.pg.test.ts` ask the source's server: its stream, its tables, the statements for it. */
+const folders = ['stream', 'postgres', 'load', 'deploy'];
 
 interface Report {
   numPassedTests: number;
@@ -44,8 +44,16 @@ try {
 }
 process.exitCode = failures === 0 ? 0 : 1;
 
+async function suites(): Promise<string[]> {
+  const found = folders.map(async (name) => {
+    const files = await readdir(join(root, 'test', name));
+    return files.filter((file) => file.endsWith('.pg.test.ts')).map((file) => `test/${name}/${file}`);
+  });
+  return (await Promise.all(found)).flat();
+}
+
 async function testOn(major: string, outputFile: string): Promise<Report> {
-  const args = [vitest, 'run', ...suites, '--reporter=json', `--outputFile=${outputFile}`, '--maxWorkers=1'];
+  const args = [vitest, 'run', ...(await suites()), '--reporter=json', `--outputFile=${outputFile}`, '--maxWorkers=1'];
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, TC_TEST_POSTGRES_VERSION: major, TC_TEST_POSTGRES_URL: undefined },
