@@ -66,7 +66,10 @@ export type CounterName =
   | 'released'
   | 'released_rows'
   | 'ledger_rows'
-  | 'ledger_bytes';
+  | 'ledger_bytes'
+  /** Parts that are open or held. */
+  | 'live'
+  | 'held';
 
 export function readFact<T>(db: SqliteDatabase, name: string): T | null {
   const value = db.prepare('SELECT value FROM facts WHERE name = ?').pluck().get(name) as string | undefined;
@@ -103,18 +106,18 @@ export function readTotals(db: SqliteDatabase): JournalTotals {
   const labelled = (name: CounterName): Record<string, number> =>
     Object.fromEntries(rows.filter((row) => row.name === name).map((row) => [row.label, row.n]));
   const plain = (name: CounterName): number => labelled(name)[''] ?? 0;
-  const live = db.prepare('SELECT count(*) AS n, total(held) AS held FROM parts').get() as { n: number; held: number };
+  const held = plain('held');
   const closes = labelled('closes');
   const released = labelled('released');
   const duplicates = released.duplicate ?? 0;
   return {
     rows: plain('rows'),
     sessions: plain('sessions'),
-    open: live.n - live.held,
-    held: live.held,
+    open: plain('live') - held,
+    held,
     // A sealed part whose trajectory is there already is let go as `duplicate`.
     sealed: sum(Object.values(closes)) - duplicates,
-    belowMinTurns: live.held + sum(Object.values(released)) - duplicates,
+    belowMinTurns: held + sum(Object.values(released)) - duplicates,
     replayed: plain('replayed'),
     skipped: labelled('skipped'),
     closes,

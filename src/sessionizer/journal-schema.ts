@@ -1,6 +1,7 @@
 /** The journal's tables. Steps are only ever appended. */
 import type { Migration } from '../sqlite.ts';
 import { enterOldRows } from './ledger-migration.ts';
+import { logStates } from './state-migration.ts';
 
 export const journalMigrations: readonly Migration[] = [
   `
@@ -50,4 +51,32 @@ export const journalMigrations: readonly Migration[] = [
   CREATE INDEX receipts_disowned ON receipts (part_id) WHERE reason = 'disowned';
   `,
   enterOldRows,
+  `
+  -- Each chunk names the one before it in its part (0: none), and each part the last. Numbers stay when chunks are moved.
+  CREATE TABLE chained (
+    id INTEGER PRIMARY KEY, number INTEGER NOT NULL, previous INTEGER NOT NULL, part_id INTEGER NOT NULL,
+    heads TEXT NOT NULL, body TEXT NOT NULL
+  );
+  INSERT INTO chained SELECT id, id, coalesce(
+    (SELECT max(id) FROM chunks AS c WHERE c.part_id = chunks.part_id AND c.id < chunks.id), 0
+  ), part_id, heads, body FROM chunks ORDER BY id;
+  CREATE UNIQUE INDEX chunks_by_number ON chained (number);
+  ALTER TABLE sealed ADD COLUMN last_chunk INTEGER NOT NULL DEFAULT 0;
+  UPDATE sealed SET last_chunk = coalesce((SELECT max(id) FROM chunks WHERE part_id = sealed.part_id), 0);
+
+  -- A log: up to 200 entries of ten doubles a row, as in live-parts.ts.
+  CREATE TABLE states (id INTEGER PRIMARY KEY AUTOINCREMENT, entries BLOB NOT NULL);
+  `,
+  logStates,
+  `
+  DROP TABLE chunks;
+  ALTER TABLE chained RENAME TO chunks;
+
+  -- Open and held parts; what changes of them is in the states. Ids are never given again.
+  CREATE TABLE live_parts (id INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT NOT NULL, part INTEGER NOT NULL);
+  INSERT INTO sqlite_sequence (name, seq) SELECT 'live_parts', seq FROM sqlite_sequence WHERE name = 'parts';
+  INSERT INTO live_parts SELECT id, session_id, part FROM parts ORDER BY id;
+  DROP TABLE parts;
+  ALTER TABLE live_parts RENAME TO parts;
+  `,
 ];

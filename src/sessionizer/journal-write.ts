@@ -1,19 +1,22 @@
 /** Writes a step's parts, turns, outbox entries and counters. Runs inside the journal's transaction; keeps no state. */
-import type { CloseReason, Micros, Turn } from '../records.ts';
+import type { CloseReason, Turn } from '../records.ts';
 import type { RowDigester } from '../row-digest.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 import { packTurns, unpackOrder } from './chunk.ts';
+import { ChunkLog, noChunk } from './chunk-log.ts';
 import { addToCounterSql, type CounterName } from './journal-facts.ts';
 import { type Ending, LedgerWriter } from './ledger-write.ts';
-import type { LiveParts } from './live-parts.ts';
+import { type LiveParts, type Place, stateOf } from './live-parts.ts';
 import type { PartState } from './part.ts';
 import { bytesOf, type PartStep, type Step, type StepCounts } from './sessionize.ts';
+import { type LoggedStates, StateLog, type Touched } from './state-log.ts';
 import { inTurnOrder, trajectoryIdOf } from './trajectory.ts';
 
 /** What memory must take over once the transaction is committed. */
 export interface Written {
-  /** Open and held parts that were touched, and the ids that their chunks are found by. */
-  live: { id: number; part: PartState }[];
+  /** Open and held parts that were touched. */
+  live: Touched[];
+  states: LoggedStates;
   /** Sessions whose known part ended. */
   ended: string[];
   /** Change of the bytes held. */
@@ -25,10 +28,16 @@ export class StepWriter {
   readonly #source: string;
   readonly #digester: RowDigester | null;
   readonly #ledger: LedgerWriter;
+  readonly #live: LiveParts;
+  readonly #states: StateLog;
+  readonly #chunks: ChunkLog;
   readonly #sql: ReturnType<typeof prepareAll>;
 
-  constructor(db: SqliteDatabase, source: string, digester: RowDigester | null) {
+  constructor(db: SqliteDatabase, source: string, live: LiveParts, digester: RowDigester | null) {
     this.#db = db;
+    this.#live = live;
+    this.#states = new StateLog(db, live);
+    this.#chunks = new ChunkLog(db);
     this.#source = source;
     this.#digester = digester;
     this.#ledger = new LedgerWriter(db);
@@ -36,80 +45,89 @@ export class StepWriter {
   }
 
   /** A row at a time: a restart may read a million of them. */
-  loadLive(live: LiveParts): void {
-    const rows = this.#db.prepare(`SELECT id, ${partColumns} FROM parts ORDER BY id`).raw().iterate();
-    for (const row of rows as IterableIterator<PartRow>) {
-      const [id, sessionId, part, turns, bytes, firstAt, openedAt, lastAt, endMarkerAt, held] = row;
-      const times = { firstAt, openedAt, lastAt, endMarkerAt };
-      live.set(id, { sessionId, part, turns, bytes, ...times, held: held !== 0 });
+  loadLive(): void {
+    const rows = this.#db.prepare('SELECT id, session_id FROM parts ORDER BY id').raw().iterate();
+    const ids: number[] = [];
+    for (const [id, sessionId] of rows as IterableIterator<[number, string]>) {
+      this.#live.slotFor(sessionId);
+      ids.push(id);
     }
+    this.#states.load((partId) => slotAmong(ids, partId));
+  }
+
+  /** After the commit. */
+  remember({ live, ended, states }: Written): void {
+    for (const sessionId of ended) this.#live.delete(sessionId);
+    for (const { sessionId, state } of live) this.#live.set(sessionId, state);
+    this.#states.remember(states);
+  }
+
+  forgetLive(): void {
+    this.#live.clear();
+    this.#states.clear();
   }
 
   nextPart(sessionId: string): number {
     return (this.#sql.nextPart.get(sessionId) as number | undefined) ?? 0;
   }
 
-  /** @param idOf the id of a session's known part */
-  write(step: Step, idOf: (sessionId: string) => number): Written {
-    const written: Written = { live: [], ended: [], bytes: 0 };
+  write(step: Step): Written {
+    const written: Written = { live: [], ended: [], bytes: 0, states: { added: [], dropped: 0 } };
     let sessions = 0;
     this.#ledger.begin();
     for (const partStep of step.parts) {
       if (partStep.isNew && partStep.part.part === 0) sessions += 1;
-      const id = partStep.isNew ? this.#insert(partStep.part) : idOf(partStep.part.sessionId);
-      this.#writePart(id, partStep, written);
+      this.#writePart(partStep, written);
     }
     this.#count(step.counts, sessions);
     written.bytes += this.#finishLedger();
+    written.states = this.#states.write(written.live, written.ended);
     return written;
   }
 
-  #writePart(id: number, { part, appended, isNew, standing }: PartStep, written: Written): void {
-    if (appended.length > 0) {
-      this.#append(id, appended);
-      for (const turn of appended) written.bytes += bytesOf(turn);
-    }
+  #writePart({ part, appended, isNew, standing }: PartStep, written: Written): void {
+    const { id, lastChunk, held } = isNew ? this.#begin(part) : this.#live.placeOf(part.sessionId);
+    const chunk = appended.length > 0 ? this.#append(id, lastChunk, appended) : lastChunk;
+    for (const turn of appended) written.bytes += bytesOf(turn);
     if (standing.kind === 'open' || standing.kind === 'held') {
-      if (!isNew) this.#update(id, part);
-      written.live.push({ id, part });
+      this.#add('live', '', Number(isNew));
+      this.#add('held', '', Number(part.held) - Number(held));
+      written.live.push({ sessionId: part.sessionId, state: stateOf(part, id, chunk) });
       return;
     }
-    const ending = standing.kind === 'sealed' ? this.#seal(id, part, standing.reason) : standing;
+    const ending = standing.kind === 'sealed' ? this.#seal(id, chunk, part, standing.reason) : standing;
     this.#ledger.ended(id, part.turns, ending);
     if (ending.kind === 'released') {
-      this.#sql.dropChunks.run(id);
+      this.#chunks.drop(chunk);
       written.bytes -= part.bytes;
     }
     this.#sql.dropPart.run(id);
     this.#sql.setNextPart.run(part.sessionId, part.part + 1);
+    if (isNew) return;
+    this.#add('live', '', -1);
+    this.#add('held', '', -Number(held));
     written.ended.push(part.sessionId);
   }
 
-  #append(id: number, turns: readonly Turn[]): void {
+  #append(partId: number, lastChunk: number, turns: readonly Turn[]): number {
     const digester = this.#digester;
     const digests = digester === null ? [] : turns.map((turn) => digester.digestOf(turn));
-    const { heads, body } = packTurns(turns, digests);
-    this.#sql.insertChunk.run(id, heads, body);
-    for (const [i, turn] of turns.entries()) this.#ledger.add(turn, id, digests[i]);
+    for (const [i, turn] of turns.entries()) this.#ledger.add(turn, partId, digests[i]);
+    return this.#chunks.append(lastChunk, partId, packTurns(turns, digests));
   }
 
-  #insert(part: PartState): number {
-    const { sessionId, turns, bytes, firstAt, openedAt, lastAt, endMarkerAt, held } = part;
-    const values = [turns, bytes, firstAt, openedAt, lastAt, endMarkerAt, Number(held)];
-    return Number(this.#sql.insertPart.run(sessionId, part.part, ...values).lastInsertRowid);
-  }
-
-  #update(id: number, { turns, bytes, firstAt, openedAt, lastAt, endMarkerAt, held }: PartState): void {
-    this.#sql.updatePart.run(turns, bytes, firstAt, openedAt, lastAt, endMarkerAt, Number(held), id);
+  #begin({ sessionId, part }: PartState): Place {
+    const id = Number(this.#sql.insertPart.run(sessionId, part).lastInsertRowid);
+    return { id, lastChunk: noChunk, held: false };
   }
 
   /** Let go where a trajectory of this id is in the outbox already: the log holds the very same row keys twice. */
-  #seal(id: number, part: PartState, reason: CloseReason): Ending {
-    const heads = this.#sql.heads.all(id) as string[];
-    const rowKeys = inTurnOrder(heads.flatMap(unpackOrder)).map((key) => key.rowKey);
+  #seal(id: number, chunk: number, part: PartState, reason: CloseReason): Ending {
+    const keys = [...this.#chunks.headsFrom(chunk)].flatMap(unpackOrder);
+    const rowKeys = inTurnOrder(keys).map((key) => key.rowKey);
     const trajectoryId = trajectoryIdOf(this.#source, part.sessionId, rowKeys);
     const { sessionId, turns, bytes, firstAt, lastAt } = part;
-    const values = [trajectoryId, id, sessionId, part.part, turns, bytes, firstAt, lastAt, reason];
+    const values = [trajectoryId, id, chunk, sessionId, part.part, turns, bytes, firstAt, lastAt, reason];
     if (this.#sql.insertSealed.run(...values).changes === 1) return { kind: 'sealed', trajectoryId };
     this.#countReleased('duplicate', 1, turns);
     return { kind: 'released', reason: 'duplicate' };
@@ -137,23 +155,20 @@ export class StepWriter {
   }
 
   #add(name: CounterName, label: string, n: number): void {
-    if (n > 0) this.#sql.count.run(name, label, n);
+    if (n !== 0) this.#sql.count.run(name, label, n);
   }
 }
 
-const partColumns = 'session_id, part, turns, bytes, first_at, opened_at, last_at, end_marker_at, held';
-type PartRow = [
-  id: number,
-  sessionId: string,
-  part: number,
-  turns: number,
-  bytes: number,
-  firstAt: Micros,
-  openedAt: Micros,
-  lastAt: Micros,
-  endMarkerAt: Micros | null,
-  held: number,
-];
+/** By halves: ids ascend, and slots were given in their order. */
+function slotAmong(ids: readonly number[], id: number): number | null {
+  let [from, to] = [0, ids.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (ids[middle]! < id) from = middle + 1;
+    else to = middle;
+  }
+  return ids[from] === id ? from : null;
+}
 
 function prepareAll(db: SqliteDatabase) {
   return {
@@ -161,18 +176,10 @@ function prepareAll(db: SqliteDatabase) {
     setNextPart: db.prepare(
       'INSERT INTO sessions VALUES (?, ?) ON CONFLICT (session_id) DO UPDATE SET next_part = excluded.next_part',
     ),
-    insertPart: db.prepare(
-      'INSERT INTO parts (session_id, part, turns, bytes, first_at, opened_at, last_at, end_marker_at, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    ),
-    updatePart: db.prepare(
-      'UPDATE parts SET turns = ?, bytes = ?, first_at = ?, opened_at = ?, last_at = ?, end_marker_at = ?, held = ? WHERE id = ?',
-    ),
+    insertPart: db.prepare('INSERT INTO parts (session_id, part) VALUES (?, ?)'),
     dropPart: db.prepare('DELETE FROM parts WHERE id = ?'),
-    insertChunk: db.prepare('INSERT INTO chunks (part_id, heads, body) VALUES (?, ?, ?)'),
-    heads: db.prepare('SELECT heads FROM chunks WHERE part_id = ?').pluck(),
-    dropChunks: db.prepare('DELETE FROM chunks WHERE part_id = ?'),
     insertSealed: db.prepare(
-      'INSERT INTO sealed (trajectory_id, part_id, session_id, part, turns, bytes, first_at, last_at, closed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trajectory_id) DO NOTHING',
+      'INSERT INTO sealed (trajectory_id, part_id, last_chunk, session_id, part, turns, bytes, first_at, last_at, closed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trajectory_id) DO NOTHING',
     ),
     count: db.prepare(addToCounterSql),
   };

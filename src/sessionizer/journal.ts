@@ -28,6 +28,7 @@ import { LiveParts } from './live-parts.ts';
 import { Outbox, OutboxReader } from './outbox.ts';
 import type { PartState, SessionRules } from './part.ts';
 import { compareProgress, type KnownParts, type Step } from './sessionize.ts';
+import { SessionsInPipe } from './sessions-in-pipe.ts';
 import { Space } from './space.ts';
 
 export interface JournalOptions {
@@ -76,24 +77,22 @@ export interface JournalReader {
 /**
  * Opens the journal beside the process that writes it: to assemble trajectories, or for statistics.
  *
- * @throws OperatorError as `openSqlite`, and `journal_other_source` where it belongs to another source than `expected`.
+ * @throws OperatorError as `openSqlite`, `journal_other_source` where it belongs to another source than `expected`, and
+ * `journal_older` where only the process that writes it may bring it up to date.
  */
 export function openJournalReader(path: string, expected?: string): JournalReader {
   const db = openSqlite(path, { what: 'journal', migrations: journalMigrations, readonly: true });
   try {
+    if (db.pragma('user_version', { simple: true }) !== journalMigrations.length) throw olderError(path);
     const source = readFact<string>(db, 'source') ?? expected ?? '';
     if (expected !== undefined && source !== expected) throw otherSource(path, source, expected);
-    const inPipe = db
-      .prepare(
-        'SELECT EXISTS (SELECT 1 FROM parts WHERE session_id = @id) OR EXISTS (SELECT 1 FROM sealed WHERE session_id = @id)',
-      )
-      .pluck();
+    const sessions = new SessionsInPipe(db);
     return {
       source,
       outbox: new OutboxReader(db, path, source),
       ledger: new Ledger(db, path),
       totals: () => readTotals(db),
-      isInPipe: (id) => inPipe.get({ id }) === 1,
+      isInPipe: (sessionId) => sessions.has(sessionId),
       close: () => db.close(),
     };
   } catch (error) {
@@ -119,16 +118,16 @@ export class Journal {
   constructor(db: SqliteDatabase, path: string, { source, rules, digester }: JournalOptions) {
     this.#db = db;
     this.#path = path;
-    this.#space = new Space(db);
-    this.#writer = new StepWriter(db, source, digester ?? null);
     this.#live = new LiveParts(rules);
+    this.#writer = new StepWriter(db, source, this.#live, digester ?? null);
+    this.#writer.loadLive();
+    this.#space = new Space(db, this.#live.totalBytes());
     this.#facts = readFact<CaptureFacts>(db, 'capture') ?? noCapture;
     this.#identity = readFact<SourceIdentity>(db, 'identity');
     this.#injection = readFact<Injection>(db, 'injection');
     this.#knownBefore = readFact<Lsn>(db, 'known_before');
     this.ledger = new Ledger(db, path);
     this.outbox = new Outbox(db, path, source, this.#space);
-    this.#writer.loadLive(this.#live);
   }
 
   get progress(): Progress | null {
@@ -286,15 +285,15 @@ export class Journal {
   dropHistory(): boolean {
     if (this.#facts.history !== 'reading') return false;
     this.#change(() => {
-      for (const table of ['chunks', 'parts', 'sealed', 'sessions', 'counters', 'ledger', 'receipts']) {
+      for (const table of ['chunks', 'parts', 'states', 'sealed', 'sessions', 'counters', 'ledger', 'receipts']) {
         this.#db.exec(`DELETE FROM ${table}`);
       }
       writeFact(this.#db, 'capture', noCapture);
       dropFact(this.#db, 'ledger_gap');
     });
-    this.#live.clear();
+    this.#writer.forgetLive();
     this.ledger.forgetCache();
-    this.#space.recount();
+    this.#space.recount(0);
     this.#facts = noCapture;
     this.#version += 1;
     return true;
@@ -308,7 +307,7 @@ export class Journal {
     const written = this.#change(() => {
       writeFact(this.#db, 'capture', facts);
       if (endsInjection) dropFact(this.#db, 'injection');
-      const result = this.#writer.write(step, (sessionId) => this.#live.idOf(sessionId));
+      const result = this.#writer.write(step);
       crashPoint('store.committing');
       return result;
     });
@@ -342,10 +341,9 @@ export class Journal {
     return { progress: later, lastPosition, watermark, history: state ?? this.#facts.history };
   }
 
-  #remember({ live, ended, bytes }: Written): void {
-    for (const sessionId of ended) this.#live.delete(sessionId);
-    for (const { id, part } of live) this.#live.set(id, part);
-    this.#space.add(bytes);
+  #remember(written: Written): void {
+    this.#writer.remember(written);
+    this.#space.add(written.bytes);
   }
 
   #guard<T>(work: () => T): T {
@@ -355,6 +353,13 @@ export class Journal {
       throw explainSqlite(error, 'journal', this.#path);
     }
   }
+}
+
+function olderError(path: string): OperatorError {
+  return stop(
+    'journal_older',
+    `journal ${path} was written by an older version: start the process that captures into it with this version first`,
+  );
 }
 
 function pendingError({ id, reason }: Injection): OperatorError {

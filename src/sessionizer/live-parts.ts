@@ -3,11 +3,38 @@ import type { Micros } from '../records.ts';
 import { DueQueue } from './due-queue.ts';
 import { dueAt, type PartState, type SessionRules } from './part.ts';
 
-/** Numbers kept of a part, in this order. */
-const [id, number, turns, bytes, firstAt, openedAt, lastAt, endMarkerAt, held] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
-const width = 9;
+/** Numbers of a part, in this order here and in the file. Without an end marker its time is NaN. */
+const [id, number, turns, bytes, firstAt, openedAt, lastAt, endMarkerAt, held, chunk] = [
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+] as const;
+export const stateWidth = 10;
+/** Here only: the row of the log of states that holds them. */
+const logged = stateWidth;
+const width = stateWidth + 1;
 /** Slots in one array. Arrays are added, never copied. */
 const pageSlots = 4096;
+
+/** Where a part is in the file. */
+export interface Place {
+  id: number;
+  lastChunk: number;
+  held: boolean;
+}
+
+export function stateOf(part: PartState, partId: number, lastChunk: number): Float64Array {
+  const state = new Float64Array(stateWidth);
+  state[id] = partId;
+  state[number] = part.part;
+  state[turns] = part.turns;
+  state[bytes] = part.bytes;
+  state[firstAt] = part.firstAt;
+  state[openedAt] = part.openedAt;
+  state[lastAt] = part.lastAt;
+  state[endMarkerAt] = part.endMarkerAt ?? Number.NaN;
+  state[held] = Number(part.held);
+  state[chunk] = lastChunk;
+  return state;
+}
 
 export class LiveParts {
   readonly #rules: SessionRules;
@@ -26,8 +53,11 @@ export class LiveParts {
     return this.#slots.size;
   }
 
-  has(sessionId: string): boolean {
-    return this.#slots.has(sessionId);
+  /** UTF-8 bytes of the turns' text, of all parts. */
+  totalBytes(): number {
+    let sum = 0;
+    for (const slot of this.#slots.values()) sum += this.#pageOf(slot)[offsetOf(slot) + bytes]!;
+    return sum;
   }
 
   /** The session's part, as a copy. */
@@ -36,32 +66,43 @@ export class LiveParts {
     return slot === undefined ? undefined : this.#at(slot);
   }
 
-  /** What the chunks of the session's part are found by. */
-  idOf(sessionId: string): number {
+  /** Where the session's part is in the file. */
+  placeOf(sessionId: string): Place {
     const slot = this.#slots.get(sessionId);
     if (slot === undefined) throw new Error(`no part of session ${sessionId} is open`);
-    return this.#pageOf(slot)[offsetOf(slot) + id]!;
-  }
-
-  /** Whether the session's part was closed with too few turns. */
-  isHeld(sessionId: string): boolean {
-    const slot = this.#slots.get(sessionId);
-    return slot !== undefined && this.#pageOf(slot)[offsetOf(slot) + held] === 1;
-  }
-
-  set(partId: number, part: PartState): void {
-    const slot = this.#slots.get(part.sessionId) ?? this.#take(part.sessionId);
     const page = this.#pageOf(slot);
     const at = offsetOf(slot);
-    page[at + id] = partId;
-    page[at + number] = part.part;
-    page[at + turns] = part.turns;
-    page[at + bytes] = part.bytes;
-    page[at + firstAt] = part.firstAt;
-    page[at + openedAt] = part.openedAt;
-    page[at + lastAt] = part.lastAt;
-    page[at + endMarkerAt] = part.endMarkerAt ?? Number.NaN;
-    page[at + held] = Number(part.held);
+    return { id: page[at + id]!, lastChunk: page[at + chunk]!, held: page[at + held] === 1 };
+  }
+
+  slotOf(sessionId: string): number | undefined {
+    return this.#slots.get(sessionId);
+  }
+
+  stateAt(slot: number): Float64Array {
+    const at = offsetOf(slot);
+    return this.#pageOf(slot).subarray(at, at + stateWidth);
+  }
+
+  loggedAt(slot: number): number {
+    return this.#pageOf(slot)[offsetOf(slot) + logged]!;
+  }
+
+  setLogged(slot: number, rowId: number): void {
+    this.#pageOf(slot)[offsetOf(slot) + logged] = rowId;
+  }
+
+  set(sessionId: string, state: Float64Array): void {
+    this.restore(this.slotFor(sessionId), state);
+  }
+
+  /** Of the session's part, which is added where there is none: then a state must follow. */
+  slotFor(sessionId: string): number {
+    return this.#slots.get(sessionId) ?? this.#take(sessionId);
+  }
+
+  restore(slot: number, state: Float64Array): void {
+    this.#pageOf(slot).set(state, offsetOf(slot));
     this.#due.set(slot);
   }
 
@@ -71,6 +112,7 @@ export class LiveParts {
     this.#due.delete(slot);
     this.#slots.delete(sessionId);
     this.#sessions[slot] = '';
+    this.setLogged(slot, 0);
     this.#free.push(slot);
   }
 

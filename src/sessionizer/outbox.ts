@@ -3,6 +3,7 @@ import { park } from '../errors.ts';
 import type { CloseReason, Micros, Trajectory } from '../records.ts';
 import { explainSqlite, type SqliteDatabase } from '../sqlite.ts';
 import { unpackTurns } from './chunk.ts';
+import { ChunkLog, ChunkReader } from './chunk-log.ts';
 import type { Space } from './space.ts';
 import { assembleTrajectory } from './trajectory.ts';
 
@@ -70,13 +71,13 @@ export class OutboxReader {
   }
 
   #assemble(trajectoryId: string): Trajectory {
-    const sql = `SELECT part_id AS partId, ${refColumns} FROM sealed WHERE trajectory_id = ?`;
-    const ref = this.#db.prepare(sql).get(trajectoryId) as (TrajectoryRef & { partId: number }) | undefined;
+    const sql = `SELECT last_chunk AS lastChunk, ${refColumns} FROM sealed WHERE trajectory_id = ?`;
+    const ref = this.#db.prepare(sql).get(trajectoryId) as (TrajectoryRef & { lastChunk: number }) | undefined;
     if (ref === undefined) {
       throw park('trajectory_unknown', `the journal does not hold trajectory ${trajectoryId}, or no longer`);
     }
-    const chunks = this.#db.prepare('SELECT heads, body FROM chunks WHERE part_id = ?').all(ref.partId);
-    const turns = (chunks as { heads: string; body: string }[]).flatMap((c) => unpackTurns(ref.sessionId, c));
+    const chunks = [...new ChunkReader(this.#db).from(ref.lastChunk)];
+    const turns = chunks.flatMap((chunk) => unpackTurns(ref.sessionId, chunk));
     return assembleTrajectory({ source: this.#source, part: ref, closedBy: ref.closedBy, turns });
   }
 }
@@ -84,10 +85,12 @@ export class OutboxReader {
 export class Outbox extends OutboxReader {
   readonly #db: SqliteDatabase;
   readonly #space: Space;
+  readonly #chunks: ChunkLog;
 
   constructor(db: SqliteDatabase, path: string, source: string, space: Space) {
     super(db, path, source);
     this.#db = db;
+    this.#chunks = new ChunkLog(db);
     this.#space = space;
   }
 
@@ -109,15 +112,14 @@ export class Outbox extends OutboxReader {
 
   #drop(trajectoryIds: Iterable<string>): { count: number; bytes: number } {
     const find = this.#db.prepare(
-      'SELECT part_id AS partId, bytes FROM sealed WHERE trajectory_id = ? AND published = 1',
+      'SELECT last_chunk AS lastChunk, bytes FROM sealed WHERE trajectory_id = ? AND published = 1',
     );
-    const dropChunks = this.#db.prepare('DELETE FROM chunks WHERE part_id = ?');
     const drop = this.#db.prepare('DELETE FROM sealed WHERE trajectory_id = ?');
     const gone = { count: 0, bytes: 0 };
     for (const id of trajectoryIds) {
-      const row = find.get(id) as { partId: number; bytes: number } | undefined;
+      const row = find.get(id) as { lastChunk: number; bytes: number } | undefined;
       if (row === undefined) continue;
-      dropChunks.run(row.partId);
+      this.#chunks.drop(row.lastChunk);
       drop.run(id);
       gone.count += 1;
       gone.bytes += row.bytes;

@@ -19,15 +19,16 @@ export class Space {
   /** Ids of the chunks still to be packed. */
   #packing: { after: number; to: number } | null = null;
 
-  constructor(db: SqliteDatabase) {
+  /** @param liveBytes of the text in open and held parts */
+  constructor(db: SqliteDatabase, liveBytes: number) {
     this.#db = db;
     this.#pageSize = db.pragma('page_size', { simple: true }) as number;
-    this.recount();
+    this.recount(liveBytes);
   }
 
-  recount(): void {
-    const sum = this.#db.prepare('SELECT (SELECT total(bytes) FROM parts) + (SELECT total(bytes) FROM sealed)').pluck();
-    this.#liveBytes = (sum.get() as number) + readCounter(this.#db, 'ledger_bytes');
+  recount(liveBytes: number): void {
+    const sealed = this.#db.prepare('SELECT total(bytes) FROM sealed').pluck().get() as number;
+    this.#liveBytes = liveBytes + sealed + readCounter(this.#db, 'ledger_bytes');
   }
 
   add(bytes: number): void {
@@ -62,16 +63,11 @@ export class Space {
     const small = `octet_length(heads) + octet_length(body) < ${this.#pageSize}`;
     const select = `SELECT id FROM chunks WHERE id > ? AND id <= ? AND ${small} ORDER BY id LIMIT ${chunksAtOnce}`;
     const ids = this.#db.prepare(select).pluck().all(after, to) as number[];
-    const copy = this.#db.prepare(
-      'INSERT INTO chunks (part_id, heads, body) SELECT part_id, heads, body FROM chunks WHERE id = ?',
-    );
-    const drop = this.#db.prepare('DELETE FROM chunks WHERE id = ?');
+    // Chunks are found by their number: they may stand anywhere.
+    const move = this.#db.prepare('UPDATE chunks SET id = (SELECT max(id) FROM chunks) + 1 WHERE id = ?');
     this.#db
       .transaction(() => {
-        for (const id of ids) {
-          copy.run(id);
-          drop.run(id);
-        }
+        for (const id of ids) move.run(id);
       })
       .immediate();
     const last = ids.at(-1);

@@ -9,6 +9,7 @@ import { openJournal, openJournalReader } from '../../src/sessionizer/journal.ts
 import { journalMigrations } from '../../src/sessionizer/journal-schema.ts';
 import { hashKey } from '../../src/sessionizer/key-hash.ts';
 import { bucketOf, digestBits, type Fate, type Ledger } from '../../src/sessionizer/ledger.ts';
+import { sessionize, watermarkOf } from '../../src/sessionizer/sessionize.ts';
 import { openSqlite } from '../../src/sqlite.ts';
 import { batchOf, day, hour, LogWriter, lsn, rules, start, watermark } from './log.ts';
 import { MemoryJournal } from './memory-journal.ts';
@@ -243,7 +244,9 @@ describe('a journal from before there was a ledger', () => {
     }
     db.exec(`
       INSERT INTO sealed VALUES (1, '${sealedId}', 1, 's', 0, 2, 10, 1, 2, 'idle', 1);
-      INSERT INTO parts VALUES (2, 's', 1, 1, 10, ${start}, ${start}, ${start}, NULL, 0);
+      INSERT INTO parts VALUES (40, 'gone', 0, 1, 10, 0, 0, 0, NULL, 0);
+      DELETE FROM parts;
+      INSERT INTO parts VALUES (2, 's', 1, ${rows.length - 2}, 10, ${start}, ${start}, ${start}, NULL, 1);
       INSERT INTO sessions VALUES ('s', 1);
       INSERT INTO counters VALUES ('rows', '', ${rows.length + gone}), ('closes', 'idle', 1);
     `);
@@ -269,19 +272,41 @@ describe('a journal from before there was a ledger', () => {
       ]);
       const position = { lsn: lsn(160), ordinal: 0 };
       expect(journal.ledger.gap).toEqual(gone === 0 ? null : { rows: 7, lastPosition: position, watermark: start });
-      expect(journal.totals()).toMatchObject({ rows: 3 + gone, ledgerRows: 3, open: 1, sealed: 1 });
+      expect(journal.totals()).toMatchObject({ rows: 3 + gone, ledgerRows: 3, open: 0, held: 1, sealed: 1 });
       expect(journal.resumeLsn).toBe(lsn(160) as string as ResumeLsn);
     } finally {
       journal.close();
     }
   });
 
-  test('is still read by a process that only wants trajectories from it', () => {
+  test('has its bodies and its live parts as they were, and gives no id of a part again', () => {
+    const rows = turns([0, 1, 2, 3]);
+    const path = `${temporary.path}-old`;
+    writeOld(path, rows, 0);
+    const journal = openJournal(path, { source: 'test', rules });
+    try {
+      expect(journal.outbox.assemble(sealedId).turns).toEqual(rows.slice(0, 2));
+      expect(journal.recall(['s'], null).parts.get('s')).toEqual({
+        ...{ sessionId: 's', part: 1, turns: 2, bytes: 10, held: true },
+        ...{ firstAt: start, openedAt: start, lastAt: start, endMarkerAt: null },
+      });
+      const later = [20, 21].map((n) => ({ lsn: lsn(16 * n), ordinal: 0 }));
+      const next = [log.turn({ at: 4, position: later[0]! }), log.turn({ session: 'new', position: later[1]! })];
+      const batch = batchOf([...next, watermark(hour)]);
+      journal.commit(sessionize(journal.recall(batch.sessionIds, watermarkOf(batch)), batch, rules), batch);
+      const [, ref] = [...journal.outbox.publishedIds(), ...journal.outbox.pending(1).map((r) => r.trajectoryId)];
+      expect(journal.outbox.assemble(ref!).turns.map(({ rowKey }) => rowKey)).toEqual(['3', '4', '5']);
+      const db = new Database(path, { readonly: true });
+      expect(db.prepare('SELECT id FROM parts').pluck().all()).toEqual([41]);
+      db.close();
+    } finally {
+      journal.close();
+    }
+  });
+
+  test('is refused by who may only read it, in words that say who may write it', () => {
     const path = `${temporary.path}-old`;
     writeOld(path, turns([0, 1, 2]), 0);
-    const reader = openJournalReader(path);
-    expect(reader.totals()).toMatchObject({ rows: 3, ledgerRows: 0 });
-    expect(reader.outbox.assemble(sealedId).turns).toHaveLength(2);
-    reader.close();
+    expect(() => openJournalReader(path)).toThrow(expect.objectContaining({ kind: 'stop', code: 'journal_older' }));
   });
 });

@@ -1,0 +1,74 @@
+import Database from 'better-sqlite3';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { LiveParts, stateOf } from '../../src/sessionizer/live-parts.ts';
+import type { PartState } from '../../src/sessionizer/part.ts';
+import { StateLog } from '../../src/sessionizer/state-log.ts';
+import { rules, start } from './log.ts';
+
+const schema = 'CREATE TABLE states (id INTEGER PRIMARY KEY AUTOINCREMENT, entries BLOB NOT NULL)';
+const slackEntries = 4096;
+
+function partAt(session: number, turns: number): PartState {
+  const times = { firstAt: start, openedAt: start + 1, lastAt: start + turns, endMarkerAt: turns % 2 ? null : start };
+  return { sessionId: String(session), part: session, turns, bytes: turns * 1000, ...times, held: turns % 3 === 0 };
+}
+
+/** What a restart reads, where the file holds these parts by id. */
+function reread(db: Database.Database, ids: Map<number, string>): ReadonlyMap<string, PartState> {
+  const live = new LiveParts(rules);
+  const inOrder = [...ids].sort(([a], [b]) => a - b);
+  const slots = new Map(inOrder.map(([id, sessionId]) => [id, live.slotFor(sessionId)]));
+  new StateLog(db, live).load((id) => slots.get(id) ?? null);
+  return live.all();
+}
+
+test('a restart finds every part as it was last, and the log holds at most twice as many entries and some thousands', () => {
+  const commit = fc.record({
+    touched: fc.uniqueArray(fc.nat(299), { minLength: 0, maxLength: 299 }),
+    share: fc.constantFrom(0, 0, 0.1, 1),
+    fails: fc.nat(7).map((n) => n === 0),
+  });
+  fc.assert(
+    fc.property(fc.array(commit, { minLength: 40, maxLength: 120 }), (commits) => {
+      const db = new Database(':memory:');
+      db.exec(schema);
+      const live = new LiveParts(rules);
+      const log = new StateLog(db, live);
+      const expected = new Map<string, PartState>();
+      const idOf = new Map<string, number>();
+      let lastId = 0;
+      for (const [n, { touched, share, fails }] of commits.entries()) {
+        const ending = touched.slice(0, touched.length * share).filter((session) => expected.has(String(session)));
+        const parts = touched.filter((session) => !ending.includes(session)).map((session) => partAt(session, n + 1));
+        const ids = new Map<string, number>();
+        for (const { sessionId } of parts) {
+          lastId += 1;
+          ids.set(sessionId, idOf.get(sessionId) ?? lastId);
+        }
+        const states = parts.map((part) => ({
+          sessionId: part.sessionId,
+          state: stateOf(part, ids.get(part.sessionId)!, n),
+        }));
+        db.exec('BEGIN');
+        const written = log.write(states, ending.map(String));
+        db.exec(fails ? 'ROLLBACK' : 'COMMIT');
+        if (fails) continue;
+        for (const session of ending) {
+          live.delete(String(session));
+          expected.delete(String(session));
+          idOf.delete(String(session));
+        }
+        for (const { sessionId, state } of states) live.set(sessionId, state);
+        for (const part of parts) expected.set(part.sessionId, part);
+        for (const [sessionId, id] of ids) idOf.set(sessionId, id);
+        log.remember(written);
+      }
+      expect(new Map(reread(db, new Map([...idOf].map(([sessionId, id]) => [id, sessionId]))))).toEqual(expected);
+      const bytes = db.prepare('SELECT total(length(entries)) FROM states').pluck().get() as number;
+      expect(bytes / 80).toBeLessThanOrEqual(2 * 300 + slackEntries + 300);
+      db.close();
+    }),
+    { numRuns: 15 },
+  );
+}, 30_000);
