@@ -37,8 +37,14 @@ export function createMetrics(version: string) {
       'tc_watermark_delay_seconds',
       'How far the watermark is behind the clock: how late an ended session is noticed.',
     ),
+    unstreamed: gauge(
+      'tc_source_unstreamed',
+      'What made rows miss the stream: filled partitions attached and publications replaced since the start, tables unlogged now.',
+      ['kind'],
+    ),
     slotLag: gauge('tc_slot_lag_bytes', 'WAL between what is received and the end of the WAL.'),
     slotRetained: gauge('tc_slot_retained_bytes', 'WAL that the server keeps for the slot.'),
+    slotSafe: gauge('tc_slot_safe_bytes', 'WAL that may still be written before the slot can be lost; NaN for no limit.'),
 
     openParts: gauge('tc_sessions_open', 'Parts of sessions that are open.'),
     closes: counter('tc_parts_closed_total', 'Parts sealed, by what closed them.', ['reason']),
@@ -98,6 +104,9 @@ export function createMetrics(version: string) {
   return metrics;
 }
 
+const violationKinds = ['updates', 'deletes', 'truncates'] as const;
+const unstreamedKinds = ['attached', 'republished', 'unlogged'] as const;
+
 /** What can be asked of a running pipe at any time. */
 export interface Gauged {
   /** Null where another process captures. */
@@ -105,7 +114,14 @@ export interface Gauged {
     source: {
       status(): Pick<
         SourceStatus,
-        'connected' | 'watermark' | 'lagBytes' | 'retainedBytes' | 'reconnects' | 'updates' | 'deletes' | 'truncates'
+        | 'connected'
+        | 'watermark'
+        | 'lagBytes'
+        | 'retainedBytes'
+        | 'safeWalBytes'
+        | 'reconnects'
+        | (typeof violationKinds)[number]
+        | (typeof unstreamedKinds)[number]
       >;
     };
     journal: { totals(): { open: number }; outbox: { depth(): number } };
@@ -130,13 +146,15 @@ export async function refreshGauges(metrics: Metrics, { capture, lags, counts }:
 }
 
 function refreshCapture(metrics: Metrics, { source, journal }: NonNullable<Gauged['capture']>): void {
-  const { connected, watermark, lagBytes, retainedBytes, reconnects, ...violations } = source.status();
-  for (const kind of ['updates', 'deletes', 'truncates'] as const) metrics.tampered.set({ kind }, violations[kind]);
+  const { connected, watermark, lagBytes, retainedBytes, safeWalBytes, reconnects, ...breaches } = source.status();
+  for (const kind of violationKinds) metrics.tampered.set({ kind }, breaches[kind]);
+  for (const kind of unstreamedKinds) metrics.unstreamed.set({ kind }, breaches[kind]);
   metrics.connected.set(connected ? 1 : 0);
   metrics.reconnects.set(reconnects);
   if (watermark !== null) metrics.watermarkDelay.set(Math.max(0, Date.now() - watermark / 1000) / 1000);
   if (lagBytes !== null) metrics.slotLag.set(Math.max(0, lagBytes));
   metrics.slotRetained.set(retainedBytes);
+  metrics.slotSafe.set(safeWalBytes ?? Number.NaN);
   metrics.openParts.set(journal.totals().open);
   metrics.outboxDepth.set(journal.outbox.depth());
 }

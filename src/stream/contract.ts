@@ -42,8 +42,20 @@ export interface SourceTimings {
   backoff: { baseMs: number; maxMs: number };
 }
 
+/** How far the reading of history is. */
+export interface HistoryProgress {
+  /** Handed out and taken. */
+  rows: number;
+  /** The planner's guess of all of them; null where it has none yet. */
+  estimatedRows: number | null;
+  /** By this machine's clock, milliseconds since 1970. */
+  startedAt: number;
+}
+
 export interface SourceStatus {
   connected: boolean;
+  /** While history is read. */
+  history: HistoryProgress | null;
   /** How far the stream has been received. */
   lastLsn: Lsn | null;
   /** What the server was told to forget. */

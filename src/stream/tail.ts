@@ -8,7 +8,7 @@ import { explainPostgres } from '../postgres/connection.ts';
 import type { Batch, Progress, ResumeLsn } from '../records.ts';
 import { Assembler } from './assembler.ts';
 import { columnPicker } from './columns.ts';
-import type { ExistingRows, RowRange, Source, SourceOptions, SourceStatus, SourceTimings } from './contract.ts';
+import type { ExistingRows, HistoryProgress, RowRange, Source, SourceOptions, SourceStatus, SourceTimings } from './contract.ts';
 import { bytesBetween, resumeAt, shortLsn } from './lsn.ts';
 import { type Message, PgoutputDecoder } from './pgoutput.ts';
 import type { Capture } from './provision.ts';
@@ -59,6 +59,7 @@ export class PostgresSource implements Source {
   #confirmedAt = Number.NEGATIVE_INFINITY;
   #confirmTimer: NodeJS.Timeout | undefined;
   #connected = false;
+  #history: HistoryProgress | null = null;
   #paused = false;
   #reconnects = 0;
   #loops: Promise<unknown> = Promise.resolve();
@@ -126,6 +127,7 @@ export class PostgresSource implements Source {
     const behind = lastLsn !== null && watched.serverLsn !== null ? bytesBetween(lastLsn, watched.serverLsn) : null;
     return {
       connected: this.#connected,
+      history: this.#history === null ? null : { ...this.#history },
       lastLsn,
       confirmedLsn: this.#durable,
       lagBytes: behind === null ? null : Math.max(0, behind),
@@ -152,8 +154,17 @@ export class PostgresSource implements Source {
 
   async *#readHistory(signal: AbortSignal): AsyncGenerator<Batch, Progress | null> {
     const before = { resumeLsn: resumeAt(this.#watch.slot.confirmedFlush), partial: null };
+    const progress: HistoryProgress = { rows: 0, estimatedRows: null, startedAt: Date.now() };
+    const onEstimate = (rows: number | null) => {
+      progress.estimatedRows = rows;
+    };
+    this.#history = progress;
     let last: Batch | undefined;
-    for await (last of readHistory({ ...this.#reading(), before }, signal)) yield last;
+    for await (last of readHistory({ ...this.#reading(), before, onEstimate }, signal)) {
+      yield last;
+      progress.rows += last.changes.length + Object.values(last.skipped).reduce((sum, n) => sum + n, 0);
+    }
+    this.#history = null;
     if (last?.history?.state !== 'done') return null;
     this.#log.info(`history is read; the stream goes on from ${shortLsn(last.progress.resumeLsn)}`);
     return last.progress;
