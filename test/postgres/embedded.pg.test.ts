@@ -1,8 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/postgres/embedded.ts';
+import { findBinaries, startEmbeddedPostgres } from '../../src/postgres/embedded.ts';
 import { until } from '../support/capture.ts';
 import { queryOn } from '../support/postgres.ts';
 
@@ -23,7 +26,12 @@ const isFree = (port: number) =>
   });
 
 test('starts twice side by side, keeps data across a restart, stops twice', async () => {
-  const [one, two] = await Promise.all([startEmbeddedPostgres(), startEmbeddedPostgres()]);
+  // The second from programs that only their owner reaches: started by root, the server runs as somebody else.
+  const closed = await mkdtemp(join(tmpdir(), 'tc-closed-'));
+  const { initdb } = await findBinaries();
+  await cp(dirname(dirname(initdb)), closed, { recursive: true, verbatimSymlinks: true });
+  const binaries = { initdb: join(closed, 'bin', 'initdb'), postgres: join(closed, 'bin', 'postgres') };
+  const [one, two] = await Promise.all([startEmbeddedPostgres(), startEmbeddedPostgres({ binaries })]);
   expect(one.port).not.toBe(two.port);
   expect(one.version).toMatch(/^17\./);
   await queryOn(one.url, 'CREATE TABLE t AS SELECT 1 AS n');
@@ -31,6 +39,7 @@ test('starts twice side by side, keeps data across a restart, stops twice', asyn
   expect(await queryOn(one.url, 'SELECT n FROM t')).toEqual([{ n: 1 }]);
   await Promise.all([one.stop(), two.stop()]);
   await one.stop();
+  await rm(closed, { recursive: true });
   expect(await isFree(one.port)).toBe(true);
 });
 
