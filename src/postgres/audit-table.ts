@@ -198,27 +198,31 @@ export function turnOf(
   position: Position,
   committedAt: Micros | null,
 ): Turn | SkipReason {
-  if (exclude.some((rule) => row[rule.at] === rule.equals)) return 'excluded';
-  const field = (role: keyof Columns) => row[at[role]] ?? null;
-  const sessionId = field('sessionId');
+  if (exclude.length > 0 && exclude.some((rule) => row[rule.at] === rule.equals)) return 'excluded';
+  const sessionId = textAt(row, at.sessionId);
   if (sessionId === null) return 'no_session';
-  const rowKey = field('key');
+  const rowKey = textAt(row, at.key);
   if (rowKey === null) return 'no_key';
   const turn: Turn = {
     rowKey,
     sessionId,
-    agent: field('agent'),
-    tool: field('tool'),
-    arguments: field('arguments'),
-    response: field('response'),
-    costUsd: field('cost'),
-    durationMs: field('duration'),
-    createdAt: field('time'),
+    agent: textAt(row, at.agent),
+    tool: textAt(row, at.tool),
+    arguments: textAt(row, at.arguments),
+    response: textAt(row, at.response),
+    costUsd: textAt(row, at.cost),
+    durationMs: textAt(row, at.duration),
+    createdAt: textAt(row, at.time),
     committedAt,
     position,
   };
   if (metadata.length > 0) turn.metadata = Object.fromEntries(metadata.map((m) => [m.name, row[m.at] ?? null]));
   return turn;
+}
+
+/** Every row passes here nine times; an index of -1 is never looked up, since that would be a search for a name. */
+function textAt(row: RowText, at: number): string | null {
+  return at < 0 ? null : (row[at] ?? null);
 }
 
 /** The statements that create an audit log of the mapped names, for `init --create-table`. */

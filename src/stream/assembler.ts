@@ -234,7 +234,8 @@ export class Assembler {
     reached(this.#mark, lsn);
     const { until } = this.#options;
     if (until !== undefined && this.#open === null && lsn >= until.lsn) this.#finish(until);
-    this.#wake();
+    // Rows that wait have a timer already: waking the consumer at each commit would start it anew each time.
+    if (this.#pendingRows === 0 || this.#queue.length > 0) this.#wake();
   }
 
   #finish(until: Probe): void {

@@ -41,19 +41,22 @@ export class PgoutputDecoder {
     this.#pick = pick;
   }
 
-  /** @throws RangeError where the message ends early, Error where it makes no sense, and what `pick` throws. */
-  decode(buffer: Buffer): Message {
-    switch (buffer[0]) {
+  /**
+   * @param start where the message begins; it goes to the end of the buffer.
+   * @throws RangeError where the message ends early, Error where it makes no sense, and what `pick` throws.
+   */
+  decode(buffer: Buffer, start = 0): Message {
+    switch (buffer[start]) {
       case 0x49: // I
-        return this.#insert(buffer);
+        return this.#insert(buffer, start);
       case 0x42: // B
-        return { kind: 'begin', finalLsn: readLsn(buffer, 1), committedAt: readMicros(buffer, 9) };
+        return { kind: 'begin', finalLsn: readLsn(buffer, start + 1), committedAt: readMicros(buffer, start + 9) };
       case 0x43: // C
-        return { kind: 'commit', endLsn: readLsn(buffer, 10), committedAt: readMicros(buffer, 18) };
+        return { kind: 'commit', endLsn: readLsn(buffer, start + 10), committedAt: readMicros(buffer, start + 18) };
       case 0x52: // R
-        return { kind: 'relation', relation: this.#relation(buffer) };
+        return { kind: 'relation', relation: this.#relation(buffer, start) };
       case 0x54: // T
-        return { kind: 'truncate', relations: truncated(buffer) };
+        return { kind: 'truncate', relations: truncated(buffer, start) };
       case 0x55: // U
         return { kind: 'update' };
       case 0x44: // D
@@ -63,13 +66,13 @@ export class PgoutputDecoder {
       case 0x4d: // M: logical message
         return { kind: 'other' };
       default:
-        throw new Error(`unknown pgoutput message 0x${(buffer[0] ?? 0).toString(16)}`);
+        throw new Error(`unknown pgoutput message 0x${(buffer[start] ?? 0).toString(16)}`);
     }
   }
 
-  #relation(buffer: Buffer): Relation {
-    const oid = buffer.readUInt32BE(1);
-    const [schema, afterSchema] = readString(buffer, 5);
+  #relation(buffer: Buffer, start: number): Relation {
+    const oid = buffer.readUInt32BE(start + 1);
+    const [schema, afterSchema] = readString(buffer, start + 5);
     const [name, afterName] = readString(buffer, afterSchema);
     const count = buffer.readUInt16BE(afterName + 1);
     const columns: string[] = [];
@@ -86,15 +89,16 @@ export class PgoutputDecoder {
     return relation;
   }
 
-  #insert(buffer: Buffer): Message {
-    const oid = buffer.readUInt32BE(1);
+  #insert(buffer: Buffer, start: number): Message {
+    const oid = buffer.readUInt32BE(start + 1);
+    const bytes = buffer.length - start;
     const plan = this.#places.get(oid);
     if (plan === undefined) throw new Error(`a row of relation ${oid} came before the relation was described`);
-    if (plan === null) return { kind: 'insert', row: null, bytes: buffer.length };
+    if (plan === null) return { kind: 'insert', row: null, bytes };
     const { places, wanted } = plan;
-    const count = buffer.readUInt16BE(6);
+    const count = buffer.readUInt16BE(start + 6);
     const row: RowText = new Array(wanted).fill(null);
-    let at = 8;
+    let at = start + 8;
     for (let i = 0; i < count; i++) {
       const kind = buffer[at];
       at += 1;
@@ -104,12 +108,15 @@ export class PgoutputDecoder {
       at += 4;
       const place = places[i] ?? -1;
       if (at + length > buffer.length) throw new RangeError('a row message ends early');
-      if (place >= 0) row[place] = buffer.toString('utf8', at, at + length);
+      if (place >= 0) row[place] = (buffer as Utf8Buffer).utf8Slice(at, at + length);
       at += length;
     }
-    return { kind: 'insert', row, bytes: buffer.length };
+    return { kind: 'insert', row, bytes };
   }
 }
+
+/** What `toString('utf8', …)` calls once it has looked its arguments over, which costs as much again for short values. */
+type Utf8Buffer = Buffer & { utf8Slice(start: number, end: number): string };
 
 function placesOf(picked: number[], columns: number): { places: Int32Array; wanted: number } {
   const places = new Int32Array(columns).fill(-1);
@@ -119,9 +126,9 @@ function placesOf(picked: number[], columns: number): { places: Int32Array; want
   return { places, wanted: picked.length };
 }
 
-function truncated(buffer: Buffer): number[] {
-  const count = buffer.readUInt32BE(1);
-  return Array.from({ length: count }, (_, i) => buffer.readUInt32BE(6 + 4 * i));
+function truncated(buffer: Buffer, start: number): number[] {
+  const count = buffer.readUInt32BE(start + 1);
+  return Array.from({ length: count }, (_, i) => buffer.readUInt32BE(start + 6 + 4 * i));
 }
 
 function readMicros(buffer: Buffer, offset: number): Micros {

@@ -1,6 +1,7 @@
 /**
  * One walsender connection through pg-logical-replication, used in its one lossless way: no automatic acknowledgement,
- * no timer and no flow control of its own, an explicit start position, our own plugin. Nothing else here knows the
+ * no timer and no flow control of its own, an explicit start position. It starts the stream and writes the statuses; the
+ * messages are read here, since it would write out a position and emit an event for each. Nothing else here knows the
  * library, so that it could be replaced.
  */
 import type { Duplex } from 'node:stream';
@@ -12,7 +13,7 @@ import { pause } from '../lifecycle.ts';
 import { explainPostgres, openClient, replicationConfig, sqlState } from '../postgres/connection.ts';
 import { quoteIdent, quoteLiteral } from '../postgres/quote.ts';
 import type { Lsn, ResumeLsn } from '../records.ts';
-import { byteBefore, parseLsn, shortLsn } from './lsn.ts';
+import { byteBefore, readLsn, shortLsn } from './lsn.ts';
 import type { Message } from './pgoutput.ts';
 
 /** Whose positions these are. They mean nothing under another identity. */
@@ -31,7 +32,8 @@ export interface ReplicationOptions {
   start: ResumeLsn;
   /** Asked on the same connection before it streams, in statements without parameters. What it throws is passed on. */
   before(client: pg.Client): Promise<void>;
-  decode(buffer: Buffer): Message;
+  /** The message that begins at `at` and goes to the end of the buffer. */
+  decode(buffer: Buffer, at: number): Message;
   /** Called within the socket's callback, in the order of the stream. */
   onMessage(message: Message): void;
   /** A keepalive: the server has sent everything up to `lsn`. */
@@ -55,14 +57,22 @@ export interface Replication {
 /** What node-postgres holds and its types leave out. */
 interface Wire {
   stream: Duplex;
+  once(event: string, listener: () => void): void;
+  on(event: 'copyData', listener: (message: { chunk: Buffer }) => void): void;
   end(): void;
 }
 
 const goodbyeMs = 2_000;
 
-type Parsed = { message: Message } | { error: unknown };
+/** First bytes of what a walsender sends. https://www.postgresql.org/docs/current/protocol-replication.html */
+const xLogData = 0x77;
+const keepalive = 0x6b;
+/** Before the message of an XLogData: its kind, where it lies in the WAL, the server's position, the server's time. */
+const xLogDataHeader = 25;
+/** In a keepalive, after its kind, the server's position and time. */
+const replyRequestedAt = 17;
 
-function pluginOf(publication: string, decode: (buffer: Buffer) => Message) {
+function pluginOf(publication: string) {
   return {
     name: 'pgoutput',
     options: null,
@@ -72,13 +82,8 @@ function pluginOf(publication: string, decode: (buffer: Buffer) => Message) {
         `START_REPLICATION SLOT ${quoteIdent(slot)} LOGICAL ${lsn} (proto_version '1', publication_names ${names})`,
       );
     },
-    // Runs within a socket callback, where anything thrown would end the process.
-    parse: (buffer: Buffer): Parsed => {
-      try {
-        return { message: decode(buffer) };
-      } catch (error) {
-        return { error };
-      }
+    parse: () => {
+      throw new Error('pg-logical-replication is given no messages to parse');
     },
   };
 }
@@ -99,11 +104,12 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
   }
   const connection = (client as unknown as { connection: Wire }).connection;
   const service = new LogicalReplicationService({}, { acknowledge: { auto: false, timeoutSeconds: 0 } });
-  // The connection is ours, so that its socket can be paused.
+  // The connection is ours, so that its socket can be paused; of what it brings the library hears the start alone.
+  const starting = { once: connection.once.bind(connection), on: () => starting };
   Object.assign(service, {
     client: async () => {
       Object.assign(service, { _client: client, _connection: connection });
-      return [client, connection];
+      return [client, starting];
     },
   });
 
@@ -125,19 +131,21 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
     lastByteAt = performance.now();
   });
   service.on('error', () => {});
-  service.on('data', (text: string, parsed: Parsed) => {
+  const takeKeepalive = (chunk: Buffer) => {
+    if (chunk[0] !== keepalive) throw new Error(`unknown replication message 0x${(chunk[0] ?? 0).toString(16)}`);
+    const replyRequested = chunk[replyRequestedAt] !== 0;
+    options.onKeepalive(readLsn(chunk, 1), replyRequested);
+    if (replyRequested) status(false);
+  };
+  // Runs within a socket callback, where anything thrown would end the process.
+  connection.on('copyData', ({ chunk }) => {
     if (failure !== undefined) return;
     try {
-      if ('error' in parsed) throw parsed.error;
-      options.onMessage(parsed.message);
+      if (chunk[0] === xLogData) options.onMessage(options.decode(chunk, xLogDataHeader));
+      else takeKeepalive(chunk);
     } catch (error) {
-      fail(explainMessage(error, parseLsn(text)));
+      fail(explainMessage(error, chunk));
     }
-  });
-  service.on('heartbeat', (text: string, _sevenDaysEarly: number, replyRequested: boolean) => {
-    if (failure !== undefined) return;
-    options.onKeepalive(parseLsn(text), replyRequested);
-    if (replyRequested) status(false);
   });
   client.on('error', (error) => {
     failure ??= error;
@@ -152,7 +160,7 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
   }, everyMs);
 
   let closing = false;
-  const plugin = pluginOf(options.publication, options.decode);
+  const plugin = pluginOf(options.publication);
   const ended = service
     .subscribe(plugin, options.slot, shortLsn(options.start))
     .then(
@@ -243,8 +251,8 @@ async function end(service: LogicalReplicationService, client: pg.Client, connec
   await client.end().catch(() => {});
 }
 
-function explainMessage(error: unknown, lsn: Lsn): OperatorError {
-  const at = shortLsn(lsn);
+function explainMessage(error: unknown, chunk: Buffer): OperatorError {
+  const at = chunk.length < xLogDataHeader ? 'an unknown position' : shortLsn(readLsn(chunk, 1));
   if (error instanceof OperatorError) {
     return new OperatorError(`${error.message} (at ${at})`, {
       kind: error.kind,

@@ -262,7 +262,7 @@ export class PostgresSource implements Source {
         publication,
         start: assembler.received.resumeLsn,
         before: (client) => this.#watch.readSlot(client),
-        decode: (buffer) => decoder.decode(buffer),
+        decode: (buffer, at) => decoder.decode(buffer, at),
         onMessage: (message) => this.#take(assembler, message),
         onKeepalive: (lsn, replyRequested) => {
           this.#connected = true;

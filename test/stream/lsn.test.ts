@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { byteBefore, bytesBetween, later, lsnOf, numberOf, parseLsn, shortLsn } from '../../src/stream/lsn.ts';
+import { byteBefore, bytesBetween, later, lsnOf, numberOf, parseLsn, readLsn, shortLsn } from '../../src/stream/lsn.ts';
 
 const position = fc.bigInt({ min: 1n, max: 2n ** 64n - 1n });
 
@@ -22,6 +22,17 @@ test('a position survives every way of writing it', () => {
       expect(parseLsn(shortLsn(lsn))).toBe(lsn);
       expect(parseLsn(shortLsn(lsn).toLowerCase())).toBe(lsn);
       expect(bytesBetween(byteBefore(lsn), lsn)).toBe(1);
+    }),
+  );
+});
+
+test('eight bytes of a message are a position, wherever they stand; fewer are an error', () => {
+  fc.assert(
+    fc.property(position, fc.nat(9), (a, offset) => {
+      const message = Buffer.alloc(offset + 8, 0xff);
+      message.writeBigUInt64BE(a, offset);
+      expect(readLsn(message, offset)).toBe(lsnOf(a));
+      expect(() => readLsn(message, offset + 1)).toThrow(RangeError);
     }),
   );
 });

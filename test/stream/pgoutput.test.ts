@@ -50,6 +50,18 @@ test('what it keeps does not change with the buffer it came from', () => {
   expect(message).toMatchObject({ row: ['second', 'first'] });
 });
 
+test('a message behind a header reads as one without', () => {
+  const decoder = pickBA();
+  const behind = (message: Buffer) => Buffer.concat([Buffer.alloc(25, 0x49), message]);
+  const row = insert(1, ['ä', '😀']);
+  const begin = Buffer.from(`42${'00000001abcdef02'}${'0000000000000001'}00000007`, 'hex');
+  const commit = Buffer.from(`4300${'00'.repeat(8)}${'00000001abcdef12'}${'0000000000000001'}`, 'hex');
+  const truncate = Buffer.concat([Buffer.from('T'), int32(1), Buffer.from([0]), int32(1)]);
+  for (const message of [relation(1, ['a', 'b']), row, begin, commit, truncate]) {
+    expect(decoder.decode(behind(message), 25)).toEqual(decoder.decode(message));
+  }
+});
+
 test('a message that ends early is an error at every length', () => {
   const decoder = pickBA();
   decoder.decode(relation(1, ['a', 'b']));
