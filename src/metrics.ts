@@ -44,7 +44,10 @@ export function createMetrics(version: string) {
     ),
     slotLag: gauge('tc_slot_lag_bytes', 'WAL between what is received and the end of the WAL.'),
     slotRetained: gauge('tc_slot_retained_bytes', 'WAL that the server keeps for the slot.'),
-    slotSafe: gauge('tc_slot_safe_bytes', 'WAL that may still be written before the slot can be lost; NaN for no limit.'),
+    slotSafe: gauge(
+      'tc_slot_safe_bytes',
+      'WAL that may still be written before the slot can be lost; NaN for no limit.',
+    ),
 
     openParts: gauge('tc_sessions_open', 'Parts of sessions that are open.'),
     closes: counter('tc_parts_closed_total', 'Parts sealed, by what closed them.', ['reason']),

@@ -8,26 +8,25 @@ import { explainPostgres } from '../postgres/connection.ts';
 import type { Batch, Progress, ResumeLsn } from '../records.ts';
 import { Assembler } from './assembler.ts';
 import { columnPicker } from './columns.ts';
-import type { ExistingRows, HistoryProgress, RowRange, Source, SourceOptions, SourceStatus, SourceTimings } from './contract.ts';
+import type {
+  ExistingRows,
+  HistoryProgress,
+  RowRange,
+  Source,
+  SourceOptions,
+  SourceStatus,
+  SourceTimings,
+} from './contract.ts';
 import { bytesBetween, resumeAt, shortLsn } from './lsn.ts';
 import { type Message, PgoutputDecoder } from './pgoutput.ts';
 import type { Capture } from './provision.ts';
 import { type Identity, type Replication, replicate } from './replication.ts';
 import { openExisting, readHistory } from './snapshot.ts';
 import { checkIdentity } from './start.ts';
+import { defaultTimings } from './timings.ts';
 import { type Counted, unreadSentence } from './unread.ts';
 import { ServerWatch, type WatchEars } from './watch.ts';
 import { slackMicros } from './watermark.ts';
-
-const defaultTimings: SourceTimings = {
-  probeMs: 1_000,
-  pollMs: 10_000,
-  publicationMs: 60_000,
-  idleAdvanceMs: 10_000,
-  confirmMs: 200,
-  slotWaitMs: 20_000,
-  backoff: { baseMs: 200, maxMs: 15_000 },
-};
 
 export interface Beginning {
   /** Null where the history of a first start comes first. */
