@@ -103,6 +103,7 @@ export class StepWriter {
     }
     this.#sql.dropPart.run(id);
     this.#sql.setNextPart.run(part.sessionId, part.part + 1);
+    if (part.part === 0) this.#ledger.session(part.sessionId);
     if (isNew) return;
     this.#add('live', '', -1);
     this.#add('held', '', -Number(held));

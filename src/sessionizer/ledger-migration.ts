@@ -21,6 +21,8 @@ export function enterOldRows(db: SqliteDatabase): void {
   for (const { partId, turns, trajectoryId } of sealed as { partId: number; turns: number; trajectoryId: string }[]) {
     writer.ended(partId, turns, { kind: 'sealed', trajectoryId });
   }
+  const sessions = db.prepare('SELECT session_id FROM sessions').pluck().iterate();
+  for (const sessionId of sessions as IterableIterator<string>) writer.session(sessionId);
   const entered = writer.finish();
   addToCounter(db, 'ledger_rows', '', entered.rows);
   addToCounter(db, 'ledger_bytes', '', entered.bytes);

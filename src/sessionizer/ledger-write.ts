@@ -13,6 +13,8 @@ const idSpan = 0xffff_ffff;
 const bytesPerRow = 12.25;
 const bytesPerDigest = 8;
 const bytesPerReceipt = 48;
+/** Around the id of a session that had a part end. */
+const bytesPerSession = 12;
 
 /** 64 of the digest's 128 bits in base64url. */
 const digestCharacters = 11;
@@ -74,6 +76,11 @@ export class LedgerWriter {
     entries.parts.push(partId);
     entries.lowestPart = Math.min(entries.lowestPart, partId);
     entries.rows += 1;
+  }
+
+  /** Takes note that the part numbers of one more session are kept. */
+  session(sessionId: string): void {
+    this.#bytes += Buffer.byteLength(sessionId) + bytesPerSession;
   }
 
   ended(partId: number, rows: number, ending: Ending): void {

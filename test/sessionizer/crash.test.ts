@@ -56,6 +56,10 @@ describe('after SIGKILL between or within commits', () => {
       // A batch may have been committed and not yet spoken of; half a batch never.
       expect(rows).toBeGreaterThanOrEqual(said);
       expect(rows % 3).toBe(0);
+      expect(journal.totals().ledgerRows).toBe(rows);
+      expect(journal.ledger.buckets().reduce((sum: number, hour) => sum + journal.ledger.entries(hour).size, 0)).toBe(
+        rows,
+      );
       const expected = new MemoryJournal();
       const log = new LogWriter();
       for (let n = 0; n < rows / 3; n += 1) {
