@@ -132,8 +132,8 @@ export const coreGuards: Guard[] = [
   {
     name: 'core: the end of history closes what was idle at the snapshot',
     file: sessionize,
-    old: 'if (part.lastAt + idleTimeout >= closesBefore) return;',
-    new: 'if (part.lastAt >= closesBefore) return;',
+    old: 'Math.min(snapshotAt, watermark) : snapshotAt;',
+    new: 'Math.min(snapshotAt, watermark) : snapshotAt + idleTimeout;',
     tests: capture,
   },
   {

@@ -10,8 +10,14 @@ export type Verdict =
   /** No test said anything: a file could not be loaded, or an error came outside of any. */
   | { kind: 'broken'; said: string };
 
+interface Result {
+  status: string;
+  fullName: string;
+  failureMessages: string[];
+}
+
 interface Report {
-  testResults: { message: string; assertionResults: { status: string; fullName: string }[] }[];
+  testResults: { message: string; assertionResults: Result[] }[];
 }
 
 const limitMs = 300_000;
@@ -64,5 +70,9 @@ function firstFailure(path: string): string | null {
     return null;
   }
   const results = report.testResults.flatMap(({ assertionResults }) => assertionResults);
-  return results.find(({ status }) => status === 'failed')?.fullName.trim() ?? null;
+  const failed = results.find(({ status }) => status === 'failed');
+  if (failed === undefined) return null;
+  // Of the simulator the message matters: it tells how many histories it took.
+  const said = /^Error: (history .*)/.exec(failed.failureMessages[0] ?? '')?.[1];
+  return said === undefined ? failed.fullName.trim() : `${failed.fullName.trim()} (${said.slice(0, 120)})`;
 }

@@ -1,8 +1,9 @@
 /** One simulated history: what happens, from a list of numbers, and what must be true of it in the end. */
 
-import { Capture, type Fate, rules } from './capture.ts';
+import { Capture, type Fate } from './capture.ts';
 import { Choices } from './choices.ts';
-import { partsOf } from './reference.ts';
+import { type Durable, rules } from './durable.ts';
+import { partsOf, type ReferencePart } from './reference.ts';
 import { lsnNumber, minute, mostBack, type Row, Server, second } from './server.ts';
 import { demand } from './violation.ts';
 
@@ -141,7 +142,7 @@ async function finish({ server, capture }: World): Promise<void> {
 }
 
 function judge({ server, capture }: World, unread: number): void {
-  const { durable, injectedInto, historyRead } = capture;
+  const { durable, injectedInto } = capture;
   demand(!capture.isReading, 'rows of the table are read to their end');
   demand(lsnNumber(durable.progress!.resumeLsn) === server.lsn, 'an idle stream pins no WAL');
   const all = server.visible();
@@ -157,29 +158,40 @@ function judge({ server, capture }: World, unread: number): void {
   }
   if (!server.clockSetBack) demand((durable.watermark ?? 0) >= server.now - second, 'the watermark follows the clock');
   for (const session of sessions) {
-    const parts = durable.ended.filter(({ part }) => part.sessionId === session);
-    for (const { part, fate, rows } of parts) {
-      const name = `${session}/${part.part}`;
-      demand(rows.length <= rules.maxTurns, `${name} is within its caps`);
-      demand(rows.length >= rules.minTurns === fate.startsWith('sealed'), `${name}, ${fate}, is long enough or let go`);
-    }
-    if (server.clockSetBack || injectedInto.has(session)) continue;
-    const live = durable.live.get(session);
-    const history = historyRead?.rows.filter((row) => row.session === session) ?? [];
-    const known = new Set(history);
-    const streamed = expected.filter((row) => row.session === session && !known.has(row));
-    const should = partsOf(
-      historyRead === null ? null : { rows: history, snapshotAt: historyRead.snapshotAt },
-      streamed,
-      durable.watermark ?? 0,
-      rules,
-    );
-    const is = parts.map(({ fate, rows }) => ({ fate, rows }));
-    const liveRows = live?.turns.map((turn) => turn.rowKey).sort();
-    if (live !== undefined) is.push({ fate: live.part.held ? 'held' : 'open', rows: liveRows! });
-    const last = should.at(-1);
-    if (last?.fate === 'held' || last?.fate === 'open') last.rows.sort();
-    const [a, b] = [JSON.stringify(is), JSON.stringify(should)];
-    demand(a === b, `the parts of ${session} are ${a}, and by the rules ${b}`);
+    judgeLengths(session, durable);
+    // Where the clock was set back, and where rows came in beside the stream, boundaries depend on when.
+    if (!server.clockSetBack && !injectedInto.has(session)) judgeParts(session, expected, capture);
   }
+}
+
+function judgeLengths(session: string, { ended }: Durable): void {
+  for (const { part, fate, rows } of ended) {
+    if (part.sessionId !== session) continue;
+    const name = `${session}/${part.part}`;
+    demand(rows.length <= rules.maxTurns, `${name} is within its caps`);
+    demand(rows.length >= rules.minTurns === fate.startsWith('sealed'), `${name}, ${fate}, is long enough or let go`);
+  }
+}
+
+/** Rows, order, fates and reasons, and so the ids of trajectories too. */
+function judgeParts(session: string, expected: readonly Row[], { durable, historyRead }: Capture): void {
+  const rows = expected.filter((row) => row.session === session);
+  const read = new Set(historyRead?.rows);
+  const history =
+    historyRead === null
+      ? null
+      : { rows: historyRead.rows.filter((row) => row.session === session), snapshotAt: historyRead.snapshotAt };
+  const streamed = rows.filter((row) => !read.has(row));
+  const should = partsOf(history, streamed, durable.watermark ?? 0, rules);
+  const is = durable.ended
+    .filter(({ part }) => part.sessionId === session)
+    .map(({ fate, rows }): ReferencePart => ({ fate, rows }));
+  const live = durable.live.get(session);
+  if (live !== undefined) is.push({ fate: live.part.held ? 'held' : 'open', rows: live.turns.map((t) => t.rowKey) });
+  // What may still grow has no order yet.
+  for (const { fate, rows } of [is.at(-1), should.at(-1)].flatMap((part) => part ?? [])) {
+    if (fate === 'open' || fate === 'held') rows.sort();
+  }
+  const [a, b] = [JSON.stringify(is), JSON.stringify(should)];
+  demand(a === b, `the parts of ${session} are ${a}, and by the rules ${b}`);
 }
