@@ -157,6 +157,19 @@ describe('a new slot in the place of the old one', () => {
   });
 });
 
+test('a publication that is dropped while the stream runs stops it, and rows stay in the slot: PostgreSQL 18 only logs a warning', async () => {
+  const options = await createAuditLog(await server.createDatabase(), { timings: { idleAdvanceMs: 100 } });
+  const run = await capture(options);
+  await until('the connection', () => run.source.status().connected);
+  await queryOn(options.url, 'DROP PUBLICATION p');
+  const [at] = await queryOn(options.url, 'SELECT pg_current_wal_insert_lsn() AS lsn');
+  await insert(options.url);
+  await expect(run.done).rejects.toMatchObject({ code: 'publication_missing' });
+  expect(run.memory.turns).toEqual([]);
+  expect(parseLsn(String((await slotOf(options))?.confirmed_flush_lsn)) <= parseLsn(at!.lsn!)).toBe(true);
+  await run.stop();
+});
+
 test('teardown by a role that does not own the publication drops nothing', async () => {
   const options = await freshLog();
   const role = `r_${new URL(options.url).pathname.slice(1)}`;
