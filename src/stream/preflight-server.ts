@@ -70,10 +70,11 @@ function keepCheck({ keepBytes, walBytesPerSecond }: ServerRoom): Check {
   const seconds = keepBytes / walBytesPerSecond;
   const lasts = `${kept}, which lasts for ${duration(seconds)} without a capture at the server's average of ${mebibytes(walBytesPerSecond * 3600)} of WAL an hour`;
   if (seconds >= outageSeconds) return ok(name, lasts);
+  const dayGibibytes = Math.ceil((walBytesPerSecond * 24 * 3600) / 2 ** 30);
   return warning(
     name,
     `${lasts}: then the slot is lost`,
-    `ALTER SYSTEM SET max_slot_wal_keep_size = '${mebibytes(Math.ceil((walBytesPerSecond * 24 * outageSeconds) / 2 ** 30) * 2 ** 30).replace(' MiB', 'MB')}' (a day), then SELECT pg_reload_conf()`,
+    `ALTER SYSTEM SET max_slot_wal_keep_size = '${dayGibibytes}GB' (a day), then SELECT pg_reload_conf()`,
   );
 }
 
