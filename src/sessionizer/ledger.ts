@@ -115,6 +115,7 @@ export class Ledger {
   #prepared: ReturnType<typeof prepareAll> | null = null;
   /** In the order in which they were asked for. */
   readonly #cache = new Map<number | null, KnownBucket>();
+  #disownedParts: { version: number; ids: ReadonlySet<number> } | null = null;
 
   constructor(db: SqliteDatabase, path: string) {
     this.#db = db;
@@ -155,6 +156,7 @@ export class Ledger {
   /** To be called when rows were taken out. */
   forgetCache(): void {
     this.#cache.clear();
+    this.#disownedParts = null;
   }
 
   /** Not before it is needed: who reads a journal of before there was a ledger may want other things of it. */
@@ -211,8 +213,13 @@ export class Ledger {
     return this.#sql.rows.iterate(bucket, after) as IterableIterator<LedgerRow>;
   }
 
-  #disowned(): Set<number> {
-    return new Set(this.#sql.disowned.all() as number[]);
+  #disowned(): ReadonlySet<number> {
+    // Changes when another process has written; what this one disowns clears it.
+    const version = this.#db.pragma('data_version', { simple: true }) as number;
+    if (this.#disownedParts?.version !== version) {
+      this.#disownedParts = { version, ids: new Set(this.#sql.disowned.all() as number[]) };
+    }
+    return this.#disownedParts.ids;
   }
 
   #fateOf(partId: number): Fate {

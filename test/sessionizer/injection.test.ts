@@ -54,6 +54,13 @@ describe('a batch that is injected', () => {
     expect(fates()).toEqual(['open: 1,2,3,4,5']);
   });
 
+  test('makes no row known that the stream has still to bring, wherever its own rows stand', () => {
+    take(streamed(0));
+    take([{ ...log.historyTurn({ at: 0 }), position: { lsn: lsn(9999), ordinal: 0 } }], reading);
+    take(streamed(1));
+    expect(fates()).toEqual(['open: 1,2,3']);
+  });
+
   test('has positions that ascend', () => {
     const [first, second] = existing(0, 1) as [Turn, Turn];
     expect(() => sessionize(memory.known, batchOf([second, first], reading), rules)).toThrow('not in WAL order');
