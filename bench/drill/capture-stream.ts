@@ -48,9 +48,9 @@ export interface StreamOptions {
   deadline: AbortSignal;
 }
 
-/** A point that is not passed in this time is left for another round. */
-const reachWithinMs = 15_000;
-const recoverWithinMs = 60_000;
+/** A capture that does not pass its point in this time is killed at random, and another is given more. */
+const reachWithinMs = [15_000, 30_000, 120_000];
+const recoverWithinMs = 120_000;
 const snapshotEvery = 12;
 
 export async function drillStream(lane: Lane, options: StreamOptions): Promise<Tally> {
@@ -151,9 +151,9 @@ class StreamDrill {
   }
 
   async #killAt(point: (typeof streamPoints)[number]): Promise<void> {
-    for (let attempt = 1; attempt <= 3; attempt++) {
-      const running = this.#start({ point, time: attempt === 1 ? this.#dice.int(1, 4) : 1 });
-      const ended = await within(reachWithinMs, running.ended);
+    for (const [attempt, patienceMs] of reachWithinMs.entries()) {
+      const running = this.#start({ point, time: attempt === 0 ? this.#dice.int(1, 4) : 1 });
+      const ended = await within(patienceMs, running.ended);
       if (ended !== undefined && this.#ownEnd(ended, point)) continue;
       if (ended === undefined) running.kill();
       await this.#afterKill(running, ended === undefined ? 'random' : point);
