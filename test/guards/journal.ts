@@ -74,7 +74,7 @@ export const journalGuards: Guard[] = [
   {
     name: 'journal: history that broke off is forgotten whole',
     file: journal,
-    old: "for (const table of ['chunks', 'parts', 'sealed', 'sessions', 'counters', 'ledger', 'receipts']) {",
+    old: "for (const table of ['chunks', 'parts', 'states', 'sealed', 'sessions', 'counters', 'ledger', 'receipts']) {",
     new: "for (const table of ['chunks', 'sealed', 'sessions', 'counters']) {",
     tests: journalTest,
   },
