@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { CrashPoint } from '../../src/crash-points.ts';
 import { Dice } from '../../src/demo/dice.ts';
+import { messageOf } from '../../src/errors.ts';
 import { pause, within } from '../../src/lifecycle.ts';
 import { parseLsn } from '../../src/stream/lsn.ts';
 import { until } from '../../test/support/capture.ts';
@@ -120,7 +121,7 @@ class StreamDrill {
     }
     this.#proxy.delay(0);
     this.#lane.say('writers have stopped; what is left comes to its end');
-    await complete(this.#lane.program, ['run', '--until-idle'], this.#env);
+    await this.#toTheEnd(this.#env);
     await this.#judge();
     return this.#tally;
   }
@@ -221,6 +222,15 @@ class StreamDrill {
     return parseLsn((await queryOn(this.#url, 'SELECT pg_current_wal_insert_lsn() AS lsn'))[0]!.lsn!);
   }
 
+  /** What did not end well is judged all the same. */
+  async #toTheEnd(env: Record<string, string>): Promise<void> {
+    try {
+      await complete(this.#lane.program, ['run', '--until-idle'], env);
+    } catch (error) {
+      this.#tally.unexpected.push(messageOf(error));
+    }
+  }
+
   async #judge(): Promise<void> {
     const dataDir = this.#env.TC_DATA_DIR!;
     await this.#sampler.take();
@@ -231,7 +241,7 @@ class StreamDrill {
       TC_POSTGRES_SLOT: replaySlot,
       TC_ROLES: 'capture',
     };
-    await complete(this.#lane.program, ['run', '--until-idle'], again);
+    await this.#toTheEnd(again);
     const rows = await readLog(this.#url, { places: await askWitness(this.#url, witnessSlot) });
     const parts = readParts(dataDir);
     this.#tally.rows += rows.length;
