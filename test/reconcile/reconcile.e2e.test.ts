@@ -5,8 +5,11 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { pause } from '../../src/lifecycle.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { openPipeline } from '../../src/pipeline.ts';
 import { reconcile } from '../../src/reconciling.ts';
-import { countIn, settingsFor } from '../e2e/pipe.ts';
+import { initialise } from '../../src/setup.ts';
+import { countIn, settingsFor, trajectoriesOf } from '../e2e/pipe.ts';
 import { silent } from '../support/capture.ts';
 import { runCli, startCli } from '../support/cli.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -28,20 +31,33 @@ afterAll(async () => {
 beforeEach(async () => {
   cases += 1;
   url = await postgres.createDatabase();
-  env = { ...settingsFor(url, join(dir, `case-${cases}`)), TC_POSTGRES_SLOT: `reconcile_${cases}` };
+  env = {
+    ...settingsFor(url, join(dir, `case-${cases}`)),
+    TC_POSTGRES_SLOT: `reconcile_${cases}`,
+    TC_SESSION_IDLE_TIMEOUT: '1s',
+  };
 });
 
-const succeed = async (args: string[]) => {
-  const { code, stderr } = await runCli(args, { env });
-  expect(code, `${args.join(' ')}: ${stderr}`).toBe(0);
-};
-
 const quiet = new AbortController().signal;
+const config = () => loadConfig({ env, flags: {} }).config;
+
+const init = (createTable = true) => initialise(config(), { createTable });
+
+/** As `run --once` or `run --until-idle` do, without a process of their own. */
+async function run(until: 'once' | 'idle'): Promise<void> {
+  const options = { log: silent, metrics: createMetrics('0.0.0'), drain: quiet, abort: quiet };
+  const pipeline = await openPipeline({ config: config(), from: 'now', until, ...options });
+  try {
+    await pipeline.run();
+  } finally {
+    await pipeline.close();
+  }
+}
 
 /** As the command does, without a process of its own. */
 const compare = (repair = false) =>
   reconcile({
-    config: loadConfig({ env, flags: {} }).config,
+    config: config(),
     log: silent,
     version: '0.0.0',
     range: { since: null, until: null },
@@ -67,6 +83,8 @@ const edit = (name: string, sql: string) => {
   db.exec(sql);
   db.close();
 };
+const idOf = (sessionId: string) =>
+  trajectoriesOf(env.TC_DATA_DIR!).find((trajectory) => trajectory.sessionId === sessionId)!.id;
 const delivered = () => countIn(file('qa_pairs.sqlite'), 'SELECT count(*) FROM trajectories');
 
 describe('reconcile', () => {
@@ -77,13 +95,13 @@ describe('reconcile', () => {
          response jsonb, created_at timestamptz DEFAULT clock_timestamp())`,
     );
     await insert('before', 3);
-    await succeed(['init']);
+    await init(false);
     env.TC_CAPTURE_EXCLUDE = '[{"column":"agent","equals":"robot"}]';
     for (const session of ['a', 'b', 'c']) await insert(session, 12);
     await insert('robotic', 5, 'robot');
     await insert('short', 4);
     await insert(null, 2);
-    await succeed(['run', '--until-idle']);
+    await run('idle');
     await insert('behind', 3);
     expect(await compare()).toMatchObject({
       faults: 0,
@@ -95,7 +113,7 @@ describe('reconcile', () => {
       },
     });
 
-    await succeed(['run', '--once']);
+    await run('once');
     const keys = await queryOn(url, 'SELECT session_id, min(id) AS id FROM audit_log GROUP BY 1');
     const keyOf = Object.fromEntries(keys.map(({ session_id, id }) => [session_id, id!]));
     await queryOn(url, `UPDATE audit_log SET response = '{"n": 99}' WHERE id = ${keyOf.a}`);
@@ -118,44 +136,40 @@ describe('reconcile', () => {
   });
 
   it('takes in again what is missing or lost, once', async () => {
-    await succeed(['init', '--create-table']);
-    for (const session of ['a', 'b']) await insert(session, 12);
-    await succeed(['run', '--until-idle']);
-    env.TC_SESSION_IDLE_TIMEOUT = '1h';
-    await insert('open', 4);
-    await succeed(['run', '--once']);
-    env.TC_SESSION_IDLE_TIMEOUT = '2s';
-    edit(
-      'journal.sqlite',
-      'DELETE FROM chunks; DELETE FROM parts; DELETE FROM ledger WHERE id = (SELECT max(id) FROM ledger)',
-    );
-    for (const table of ['trajectory_turns', 'compilations']) {
-      edit(
-        'qa_pairs.sqlite',
-        `DELETE FROM ${table} WHERE trajectory_id = (SELECT id FROM trajectories WHERE session_id = 'a')`,
-      );
+    await init();
+    await insert('lost', 12);
+    await insert('kept', 12);
+    await run('idle');
+    await insert('missing', 12);
+    await run('idle');
+    const missing = idOf('missing');
+    for (const session of ['lost', 'missing']) {
+      const its = `trajectory_id = (SELECT id FROM trajectories WHERE session_id = '${session}')`;
+      edit('qa_pairs.sqlite', `DELETE FROM trajectory_turns WHERE ${its}; DELETE FROM compilations WHERE ${its}`);
+      edit('qa_pairs.sqlite', `DELETE FROM trajectories WHERE session_id = '${session}'`);
     }
-    edit('qa_pairs.sqlite', `DELETE FROM trajectories WHERE session_id = 'a'`);
-    expect(await compare()).toMatchObject({ total: { rows: 28, classes: { dataset: 12, missing: 4, lost: 12 } } });
-    const repaired = await compare(true);
-    expect(repaired).toMatchObject({ faults: 0, repaired: { rowsTaken: 16 } });
-    await succeed(['run', '--until-idle']);
+    // As if the last rows had never come: neither the ledger nor the topics have heard of them.
+    edit('journal.sqlite', 'DELETE FROM ledger WHERE id = (SELECT max(id) FROM ledger)');
+    edit('topics.sqlite', `DELETE FROM finished_ids WHERE id LIKE '${missing}%'`);
+    expect(await compare()).toMatchObject({ total: { rows: 36, classes: { dataset: 12, missing: 12, lost: 12 } } });
+    expect(await compare(true)).toMatchObject({ faults: 0, repaired: { rowsTaken: 24 } });
+    await run('idle');
     expect(await compare(true)).toMatchObject({
       faults: 0,
       repaired: null,
-      total: { rows: 28, classes: { dataset: 24, open: 4 }, gone: 0 },
+      total: { rows: 36, classes: { dataset: 36 }, gone: 0 },
     });
   });
 
   it('raises no false alarm while rows are written, and has the running capture mend what is lost', async () => {
-    await succeed(['init', '--create-table']);
+    await init();
     await queryOn(url, 'CREATE INDEX ON audit_log (created_at)');
     const running = startCli(['run'], { env });
     const writing = new AbortController();
     const writer = write(writing.signal);
     try {
       await vi.waitFor(() => expect(delivered()).toBeGreaterThan(3), { timeout: 30_000, interval: 50 });
-      for (let round = 0; round < 5; round += 1) {
+      for (let round = 0; round < 3; round += 1) {
         const { faults, total, named } = await compare();
         expect({ faults, behind: total.classes.behind ?? 0, named }).toEqual({ faults: 0, behind: 0, named: [] });
       }
@@ -171,7 +185,7 @@ describe('reconcile', () => {
       running.child.kill('SIGTERM');
       await running.finished;
     }
-    await succeed(['run', '--until-idle']);
+    await run('idle');
     const { total, faults } = await compare();
     expect({ faults, classes: total.classes }).toEqual({ faults: 0, classes: { dataset: total.rows } });
   });
