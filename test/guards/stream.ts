@@ -9,6 +9,13 @@ const text = ['test/stream/text.pg.test.ts'];
 
 export const streamGuards: Guard[] = [
   {
+    name: 'trap 1: what was received and is not stored is not confirmed',
+    file: tail,
+    old: 'durable: () => this.#durable ?? assembler.received.resumeLsn,',
+    new: 'durable: () => assembler.received.resumeLsn,',
+    tests: traps,
+  },
+  {
     name: 'trap 2: the library’s one byte is taken off',
     file: replication,
     old: 'service.acknowledge(shortLsn(byteBefore(options.durable())), ping)',
@@ -19,7 +26,7 @@ export const streamGuards: Guard[] = [
     name: 'trap 3: a connection starts at what is in hand, not beyond',
     file: tail,
     old: 'start: assembler.received.resumeLsn,',
-    new: 'start: resumeAt(assembler.streamLsn),',
+    new: 'start: [assembler.received.resumeLsn, resumeAt(this.#watch.status.serverLsn ?? assembler.received.resumeLsn)].sort()[1]!,',
     tests: traps,
   },
   {
