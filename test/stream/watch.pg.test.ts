@@ -1,7 +1,7 @@
 /** What breaks the promises of a log while it is streamed is said as what it is. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Logger } from '../../src/log.ts';
-import type { SourceOptions } from '../../src/stream/contract.ts';
+import type { HistoryProgress, SourceOptions } from '../../src/stream/contract.ts';
 import { createCapture } from '../../src/stream/provision.ts';
 import { capture, createAuditLog, emptyMemory, optionsOf, silent, until } from '../support/capture.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -120,6 +120,43 @@ test('a table that leaves the publication and comes back between two checks is r
   });
   await run.stop();
   expect(said).toContainEqual({ code: 'publication_replaced', text: expect.stringContaining('backfill --since') });
+});
+
+test('a publication that is dropped while the stream runs ends it, and lets the server forget nothing', async () => {
+  const timings = { idleAdvanceMs: 100, publicationMs: 60_000 };
+  const options = await createAuditLog(await server.createDatabase(), { timings });
+  const run = await capture(options);
+  await until('the connection', () => run.source.status().connected);
+  await queryOn(options.url, 'DROP PUBLICATION p');
+  const [before] = await queryOn(options.url, 'SELECT pg_current_wal_insert_lsn() AS lsn');
+  await queryOn(options.url, "INSERT INTO audit_log (session_id) VALUES ('s')");
+  await expect(run.done).rejects.toMatchObject({ code: 'publication_missing' });
+  await run.stop();
+  const [slot] = await queryOn(
+    options.url,
+    `SELECT (confirmed_flush_lsn <= '${before!.lsn}')::text AS kept FROM pg_replication_slots WHERE slot_name = '${options.slot}'`,
+  );
+  expect(slot!.kept).toBe('true');
+});
+
+test('the status says how far the reading of history is', async () => {
+  const options = await createAuditLog(await server.createDatabase(), { from: 'beginning', batchRows: 100 });
+  await queryOn(
+    options.url,
+    "INSERT INTO audit_log (session_id) SELECT 's' FROM generate_series(1, 500); ANALYZE audit_log",
+  );
+  const seen: (HistoryProgress | null)[] = [];
+  const run = await capture(options, emptyMemory(), silent, (batch) => {
+    if (batch.history !== undefined) seen.push(run.source.status().history);
+  });
+  await until('the stream', () => run.memory.historyDone && run.source.status().connected);
+  expect(run.source.status().history).toBeNull();
+  await run.stop();
+  expect(seen[0]).toMatchObject({ rows: 0, estimatedRows: 500 });
+  expect(seen.at(-1)).toMatchObject({ rows: 500, estimatedRows: 500 });
+  expect(seen.map((progress) => progress!.rows)).toEqual(
+    seen.map((progress) => progress!.rows).toSorted((a, b) => a - b),
+  );
 });
 
 test('a slot that comes near to being lost is said before it is, and a lost one stops the capture', async () => {
