@@ -3,13 +3,17 @@
  * backup: what the ledger does not know of it is taken in, what it knows is left out.
  */
 import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { type BackfillOptions, finishBackfill } from './backfilling.ts';
 import { openCaptureJournal } from './capturing.ts';
+import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
 import { codeOf, exitCodes, messageOf, stop } from './errors.ts';
 import { Releasers } from './lifecycle.ts';
 import { openRequests, type RequestState } from './requests.ts';
+import { openDigestKey } from './row-digest.ts';
 import type { Journal } from './sessionizer/journal.ts';
+import { lockDataDir } from './sessionizer/lock.ts';
 import { captureSettings, filesOf } from './stages.ts';
 import type { RowRange } from './stream/contract.ts';
 import { resumeAt } from './stream/lsn.ts';
@@ -31,19 +35,22 @@ const mendable = new Set(['slot_missing', 'slot_lost', 'slot_ahead', 'source_cha
  * Makes a new slot, hands the journal over to it, and takes in what it missed. Cut short anywhere, it can be run again:
  * a slot that the journal does not know is replaced once more, and rows that were taken in are known.
  *
+ * @param former data directories of captures that have ended, whose sessions this one goes on with
  * @throws OperatorError `nothing_to_recover`, `slot_active`, and as {@link finishBackfill}.
  */
-export async function recover(range: RowRange, options: BackfillOptions): Promise<Recovery> {
-  const { id, reason, position } = await handOver(range, options);
+export async function recover(range: RowRange, former: readonly string[], options: BackfillOptions): Promise<Recovery> {
+  const { id, reason, position } = await handOver(range, former, options);
   return { reason, position, rows: await finishBackfill(id, options) };
 }
 
-async function handOver({ since, until }: RowRange, { config, log }: BackfillOptions) {
+async function handOver({ since, until }: RowRange, former: readonly string[], { config, log }: BackfillOptions) {
   const settings = captureSettings(config);
   const releasers = new Releasers();
   try {
+    const keys = former.map((dir) => keyOf(dir, config, releasers));
+    if (keys[0] !== undefined) inheritKey(keys[0], config);
     const { journal } = await openCaptureJournal(config, 'now', log, releasers);
-    const reason = await reasonOf(journal, settings);
+    const reason = former.length > 0 ? takeOver(journal, former, keys, config) : await reasonOf(journal, settings);
     const { consistentPoint } = await recreateSlot(settings);
     crashPoint('recover.created');
     const identity = await readIdentity(settings);
@@ -77,4 +84,45 @@ async function reasonOf(journal: Journal, settings: ReturnType<typeof captureSet
   throw nothing(
     `slot ${settings.slot} is fine and run goes on from it; backfill takes in rows of the table that were never captured`,
   );
+}
+
+/** Holds the data directory of a capture that has ended, and reads the key of its digests. */
+function keyOf(dataDir: string, config: Config, releasers: Releasers): string {
+  const { journal, digestKey } = filesOf({ ...config, dataDir });
+  if (!existsSync(journal)) {
+    throw stop(
+      'no_former',
+      `${dataDir} has no journal: --former names the data directory of a capture that has ended`,
+      {
+        exitCode: exitCodes.usage,
+      },
+    );
+  }
+  const lock = lockDataDir(dataDir);
+  releasers.push(`lock of ${dataDir}`, () => lock.release());
+  return openDigestKey(digestKey, config['capture.digestKey']);
+}
+
+/** A data directory without a key goes on with the former one's. */
+function inheritKey(key: string, config: Config): void {
+  const { digestKey } = filesOf(config);
+  if (config['capture.digestKey'] !== null || existsSync(digestKey)) return;
+  mkdirSync(config.dataDir, { recursive: true });
+  writeFileSync(digestKey, `${key}\n`, { flag: 'wx', mode: 0o600, flush: true });
+}
+
+/** Of captures that shared the sessions out otherwise. @throws OperatorError `not_fresh`, and as the journal does. */
+function takeOver(journal: Journal, former: readonly string[], keys: readonly string[], config: Config): string {
+  if (journal.progress !== null) {
+    throw stop(
+      'not_fresh',
+      `${config.dataDir} has captured already, perhaps sessions that are another capture's now: set a fresh dataDir, and name this one with --former too`,
+      { exitCode: exitCodes.usage },
+    );
+  }
+  const own = openDigestKey(filesOf(config).digestKey, config['capture.digestKey']);
+  for (const [i, dataDir] of former.entries()) {
+    journal.takeOver(filesOf({ ...config, dataDir }).journal, keys[i] === own ? 'same key' : 'another key');
+  }
+  return `goes on for ${former.join(', ')}`;
 }

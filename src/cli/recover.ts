@@ -4,6 +4,11 @@ import { recover } from '../recovering.ts';
 import { backfillText, parseDate, showBackfill } from './backfill.ts';
 import type { Act } from './context.ts';
 
+interface RecoverFlags {
+  since?: string;
+  former: string[];
+}
+
 export function defineRecover(program: Command, act: Act): void {
   program
     .command('recover')
@@ -11,12 +16,18 @@ export function defineRecover(program: Command, act: Act): void {
       'after a lost, dropped or moved slot: make a new one, and take in from the table what was committed meanwhile',
     )
     .option('--since <date>', 'look at no row that is older; default: every row of the table', parseDate)
+    .option(
+      '--former <dir>',
+      'dataDir of a capture that has ended and whose sessions this one goes on with, as when --shard i/n gets another n; several times',
+      (dir: string, before: string[]) => [...before, dir],
+      [],
+    )
     .action(
-      act(async ({ config, log, version, json, print, note, drain, abort }, { since }: { since?: string }) => {
+      act(async ({ config, log, version, json, print, note, drain, abort }, { since, former }: RecoverFlags) => {
         const progress = showBackfill(note);
         try {
           const options = { config, log, version, drain, abort, onProgress: progress.show };
-          const { reason, position, rows } = await recover({ since: since ?? null, until: null }, options);
+          const { reason, position, rows } = await recover({ since: since ?? null, until: null }, former, options);
           progress.stop();
           if (json) print(JSON.stringify({ reason, position, ...rows }));
           else {

@@ -30,6 +30,7 @@ import type { PartState, SessionRules } from './part.ts';
 import { compareProgress, type KnownParts, type Step } from './sessionize.ts';
 import { SessionsInPipe } from './sessions-in-pipe.ts';
 import { Space } from './space.ts';
+import { takeOverLedger } from './takeover.ts';
 
 export interface JournalOptions {
   /** Names (system identifier, database, table); part of every trajectory id. */
@@ -106,6 +107,7 @@ export class Journal {
   readonly ledger: Ledger;
   readonly #db: SqliteDatabase;
   readonly #path: string;
+  readonly #source: string;
   readonly #space: Space;
   readonly #writer: StepWriter;
   readonly #live: LiveParts;
@@ -118,6 +120,7 @@ export class Journal {
   constructor(db: SqliteDatabase, path: string, { source, rules, digester }: JournalOptions) {
     this.#db = db;
     this.#path = path;
+    this.#source = source;
     this.#live = new LiveParts(rules);
     this.#writer = new StepWriter(db, source, this.#live, digester ?? null);
     this.#writer.loadLive();
@@ -231,6 +234,21 @@ export class Journal {
     });
     this.ledger.forgetCache();
     return rows;
+  }
+
+  /**
+   * Takes over the memory of a capture that has ended, whose sessions this one goes on with: see {@link takeOverLedger}.
+   * For a journal that has not captured yet.
+   */
+  takeOver(path: string, digests: 'same key' | 'another key'): void {
+    const former = openSqlite(path, { what: 'journal', migrations: journalMigrations });
+    try {
+      this.#change(() => takeOverLedger(this.#db, former, { source: this.#source, digests }));
+    } finally {
+      former.close();
+    }
+    this.ledger.forgetCache();
+    this.#space.recount(this.#live.totalBytes());
   }
 
   /** Open and held parts of these sessions, and those that the watermark may close (`watermarkOf(batch)`). */

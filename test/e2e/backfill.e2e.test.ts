@@ -7,7 +7,7 @@ import { lockDataDir } from '../../src/sessionizer/lock.ts';
 import { until } from '../support/capture.ts';
 import { type Finished, lastJson, runCli, startCli } from '../support/cli.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
-import { countIn, settingsFor, trajectoriesOf } from './pipe.ts';
+import { countIn, type StoredTrajectory, settingsFor, trajectoriesOf } from './pipe.ts';
 
 let postgres: TestPostgres;
 let dir: string;
@@ -76,10 +76,13 @@ const isLocked = (dataDir: string) => {
 
 /** Every row of the table is in exactly one trajectory, and nothing else is. */
 async function expectEveryRowOnce(): Promise<void> {
-  const stored = trajectoriesOf(env.TC_DATA_DIR!).flatMap(({ turns }) => turns.map(({ rowKey }) => Number(rowKey)));
-  const rows = await queryOn(url, 'SELECT id FROM audit_log ORDER BY id');
-  expect(stored.sort((a, b) => a - b)).toEqual(rows.map(({ id }) => Number(id)));
+  expect(keysOf(trajectoriesOf(env.TC_DATA_DIR!))).toEqual(await keysOfTable());
 }
+
+const keysOf = (stored: StoredTrajectory[]) =>
+  stored.flatMap(({ turns }) => turns.map(({ rowKey }) => Number(rowKey))).sort((a, b) => a - b);
+const keysOfTable = async () =>
+  (await queryOn(url, 'SELECT id FROM audit_log ORDER BY id')).map(({ id }) => Number(id));
 
 describe('backfill', () => {
   it('takes in what a first start from now left unread, from the given time on, and nothing twice', async () => {
@@ -181,5 +184,39 @@ describe('recover', () => {
     expect(await json(['recover'])).toMatchObject({ state: 'done', rowsRead: 24, rowsTaken: 12 });
     await succeed(['run', '--until-idle']);
     await expectEveryRowOnce();
+  });
+
+  it('has three captures go on where two shared the sessions out, parts that were open among them', async () => {
+    const shard = (of: string) => ({
+      ...env,
+      TC_CAPTURE_SHARD: of,
+      TC_DATA_DIR: `${env.TC_DATA_DIR}-${of.replace('/', '-')}`,
+    });
+    const long = { TC_SESSION_IDLE_TIMEOUT: '1h' };
+    const sessions = Array.from({ length: 8 }, (_, n) => `s-${n}`);
+    await succeed(['init', '--create-table'], shard('0/2'));
+    await succeed(['init'], shard('1/2'));
+    await insert(sessions);
+    await insert(['open-1', 'open-2', 'open-3']);
+    await succeed(['run', '--until-idle'], shard('0/2'));
+    await succeed(['run', '--until-idle'], shard('1/2'));
+    // Open in the captures that end, and closed in those that come.
+    await insert(['open-1', 'open-2', 'open-3', 'late']);
+    await succeed(['run', '--once'], { ...shard('0/2'), ...long });
+    await succeed(['run', '--once'], { ...shard('1/2'), ...long });
+
+    const former = ['0/2', '1/2'].flatMap((of) => ['--former', shard(of).TC_DATA_DIR]);
+    for (const of of ['0/3', '1/3', '2/3']) await succeed(['recover', ...former], shard(of));
+    const reused = await run(['recover', ...former], shard('0/3'));
+    expect(reused).toMatchObject({ code: 2, stderr: expect.stringContaining('fresh dataDir') });
+    await insert(['new-1', 'new-2', 'open-1']);
+    for (const of of ['0/3', '1/3', '2/3']) await succeed(['run', '--until-idle'], shard(of));
+
+    const dirs = ['0/2', '1/2', '0/3', '1/3', '2/3'].map((of) => shard(of).TC_DATA_DIR);
+    const stored = dirs.flatMap((dataDir) => trajectoriesOf(dataDir));
+    expect(keysOf(stored)).toEqual(await keysOfTable());
+    // In one capture, and numbered on.
+    const part = stored.filter(({ sessionId }) => sessionId === 'open-2').map(({ part }) => part);
+    expect(part).toEqual([0, 1]);
   });
 });
