@@ -51,11 +51,11 @@ export const streamGuards: Guard[] = [
     tests: traps,
   },
   {
-    name: 'trap 5: a keepalive that asks is answered',
-    file: replication,
-    old: 'if (replyRequested) status(false);',
+    name: 'trap 5: an idle position is confirmed at once where the server waits for it',
+    file: 'src/stream/assembler.ts',
+    old: 'this.#advanceNow ||= urgent && this.#moved();',
     new: '',
-    tests: traps,
+    tests: ['test/stream/assembler.test.ts', ...traps],
   },
   {
     name: 'trap 5: a status in time, whatever the journal does',

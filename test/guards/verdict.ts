@@ -17,7 +17,7 @@ interface Result {
 }
 
 interface Report {
-  testResults: { message: string; assertionResults: Result[] }[];
+  testResults: { name: string; status: string; assertionResults: Result[] }[];
 }
 
 const limitMs = 300_000;
@@ -25,12 +25,29 @@ const limitMs = 300_000;
 /** Histories enough to find each of the planted faults, the same ones each time. */
 const simulator = { TC_SIMULATOR_SEED: '1', TC_SIMULATOR_RUNS: '20000' };
 
+/** Runs test files up to the first failure. */
 export async function runTests(root: string, files: readonly string[], signal: AbortSignal): Promise<Verdict> {
-  const report = join(root, 'report.json');
-  rmSync(report, { force: true });
-  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const flags = ['--bail=1', '--no-cache', '--reporter=json', `--outputFile=${report}`];
-  const child = spawn(process.execPath, [vitest, 'run', ...flags, ...files], {
+  const { code, late, said, report } = await vitest(root, ['--bail=1', ...files], signal);
+  if (code === 0) return { kind: 'passed' };
+  if (late) return { kind: 'failed', by: `its time limit of ${limitMs / 1_000} s` };
+  const failed = report === null ? null : firstFailure(report);
+  return failed === null ? { kind: 'broken', said: said.trim() } : { kind: 'failed', by: failed };
+}
+
+/** Those of the files that do not pass. */
+export async function redFiles(root: string, files: readonly string[], signal: AbortSignal): Promise<string[]> {
+  const { code, report } = await vitest(root, files, signal);
+  if (code === 0) return [];
+  const green = report?.testResults.filter(({ status }) => status === 'passed').map(({ name }) => name) ?? [];
+  return files.filter((file) => !green.includes(join(root, file)));
+}
+
+async function vitest(root: string, args: readonly string[], signal: AbortSignal) {
+  const path = join(root, 'report.json');
+  rmSync(path, { force: true });
+  const script = join(root, 'node_modules/vitest/vitest.mjs');
+  const flags = ['--no-cache', '--reporter=json', `--outputFile=${path}`];
+  const child = spawn(process.execPath, [script, 'run', ...flags, ...args], {
     cwd: root,
     env: { ...process.env, ...simulator, NO_COLOR: '1' },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -56,20 +73,19 @@ export async function runTests(root: string, files: readonly string[], signal: A
   });
   clearTimeout(timer);
   signal.removeEventListener('abort', end);
-  if (code === 0) return { kind: 'passed' };
-  if (late) return { kind: 'failed', by: `its time limit of ${limitMs / 1_000} s` };
-  const failed = firstFailure(report);
-  return failed === null ? { kind: 'broken', said: said.trim() } : { kind: 'failed', by: failed };
+  return { code, late, said, report: readReport(path) };
 }
 
-function firstFailure(path: string): string | null {
-  let report: Report;
+function readReport(path: string): Report | null {
   try {
-    report = JSON.parse(readFileSync(path, 'utf8')) as Report;
+    return JSON.parse(readFileSync(path, 'utf8')) as Report;
   } catch {
     return null;
   }
-  const results = report.testResults.flatMap(({ assertionResults }) => assertionResults);
+}
+
+function firstFailure({ testResults }: Report): string | null {
+  const results = testResults.flatMap(({ assertionResults }) => assertionResults);
   const failed = results.find(({ status }) => status === 'failed');
   if (failed === undefined) return null;
   // Of the simulator the message matters: it tells how many histories it took.
