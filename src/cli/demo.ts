@@ -36,7 +36,7 @@ export function defineDemo(program: Command, act: Act): void {
         // Each demo has a server of its own: what an earlier one left here belongs to a log that is gone.
         clearDataDir(demoConfig(given.config));
         given.note('starting an embedded Postgres');
-        const postgres = await startEmbeddedPostgres();
+        const postgres = await startEmbeddedPostgres({ settings: { max_slot_wal_keep_size: '4GB' } });
         try {
           const context = demoContext(given, postgres.url);
           const totals = await demonstrate(context, options);

@@ -9,7 +9,7 @@ export interface ServerRoom {
   maxSenders: number;
   /** `max_slot_wal_keep_size` in bytes; -1 for no limit. */
   keepBytes: number;
-  /** Of WAL, on average since the server's statistics were reset; null where it can't be told. */
+  /** Of WAL, on average since the server's statistics were reset; null where that is too short a time. */
   walBytesPerSecond: number | null;
   /** `idle_replication_slot_timeout`; 0 for none, and before PostgreSQL 18. */
   idleSlotSeconds: number;
@@ -40,7 +40,8 @@ export async function readRoom(client: Queryable, slot: string): Promise<ServerR
        'maxSenders', current_setting('max_wal_senders')::int,
        'keepBytes', (SELECT CASE WHEN setting = '-1' THEN -1 ELSE setting::bigint * 1048576 END
                        FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),
-       'walBytesPerSecond', (SELECT wal_bytes / nullif(extract(epoch FROM now() - stats_reset), 0) FROM pg_stat_wal),
+       'walBytesPerSecond', (SELECT wal_bytes / extract(epoch FROM now() - stats_reset) FROM pg_stat_wal
+                       WHERE now() - stats_reset > interval '1 hour'),
        'idleSlotSeconds', coalesce((SELECT setting::int * CASE unit WHEN 'min' THEN 60 ELSE 1 END
                        FROM pg_settings WHERE name = 'idle_replication_slot_timeout'), 0),
        'walSenderTimeoutMs', (SELECT setting::int FROM pg_settings WHERE name = 'wal_sender_timeout'),
