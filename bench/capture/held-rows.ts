@@ -46,3 +46,9 @@ export function rowsOfJournal(dataDir: string): RowSum {
     db.close();
   }
 }
+
+/** @throws Error where the journal does not hold the very rows of the table. */
+export function refuseOther(expected: RowSum, held: RowSum): void {
+  if (held.rows === expected.rows && held.sum === expected.sum) return;
+  throw new Error(`the journal holds ${held.rows} rows (${held.sum}), the table ${expected.rows} (${expected.sum})`);
+}

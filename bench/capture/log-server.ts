@@ -13,13 +13,18 @@ const rowsPerSession = 40;
 
 export type TransactionRows = 1 | 1000;
 
+/** About 1 KB, or 250 bytes. */
+export type RowSize = 'usual' | 'small';
+
+const repeats = { usual: 17, small: 0 };
+
 export interface AuditLog {
   url: string;
   /** Rows in the log. */
   readonly rows: number;
   client: pg.Client;
-  /** Adds rows of about 1 KB in transactions of this size. */
-  fill(rows: number, perTransaction: TransactionRows): Promise<void>;
+  /** Adds rows in transactions of this size; all in one where it is null. */
+  fill(rows: number, perTransaction: TransactionRows | null, size?: RowSize): Promise<void>;
   /** A slot that begins before the first row. */
   newSlot(): Promise<string>;
   dropSlot(slot: string): Promise<void>;
@@ -53,12 +58,13 @@ export async function startAuditLog(): Promise<AuditLog> {
     get rows() {
       return rows;
     },
-    fill: async (more, perTransaction) => {
+    fill: async (more, perTransaction, size = 'usual') => {
       // What is in the WAL is the same; only the filling need not wait for the disk.
-      await client.query(`SET synchronous_commit = off`);
-      for (let from = rows; from < rows + more; from += 10_000) {
-        const to = Math.min(from + 10_000, rows + more);
-        await client.query('CALL fill($1, $2, $3)', [from, to - 1, perTransaction]);
+      await client.query('SET synchronous_commit = off');
+      const step = perTransaction === null ? more : 10_000;
+      for (let from = rows; from < rows + more; from += step) {
+        const to = Math.min(from + step, rows + more);
+        await client.query('CALL fill($1, $2, $3, $4)', [from, to - 1, perTransaction ?? more, repeats[size]]);
       }
       rows += more;
       await client.query('VACUUM (ANALYZE) audit_log');
@@ -82,18 +88,18 @@ export async function startAuditLog(): Promise<AuditLog> {
 
 /** Rows as agents write them: JSON of some depth, numbers that differ, now and then text beyond ASCII. */
 const rowsSql = `
-CREATE FUNCTION response_of(n bigint) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION response_of(n bigint, repeats int) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
   SELECT jsonb_build_object('ok', n % 11 <> 0, 'id', n, 'digest', md5(n::text),
     'note', CASE WHEN n % 10 = 0 THEN 'naïve – 東京 🙂' ELSE 'plain' END,
-    'text', repeat(md5((n * 7)::text) || ' "lorem" ', 17))
+    'text', repeat(md5((n * 7)::text) || ' "lorem" ', repeats))
 $$;
-CREATE PROCEDURE fill(first bigint, last bigint, per_transaction int) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE fill(first bigint, last bigint, per_transaction int, repeats int) LANGUAGE plpgsql AS $$
 BEGIN
   FOR at IN 0 .. (last - first) / per_transaction LOOP
     INSERT INTO audit_log (session_id, agent, tool, arguments, response, cost_usd, duration_ms)
     SELECT format('session-%s-%s', n % ${agents}, n / ${agents * rowsPerSession}), 'agent-' || n % ${agents},
       'search_orders', jsonb_build_object('query', 'order ' || n, 'limit', 10, 'after', md5((n + 1)::text)),
-      response_of(n), 0.00012, n % 1000
+      response_of(n, repeats), 0.00012, n % 1000
     FROM generate_series(first + at * per_transaction, least(last, first + (at + 1) * per_transaction - 1)) n;
     COMMIT;
   END LOOP;

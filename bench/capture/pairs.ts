@@ -1,8 +1,7 @@
 /** Pairs of passes over the same WAL, one reader after the other, so that what else the machine does falls on both. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { rowsOfJournal, rowsOfTable } from './held-rows.ts';
+import { type RowSum, refuseOther, rowsOfJournal, rowsOfTable } from './held-rows.ts';
+import { inNewDir } from './in-new-dir.ts';
 import { type AuditLog, startAuditLog, type TransactionRows } from './log-server.ts';
 import { type Pass, type Reader, timePass } from './pass.ts';
 import { type Built, ourCapture, pgRecvlogical } from './readers.ts';
@@ -86,20 +85,13 @@ async function passOf(log: AuditLog, reader: (slot: string) => Reader, end: stri
 }
 
 /** @throws Error where the journal does not hold the very rows of the table. */
-async function captureOnce(log: AuditLog, { built }: PairsOptions, end: string, expected: RowSums): Promise<Pass> {
+async function captureOnce(log: AuditLog, { built }: PairsOptions, end: string, expected: RowSum): Promise<Pass> {
   return inNewDir(async (dataDir) => {
     const pass = await passOf(log, (slot) => ourCapture(built, { url: log.url, slot, dataDir }), end);
-    const held = rowsOfJournal(dataDir);
-    if (held.rows !== expected.rows || held.sum !== expected.sum) {
-      throw new Error(
-        `the journal holds ${held.rows} rows (${held.sum}), the table ${expected.rows} (${expected.sum})`,
-      );
-    }
+    refuseOther(expected, rowsOfJournal(dataDir));
     return pass;
   });
 }
-
-type RowSums = Awaited<ReturnType<typeof rowsOfTable>>;
 
 function profileOnce(log: AuditLog, { built }: PairsOptions, end: string): Promise<Record<string, number>> {
   return inNewDir(async (dataDir) => {
@@ -109,15 +101,6 @@ function profileOnce(log: AuditLog, { built }: PairsOptions, end: string): Promi
     const spent = Object.entries(cpuByStage(profiles)).map(([stage, us]) => [stage, us / log.rows] as const);
     return Object.fromEntries(spent.sort((a, b) => b[1] - a[1]));
   });
-}
-
-async function inNewDir<T>(work: (dir: string) => Promise<T>): Promise<T> {
-  const dir = mkdtempSync(join(tmpdir(), 'bench-capture-'));
-  try {
-    return await work(dir);
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
 }
 
 function sentenceOf({ rowsPerSecond, ms }: Pass): string {

@@ -28,44 +28,24 @@ const runningPollMs = 25;
 
 /** @throws Error with what the reader wrote, where it failed. */
 export async function timePass(log: AuditLog, slot: string, end: string, reader: Reader): Promise<Pass> {
-  const child = spawn(reader.command, reader.args, {
-    env: reader.env ?? process.env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const exit = exitOf(child);
-  let over = false;
-  void exit.then(
-    () => {
-      over = true;
-    },
-    () => {
-      over = true;
-    },
-  );
+  const process = startReader(reader);
   let began = Number.NaN;
-  let ended = Number.NaN;
-  let figures: ProcessFigures = { cpuMs: 0, peakBytes: 0 };
+  let confirmedAt = Number.NaN;
   let walsender: { pid: number; before: number; after: number } | null = null;
-  void exit.then(
-    (at) => {
-      if (reader.done === 'received') ended = at;
-    },
-    () => {},
-  );
-  while (!over) {
+  while (process.endedAt() === null) {
     const { active_pid: pid, confirmed } = await slotState(log, slot, end);
     if (Number.isNaN(began) && pid !== null) {
       began = performance.now();
       walsender = { pid, before: figuresOf(pid)?.cpuMs ?? 0, after: 0 };
     }
-    if (reader.done === 'confirmed' && confirmed && Number.isNaN(ended)) ended = performance.now();
-    figures = figuresOf(child.pid!) ?? figures;
+    if (confirmed && Number.isNaN(confirmedAt)) confirmedAt = performance.now();
+    process.look();
     if (walsender !== null) walsender.after = figuresOf(walsender.pid)?.cpuMs ?? walsender.after;
     await pause(Number.isNaN(began) ? waitingPollMs : runningPollMs);
   }
-  await exit;
-  if (Number.isNaN(ended) && (await slotState(log, slot, end)).confirmed) ended = performance.now();
-  const ms = ended - began;
+  const { endedAt, figures } = await process.finished;
+  if (Number.isNaN(confirmedAt) && (await slotState(log, slot, end)).confirmed) confirmedAt = endedAt;
+  const ms = (reader.done === 'received' ? endedAt : confirmedAt) - began;
   if (!(ms > 0)) throw new Error(`${reader.command} ended without having streamed slot ${slot} to ${end}`);
   const perRow = (cpuMs: number) => (cpuMs * 1000) / log.rows;
   return {
@@ -74,6 +54,52 @@ export async function timePass(log: AuditLog, slot: string, end: string, reader:
     cpuUsPerRow: perRow(figures.cpuMs),
     serverCpuUsPerRow: walsender === null ? 0 : perRow(walsender.after - walsender.before),
     peakBytes: figures.peakBytes,
+  };
+}
+
+/** Runs to the end, unpaced and untimed. */
+export async function runReader(reader: Reader): Promise<ProcessFigures> {
+  const process = startReader(reader);
+  while (process.endedAt() === null) {
+    process.look();
+    await pause(runningPollMs);
+  }
+  return (await process.finished).figures;
+}
+
+export interface RunningReader {
+  child: ChildProcess;
+  /** Takes note of CPU and memory; to be called now and then, since both are gone with the process. */
+  look(): void;
+  /** Null while it runs. */
+  endedAt(): number | null;
+  /** Rejects where it failed. */
+  finished: Promise<{ endedAt: number; figures: ProcessFigures }>;
+}
+
+export function startReader({ command, args, env = process.env }: Reader): RunningReader {
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const figures: ProcessFigures = { cpuMs: 0, peakBytes: 0 };
+  let at: number | null = null;
+  const exit = exitOf(child).finally(() => {
+    at ??= performance.now();
+  });
+  const finished = exit.then((endedAt) => ({ endedAt, figures }));
+  finished.catch(() => {});
+  child.once('exit', () => {
+    at = performance.now();
+  });
+  return {
+    child,
+    finished,
+    endedAt: () => at,
+    look: () => {
+      const now = figuresOf(child.pid ?? 0);
+      if (now === null) return;
+      // A process that has just ended has lost its memory already.
+      figures.cpuMs = Math.max(figures.cpuMs, now.cpuMs);
+      figures.peakBytes = Math.max(figures.peakBytes, now.peakBytes);
+    },
   };
 }
 

@@ -60,7 +60,7 @@ export interface CaptureRun {
   args?: string[];
 }
 
-export function captureEnv({ url, slot, dataDir, env = {} }: CaptureRun): NodeJS.ProcessEnv {
+function captureEnv({ url, slot, dataDir, env = {} }: CaptureRun): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(TC_|GEMINI_|GOOGLE_)/.test(name));
   return {
     ...Object.fromEntries(inherited),
@@ -70,13 +70,15 @@ export function captureEnv({ url, slot, dataDir, env = {} }: CaptureRun): NodeJS
     TC_POSTGRES_PUBLICATION: publication,
     TC_DATA_DIR: dataDir,
     TC_METRICS_PORT: '0',
+    // However long ago the rows were written: every pass finds the same sessions open, and ends none.
+    TC_SESSION_IDLE_TIMEOUT: '1d',
     NO_COLOR: '1',
     ...env,
   };
 }
 
-/** `run --role capture --once`, as a user starts it. */
+/** `run --role capture`, as a user starts it; with `--once` where nothing else is said. */
 export function ourCapture({ main }: Built, run: CaptureRun): Reader {
-  const args = [...(run.flags ?? []), main, 'run', '--role', 'capture', '--once', ...(run.args ?? [])];
+  const args = [...(run.flags ?? []), main, 'run', '--role', 'capture', ...(run.args ?? ['--once'])];
   return { command: process.execPath, args, env: captureEnv(run), done: 'confirmed' };
 }
