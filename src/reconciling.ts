@@ -157,6 +157,7 @@ async function examine(parts: Parts, options: ReconcileOptions): Promise<Examina
         if (!passed) waitMs = 0;
         return passed;
       },
+      visibleWithinMs: 1000,
       onProgress,
       signal,
     },

@@ -40,6 +40,8 @@ export interface ExaminationParts {
   standing(): Standing;
   /** Whether capture has been handed everything that is visible now. */
   hasPassed(): Promise<boolean>;
+  /** How long a commit that is streamed may take to be seen. */
+  visibleWithinMs: number;
   onProgress(rows: number): void;
   signal: AbortSignal;
 }
@@ -209,11 +211,11 @@ export class Examination {
 
   /** Rows of the ledger that the table did not show: looked for again, since it was read before the ledger was. */
   async #findGone(): Promise<void> {
-    const { reader, signal } = this.#parts;
+    const { reader, visibleWithinMs, signal } = this.#parts;
     let suspected = this.#unseen();
     for (let attempt = 0; suspected.size > 0 && attempt < 2; attempt += 1) {
       // A commit is streamed a moment before it can be seen.
-      if (attempt > 0) await pause(1000, signal);
+      if (attempt > 0) await pause(visibleWithinMs, signal);
       await this.#lookForKeys(suspected);
       suspected = this.#unseen();
     }

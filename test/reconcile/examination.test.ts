@@ -45,6 +45,7 @@ async function examine(rows: Turn[], changes: Partial<ExaminationParts> & { tabl
       gap: null,
       standing: () => ({ ...standing, history: 'done' }),
       hasPassed: async () => true,
+      visibleWithinMs: 5,
       onProgress: () => {},
       signal: new AbortController().signal,
       ...parts,
@@ -144,6 +145,32 @@ describe('a row that was taken in', () => {
       gone: 0,
       pruned: 0,
     });
+  });
+
+  it('is gone though another row of its hour came meanwhile', async () => {
+    const [first, second, deleted, fresh] = turns(4, 0) as [Turn, Turn, Turn, Turn];
+    temporary.take([first, second, deleted]);
+    const hasPassed = async () => {
+      temporary.take([fresh]);
+      return true;
+    };
+    const seen = await examine([first, second, fresh], { hasPassed, table: { oldestHour: -1 } });
+    expect(seen).toEqual({ classes: { open: 3 }, gone: 1, pruned: 0 });
+  });
+
+  it('is where it first went when its key came once more and was let go as a duplicate', async () => {
+    const rows = turns(4, 0);
+    const again = rows.map((row) => ({ ...log.turn({ at: 2 * hour }), rowKey: row.rowKey, createdAt: row.createdAt }));
+    temporary.take([...rows, watermark(hour)]);
+    temporary.take([...again, watermark(3 * hour)]);
+    expect(temporary.journal.totals().released).toEqual({ duplicate: 1 });
+    expect((await examine(rows)).classes).toEqual({ on_the_way: 4 });
+  });
+
+  it('is where it is though a rule leaves such rows out by now', async () => {
+    const rows = turns(3, 0);
+    temporary.take(rows.slice(1));
+    expect((await examine(rows, { table: { excludedTool: 'search' } })).classes).toEqual({ excluded: 1, open: 2 });
   });
 
   it('is altered where its text or its time was changed', async () => {

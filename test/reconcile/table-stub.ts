@@ -1,5 +1,5 @@
 /** A table of turns, as pages of it are read. */
-import { defaultColumns, mapColumns, type RowText } from '../../src/postgres/audit-table.ts';
+import { defaultColumns, mapColumns } from '../../src/postgres/audit-table.ts';
 import type { PageReader } from '../../src/postgres/row-pages.ts';
 import type { Turn } from '../../src/records.ts';
 import { bucketOf } from '../../src/sessionizer/ledger.ts';
@@ -8,12 +8,19 @@ export interface TableStub {
   /** What it shows when it is read for its keys alone; by default the same rows. */
   keysOf: () => Turn[];
   oldestHour: number;
+  /** A rule leaves its rows out. */
+  excludedTool: string;
 }
 
 const columns = Object.values(defaultColumns).map((name) => ({ name, type: 'text' }));
-const mapping = mapColumns(columns, { table: 'public.audit_log' }, 'public.audit_log');
 
-export function describeRows(rows: Turn[], { keysOf = () => rows, oldestHour }: Partial<TableStub> = {}): PageReader {
+export function describeRows(
+  rows: Turn[],
+  { keysOf = () => rows, oldestHour, excludedTool }: Partial<TableStub> = {},
+): PageReader {
+  const exclude = excludedTool === undefined ? [] : [{ column: defaultColumns.tool, equals: excludedTool }];
+  const mapping = mapColumns(columns, { table: 'public.audit_log', exclude }, 'public.audit_log');
+  const textOf = (turn: Turn) => mapping.names.map((name) => textIn(turn, name));
   const hours = rows.flatMap(({ createdAt }) => bucketOf(createdAt) ?? []);
   return {
     table: { schema: 'public', name: 'audit_log', oid: 1, sql: 'audit_log', partitioned: false, columns, mapping },
@@ -32,7 +39,7 @@ export function describeRows(rows: Turn[], { keysOf = () => rows, oldestHour }: 
   };
 }
 
-function textOf(turn: Turn): RowText {
+function textIn(turn: Turn, name: string): string | null {
   const values: Record<string, string | null> = {
     [defaultColumns.key]: turn.rowKey,
     [defaultColumns.sessionId]: turn.sessionId,
@@ -44,5 +51,5 @@ function textOf(turn: Turn): RowText {
     [defaultColumns.duration]: turn.durationMs,
     [defaultColumns.time]: turn.createdAt,
   };
-  return mapping.names.map((name) => values[name] ?? null);
+  return values[name] ?? null;
 }
