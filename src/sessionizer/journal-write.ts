@@ -6,16 +6,16 @@ import { packTurns, unpackOrder } from './chunk.ts';
 import { ChunkLog, noChunk } from './chunk-log.ts';
 import { addToCounterSql, type CounterName } from './journal-facts.ts';
 import { type Ending, LedgerWriter } from './ledger-write.ts';
-import { type LiveParts, type Place, stateOf } from './live-parts.ts';
+import type { LiveParts, Place, PlacedPart } from './live-parts.ts';
 import type { PartState } from './part.ts';
 import { bytesOf, type PartStep, type Step, type StepCounts } from './sessionize.ts';
-import { type LoggedStates, StateLog, type Touched } from './state-log.ts';
+import { type LoggedStates, StateLog } from './state-log.ts';
 import { inTurnOrder, trajectoryIdOf } from './trajectory.ts';
 
 /** What memory must take over once the transaction is committed. */
 export interface Written {
   /** Open and held parts that were touched. */
-  live: Touched[];
+  live: PlacedPart[];
   states: LoggedStates;
   /** Sessions whose known part ended. */
   ended: string[];
@@ -58,7 +58,7 @@ export class StepWriter {
   /** After the commit. */
   remember({ live, ended, states }: Written): void {
     for (const sessionId of ended) this.#live.delete(sessionId);
-    for (const { sessionId, state } of live) this.#live.set(sessionId, state);
+    for (const placed of live) this.#live.set(placed);
     this.#states.remember(states);
   }
 
@@ -92,7 +92,7 @@ export class StepWriter {
     if (standing.kind === 'open' || standing.kind === 'held') {
       this.#add('live', '', Number(isNew));
       this.#add('held', '', Number(part.held) - Number(held));
-      written.live.push({ sessionId: part.sessionId, state: stateOf(part, id, chunk) });
+      written.live.push({ part, id, lastChunk: chunk });
       return;
     }
     const ending = standing.kind === 'sealed' ? this.#seal(id, chunk, part, standing.reason) : standing;

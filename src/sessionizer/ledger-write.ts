@@ -23,15 +23,11 @@ export type Ending =
   | { kind: 'sealed'; trajectoryId: string }
   | { kind: 'released'; reason: ReleaseReason | 'duplicate' };
 
+/** Rows of one bucket that are not written yet. */
 interface Entries {
-  bucket: number | null;
-  rows: number;
-  /** Of the first row. Parts are counted from here, so that four bytes are enough. */
-  firstPart: number;
-  lowestPart: number;
   keys: Uint32Array;
   digests: Buffer;
-  /** Ids. */
+  /** Their ids; in the file they are counted from the lowest, so that four bytes are enough. */
   parts: number[];
   hasDigests: boolean;
 }
@@ -40,6 +36,8 @@ export class LedgerWriter {
   readonly #sql: ReturnType<typeof prepareAll>;
   /** The rows of this transaction, by bucket. */
   readonly #entries = new Map<number | null, Entries>();
+  /** Empty ones, to be used again. */
+  readonly #spare: Entries[] = [];
   #bytes = 0;
   #rows = 0;
 
@@ -58,15 +56,13 @@ export class LedgerWriter {
   add({ rowKey, createdAt }: Pick<Turn, 'rowKey' | 'createdAt'>, partId: number, digest: string | undefined): void {
     const bucket = bucketOf(createdAt);
     let entries = this.#entries.get(bucket);
-    if (entries !== undefined && (entries.rows === rowsAtOnce || Math.abs(partId - entries.firstPart) > idSpan / 2)) {
-      this.#insert(entries);
-      entries = undefined;
-    }
     if (entries === undefined) {
-      entries = noEntries(bucket, partId);
+      entries = this.#spare.pop() ?? noEntries();
       this.#entries.set(bucket, entries);
+    } else if (entries.parts.length === rowsAtOnce || Math.abs(partId - entries.parts[0]!) > idSpan / 2) {
+      this.#insert(bucket, entries);
     }
-    const at = entries.rows;
+    const at = entries.parts.length;
     hashKeyInto(rowKey, entries.keys, 2 * at);
     if (digest !== undefined) {
       const bits = digest.indexOf(':') + 1;
@@ -74,8 +70,6 @@ export class LedgerWriter {
       entries.hasDigests = true;
     }
     entries.parts.push(partId);
-    entries.lowestPart = Math.min(entries.lowestPart, partId);
-    entries.rows += 1;
   }
 
   /** Takes note that the part numbers of one more session are kept. */
@@ -91,12 +85,19 @@ export class LedgerWriter {
 
   /** Writes what is left. Returns how many rows were entered, and the bytes that they and the receipts take. */
   finish(): { rows: number; bytes: number } {
-    for (const entries of this.#entries.values()) this.#insert(entries);
+    for (const [bucket, entries] of this.#entries) {
+      this.#insert(bucket, entries);
+      this.#spare.push(entries);
+    }
     this.#entries.clear();
     return { rows: this.#rows, bytes: Math.ceil(this.#bytes) };
   }
 
-  #insert({ bucket, rows, lowestPart, keys, digests, parts, hasDigests }: Entries): void {
+  /** Leaves them empty. */
+  #insert(bucket: number | null, entries: Entries): void {
+    const { keys, digests, parts, hasDigests } = entries;
+    const rows = parts.length;
+    const lowestPart = Math.min(...parts);
     const offsets = Uint32Array.from(parts, (id) => id - lowestPart);
     this.#sql.insert.run(
       bucket,
@@ -107,13 +108,15 @@ export class LedgerWriter {
     );
     this.#rows += rows;
     this.#bytes += rows * (bytesPerRow + (hasDigests ? bytesPerDigest : 0));
+    if (hasDigests) digests.fill(0);
+    entries.hasDigests = false;
+    parts.length = 0;
   }
 }
 
-function noEntries(bucket: number | null, partId: number): Entries {
+function noEntries(): Entries {
   const keys = new Uint32Array(2 * rowsAtOnce);
-  const digests = Buffer.alloc(8 * rowsAtOnce);
-  return { bucket, rows: 0, firstPart: partId, lowestPart: partId, keys, digests, parts: [], hasDigests: false };
+  return { keys, digests: Buffer.alloc(8 * rowsAtOnce), parts: [], hasDigests: false };
 }
 
 function bytesOf(words: Uint32Array): Buffer {

@@ -21,19 +21,24 @@ export interface Place {
   held: boolean;
 }
 
-export function stateOf(part: PartState, partId: number, lastChunk: number): Float64Array {
-  const state = new Float64Array(stateWidth);
-  state[id] = partId;
-  state[number] = part.part;
-  state[turns] = part.turns;
-  state[bytes] = part.bytes;
-  state[firstAt] = part.firstAt;
-  state[openedAt] = part.openedAt;
-  state[lastAt] = part.lastAt;
-  state[endMarkerAt] = part.endMarkerAt ?? Number.NaN;
-  state[held] = Number(part.held);
-  state[chunk] = lastChunk;
-  return state;
+/** A part and where it is in the file. */
+export interface PlacedPart {
+  part: PartState;
+  id: number;
+  lastChunk: number;
+}
+
+export function writeState(into: Float64Array, at: number, { part, id: partId, lastChunk }: PlacedPart): void {
+  into[at + id] = partId;
+  into[at + number] = part.part;
+  into[at + turns] = part.turns;
+  into[at + bytes] = part.bytes;
+  into[at + firstAt] = part.firstAt;
+  into[at + openedAt] = part.openedAt;
+  into[at + lastAt] = part.lastAt;
+  into[at + endMarkerAt] = part.endMarkerAt ?? Number.NaN;
+  into[at + held] = Number(part.held);
+  into[at + chunk] = lastChunk;
 }
 
 export class LiveParts {
@@ -92,8 +97,10 @@ export class LiveParts {
     this.#pageOf(slot)[offsetOf(slot) + logged] = rowId;
   }
 
-  set(sessionId: string, state: Float64Array): void {
-    this.restore(this.slotFor(sessionId), state);
+  set(placed: PlacedPart): void {
+    const slot = this.slotFor(placed.part.sessionId);
+    writeState(this.#pageOf(slot), offsetOf(slot), placed);
+    this.#due.set(slot);
   }
 
   /** Of the session's part, which is added where there is none: then a state must follow. */

@@ -4,7 +4,7 @@
  * that the log stays within twice the number of parts. A restart reads it once; of one part's entries the last holds.
  */
 import type { SqliteDatabase } from '../sqlite.ts';
-import { type LiveParts, stateWidth } from './live-parts.ts';
+import { type LiveParts, type PlacedPart, stateWidth, writeState } from './live-parts.ts';
 
 /** So many fill a page of 16 KiB, and no more. */
 const entriesAtOnce = 200;
@@ -13,16 +13,10 @@ const slackEntries = 4096;
 const looksPerEntry = 4;
 const looksAtLeast = 64;
 
-/** A part that was touched. */
-export interface Touched {
-  sessionId: string;
-  state: Float64Array;
-}
-
 /** What memory must take over once the transaction is committed. */
 export interface LoggedStates {
-  /** Rows of the table, with the parts in them: by session, or by slot where an old entry was appended anew. */
-  added: { id: number; parts: (string | number)[] }[];
+  /** Rows of the table, with the parts in them: as they were touched, or by slot where an entry was appended anew. */
+  added: { id: number; parts: (PlacedPart | number)[] }[];
   /** How many of the oldest rows went. */
   dropped: number;
 }
@@ -70,21 +64,20 @@ export class StateLog {
   }
 
   /** @param ended sessions whose known part ended */
-  write(touched: readonly Touched[], ended: readonly string[]): LoggedStates {
+  write(touched: readonly PlacedPart[], ended: readonly string[]): LoggedStates {
     const live = this.#live;
     const newer = new Set<number>();
-    for (const { sessionId } of touched) newer.add(live.slotOf(sessionId) ?? noSlot);
+    for (const { part } of touched) newer.add(live.slotOf(part.sessionId) ?? noSlot);
     for (const sessionId of ended) newer.add(live.slotOf(sessionId) ?? noSlot);
     const kept: number[] = [];
     const dropped = this.#clean(touched.length, (slot, rowId) => {
       if (slot !== noSlot && !newer.has(slot) && live.loggedAt(slot) === rowId) kept.push(slot);
     });
-    const parts = [...touched.map(({ sessionId }) => sessionId), ...kept];
-    const states = [...touched.map(({ state }) => state), ...kept.map((slot) => live.stateAt(slot))];
+    const all = [...touched, ...kept];
     const added: LoggedStates['added'] = [];
-    for (let from = 0; from < parts.length; from += entriesAtOnce) {
-      const id = this.#insertStates(states.slice(from, from + entriesAtOnce));
-      added.push({ id, parts: parts.slice(from, from + entriesAtOnce) });
+    for (let from = 0; from < all.length; from += entriesAtOnce) {
+      const parts = all.slice(from, from + entriesAtOnce);
+      added.push({ id: this.#insertStates(parts), parts });
     }
     return { added, dropped };
   }
@@ -99,7 +92,7 @@ export class StateLog {
     }
     for (const { id, parts } of added) {
       const slots = Int32Array.from(parts, (part) =>
-        typeof part === 'number' ? part : (this.#live.slotOf(part) ?? noSlot),
+        typeof part === 'number' ? part : (this.#live.slotOf(part.part.sessionId) ?? noSlot),
       );
       for (const slot of slots) if (slot !== noSlot) this.#live.setLogged(slot, id);
       this.#add({ id, slots });
@@ -128,9 +121,12 @@ export class StateLog {
     return dropped;
   }
 
-  #insertStates(states: readonly Float64Array[]): number {
-    const entries = new Float64Array(states.length * stateWidth);
-    for (const [i, state] of states.entries()) entries.set(state, i * stateWidth);
+  #insertStates(parts: readonly (PlacedPart | number)[]): number {
+    const entries = new Float64Array(parts.length * stateWidth);
+    for (const [i, part] of parts.entries()) {
+      if (typeof part === 'number') entries.set(this.#live.stateAt(part), i * stateWidth);
+      else writeState(entries, i * stateWidth, part);
+    }
     return Number(this.#insert.run(Buffer.from(entries.buffer)).lastInsertRowid);
   }
 

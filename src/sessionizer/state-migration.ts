@@ -1,7 +1,7 @@
 /** Parts of a journal from before their states were a log. */
 import type { SqliteDatabase } from '../sqlite.ts';
 import { addToCounter } from './journal-facts.ts';
-import { stateOf } from './live-parts.ts';
+import { stateWidth, writeState } from './live-parts.ts';
 import type { PartState } from './part.ts';
 
 interface OldPart extends Omit<PartState, 'held'> {
@@ -24,10 +24,11 @@ export function logStates(db: SqliteDatabase): void {
     const parts = select.all(after) as OldPart[];
     const last = parts.at(-1);
     if (last === undefined) return;
-    const states = parts.map(({ id, lastChunk, ...part }) =>
-      stateOf({ ...part, held: part.held !== 0 }, id, lastChunk),
-    );
-    insert.run(Buffer.concat(states.map(({ buffer }) => new Uint8Array(buffer))));
+    const entries = new Float64Array(parts.length * stateWidth);
+    for (const [i, { id, lastChunk, ...part }] of parts.entries()) {
+      writeState(entries, i * stateWidth, { part: { ...part, held: part.held !== 0 }, id, lastChunk });
+    }
+    insert.run(Buffer.from(entries.buffer));
     addToCounter(db, 'live', '', parts.length);
     addToCounter(db, 'held', '', parts.filter(({ held }) => held !== 0).length);
     after = last.id;

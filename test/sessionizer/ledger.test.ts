@@ -9,6 +9,7 @@ import { openJournal, openJournalReader } from '../../src/sessionizer/journal.ts
 import { journalMigrations } from '../../src/sessionizer/journal-schema.ts';
 import { hashKey } from '../../src/sessionizer/key-hash.ts';
 import { bucketOf, digestBits, type Fate, type Ledger } from '../../src/sessionizer/ledger.ts';
+import { LedgerWriter } from '../../src/sessionizer/ledger-write.ts';
 import { sessionize, watermarkOf } from '../../src/sessionizer/sessionize.ts';
 import { openSqlite } from '../../src/sqlite.ts';
 import { batchOf, day, hour, LogWriter, lsn, rules, start, watermark } from './log.ts';
@@ -219,6 +220,19 @@ describe('a trajectory that is disowned', () => {
     expect(temporary.journal.disown([ref!.trajectoryId])).toBe(0);
     expect(temporary.journal.ledger.knows(rows)).toEqual([true, true, true]);
   });
+});
+
+test('parts whose ids lie far apart are told apart', () => {
+  const ids = [3, 2 ** 33, 4, 2 ** 45];
+  const rows = turns(ids.map(() => 0));
+  const db = new Database(temporary.path);
+  const writer = new LedgerWriter(db);
+  for (const [i, row] of rows.entries()) writer.add(row, ids[i]!, undefined);
+  for (const id of ids) writer.ended(id, 1, { kind: 'sealed', trajectoryId: id.toString(16).padStart(64, '0') });
+  expect(writer.finish().rows).toBe(4);
+  db.close();
+  const told = [...fatesOf(temporary.journal.ledger, rows).values()].flat();
+  expect(told.map((fate) => (fate.kind === 'sealed' ? Number.parseInt(fate.trajectoryId, 16) : fate))).toEqual(ids);
 });
 
 test('a history that broke off leaves nothing in the ledger', () => {
