@@ -105,6 +105,32 @@ describe('a batch', () => {
       `confirmed ${lsn(200)}, stored ${lsn(200)}`,
     ]);
   });
+
+  it('that can not be stored whole is not stored at all, and nothing of it is confirmed', async () => {
+    const db = new Database(join(dir, 'journal.sqlite'));
+    // The last thing that a commit writes.
+    db.exec("CREATE TRIGGER full BEFORE INSERT ON counters BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    const { source, happened } = sourceOf([batchOf([new LogWriter().turn({})], { progress: at(100) })]);
+    await expect(run(source)).rejects.toThrow('no room');
+    db.exec('DROP TRIGGER full');
+    const rows = ['parts', 'states', 'chunks', 'ledger'].map((table) => db.prepare(`SELECT * FROM ${table}`).all());
+    db.close();
+    expect([happened, storedLsn(), rows]).toEqual([['stream'], null, [[], [], [], []]]);
+  });
+
+  it('of a history that broke off leaves nothing behind, in the file or in memory', async () => {
+    const writer = new LogWriter();
+    const turns = Array.from({ length: 20 }, (_, i) => writer.historyTurn({ session: i < 12 ? 'a' : 'b' }));
+    await run(sourceOf([batchOf(turns, { progress: at(1), history: { state: 'reading' } })]).source);
+    expect(journal.totals().rows).toBe(20);
+    expect(journal.dropHistory()).toBe(true);
+    journal.close();
+    journal = openJournal(join(dir, 'journal.sqlite'), { source: 'test', rules });
+    expect(journal.totals()).toMatchObject({ rows: 0, sessions: 0, open: 0, held: 0, sealed: 0, ledgerRows: 0 });
+    expect(journal.ledger.knows(turns)).not.toContain(true);
+    expect(journal.recall(['a', 'b'], Number.POSITIVE_INFINITY).parts.size).toBe(0);
+    expect([journal.progress, journal.outbox.depth()]).toEqual([null, 0]);
+  });
 });
 
 describe('rows of the table beside the stream', () => {

@@ -62,7 +62,7 @@ export const journalGuards: Guard[] = [
     file: journal,
     old: 'return this.#guard(() => this.#db.transaction(work).immediate());',
     new: 'return this.#guard(work);',
-    tests: [...journalTest, 'test/sessionizer/crash.test.ts'],
+    tests: ['test/capturing.test.ts'],
   },
   {
     name: 'journal: a file of another source is refused',
@@ -76,7 +76,7 @@ export const journalGuards: Guard[] = [
     file: journal,
     old: "for (const table of ['chunks', 'parts', 'states', 'sealed', 'sessions', 'counters', 'ledger', 'receipts']) {",
     new: "for (const table of ['chunks', 'sealed', 'sessions', 'counters']) {",
-    tests: journalTest,
+    tests: ['test/capturing.test.ts'],
   },
   {
     name: 'outbox: the same row keys make one trajectory',

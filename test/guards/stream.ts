@@ -97,7 +97,7 @@ export const streamGuards: Guard[] = [
     file: 'src/stream/provision.ts',
     old: 'if (slot !== null && !publicationThere) {',
     new: 'if (slot !== null && !publicationThere && publicationThere) {',
-    tests: [...traps, 'test/stream/slot.pg.test.ts'],
+    tests: traps,
   },
   {
     name: 'trap 8: the publication is looked at before an idle position is confirmed',

@@ -11,7 +11,7 @@ export const minute: Micros = 60 * second;
 export const dawn: Micros = 1_767_571_200 * second;
 
 /** What a watermark keeps behind: more than commit times step back and asynchronous commits stay unflushed together. */
-export const slack: Micros = second;
+export const slack: Micros = 1_000_000;
 export const mostBack: Micros = 0.3 * second;
 const longestUnflushed: Micros = 0.6 * second;
 
