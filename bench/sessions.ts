@@ -108,7 +108,8 @@ class Writer {
 function turnOf(n: number, session: number, at: number): Turn {
   return {
     rowKey: `0190f3a2-1c3e-7c3e-9c3e-${String(n).padStart(12, '0')}`,
-    sessionId: `5f0c2b9e-7d41-4b7a-8a55-${String(session).padStart(12, '0')}`,
+    // Out of bytes, as the decoder makes it: text that is put together keeps its pieces.
+    sessionId: Buffer.from(`5f0c2b9e-7d41-4b7a-8a55-${String(session).padStart(12, '0')}`).toString('latin1'),
     agent: 'inbox',
     tool: 'search',
     arguments: '{"query": "refund policy"}',
