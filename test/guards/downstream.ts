@@ -36,13 +36,6 @@ export const downstreamGuards: Guard[] = [
     tests: embedded,
   },
   {
-    name: 'topic: a handler that was given up acknowledges nothing',
-    file: 'src/topic/consumer.ts',
-    old: 'if (!work.giveUp.signal.aborted) await this.#record(work, thrown);',
-    new: 'await this.#record(work, thrown);',
-    tests: embedded,
-  },
-  {
     name: 'topic: what failed too often is parked',
     file: 'src/topic/decide.ts',
     old: "if (kind === 'park' || failures >= maxAttempts) return",
