@@ -79,6 +79,27 @@ export const journalGuards: Guard[] = [
     tests: ['test/capturing.test.ts'],
   },
   {
+    name: 'injection: it is over with its last batch',
+    file: journal,
+    old: "if (endsInjection) dropFact(this.#db, 'injection');",
+    new: '',
+    tests: ['test/sessionizer/injection.test.ts'],
+  },
+  {
+    name: 'another slot: the positions of the former one make no row known',
+    file: journal,
+    old: 'progress, lastPosition: null, watermark: null };',
+    new: 'progress, watermark: null };',
+    tests: ['test/sessionizer/injection.test.ts'],
+  },
+  {
+    name: 'ledger: what was disowned counts as unknown',
+    file: 'src/sessionizer/ledger.ts',
+    old: 'if (!disowned.has(row.lowestPart + part)) known',
+    new: 'known',
+    tests: ['test/sessionizer/ledger.test.ts', 'test/sessionizer/injection.test.ts'],
+  },
+  {
     name: 'outbox: the same row keys make one trajectory',
     file: 'src/sessionizer/journal-write.ts',
     old: "if (this.#sql.insertSealed.run(...values).changes === 1) return { kind: 'sealed', trajectoryId };",

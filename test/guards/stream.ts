@@ -197,4 +197,18 @@ export const streamGuards: Guard[] = [
     new: '',
     tests: ['test/stream/bad-input.pg.test.ts'],
   },
+  {
+    name: 'shards: a negative hash has a shard too',
+    file: 'src/stream/shard.ts',
+    old: '((${hash}(${column}, 0) % ${count}) + ${count}) % ${count} = ${index}',
+    new: '${hash}(${column}, 0) % ${count} = ${index}',
+    tests: ['test/stream/shard.test.ts', 'test/stream/shard.pg.test.ts'],
+  },
+  {
+    name: 'shards: rows without a session have one',
+    file: 'src/stream/shard.ts',
+    old: 'return index === 0 ?',
+    new: 'return index < 0 ?',
+    tests: ['test/stream/shard.test.ts', 'test/stream/shard.pg.test.ts'],
+  },
 ];
