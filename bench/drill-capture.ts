@@ -27,7 +27,7 @@ const say = (sentence: string) =>
   process.stdout.write(`${String(Math.round((performance.now() - begun) / 1000)).padStart(4)} s  ${sentence}\n`);
 const faultRounds = Math.max(1, Math.round(kills / 100));
 const tally = await drillCapture({
-  ...{ kills, faultRounds, say },
+  ...{ kills, faultRounds, captures: 2, say },
   timeoutMs: Number(values.seconds) * 1_000,
   seed: Number(values.seed),
 });

@@ -9,7 +9,7 @@ import { besidePoints, drillBeside } from './capture-beside.ts';
 import { type FaultName, faultNames } from './capture-faults.ts';
 import { drillPast, pastPoints } from './capture-past.ts';
 import { compileProgram } from './capture-process.ts';
-import { drillStream, streamPoints } from './capture-stream.ts';
+import { drillStreams, streamPoints } from './capture-stream.ts';
 import { type Lane, merged, type Tally } from './capture-tally.ts';
 
 export interface DrillOptions {
@@ -17,6 +17,8 @@ export interface DrillOptions {
   /** How often each fault strikes a capture that has to live through it. */
   faultRounds: number;
   faults?: readonly FaultName[];
+  /** Captures that are killed side by side. */
+  captures?: number;
   /** No kill is begun after this. */
   timeoutMs: number;
   seed: number;
@@ -40,7 +42,7 @@ export async function drillCapture(options: DrillOptions): Promise<Tally> {
 
 async function drill(
   lane: Lane,
-  { kills, faultRounds, faults = faultNames, seed, timeoutMs }: DrillOptions,
+  { kills, faultRounds, faults = faultNames, captures = 1, seed, timeoutMs }: DrillOptions,
 ): Promise<Tally> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const tallies: Tally[] = [];
@@ -50,11 +52,19 @@ async function drill(
     tallies.push(await drillPast(lane, { killsWhileReading, seed: seed + n }));
     tallies.push(await drillBeside(lane, { killsWhileReading, seed: seed + n }));
   }
-  const rest = kills - tables * killsATable;
-  const killsAtPoints = Math.max(streamPoints.length, Math.round(rest * 0.6));
+  // Several captures at once, each of a log of its own: most of its time one waits.
   const struck = Array.from({ length: faultRounds }, () => faults).flat();
-  const stream = { kills: Math.max(rest, killsAtPoints), killsAtPoints, faults: struck, seed, deadline };
-  tallies.push(await drillStream(lane, stream));
+  // A few more than asked for: where the server is away, a capture ends before it is killed.
+  const each = Math.max(streamPoints.length, Math.ceil(((kills - tables * killsATable) * 1.05) / captures));
+  const streams = Array.from({ length: captures }, (_, n) => ({
+    name: `drill_${n}`,
+    kills: each,
+    killsAtPoints: Math.max(streamPoints.length, Math.round(each * 0.6)),
+    faults: struck.filter((_, i) => i % captures === n),
+    seed: seed + n,
+    deadline,
+  }));
+  tallies.push(...(await drillStreams(lane, streams)));
   return merged(tallies);
 }
 
@@ -70,7 +80,7 @@ async function openLane({ say }: DrillOptions, releasers: Releasers): Promise<La
   releasers.push('model', () => model.close());
   model.play(answer(JSON.stringify({ pairs: [] })));
   return {
-    ...{ server, program, dir, say },
+    ...{ server: { ...server, restart: oneByOne(server.restart) }, program, dir, say },
     settings: {
       TC_SESSION_IDLE_TIMEOUT: '1s',
       TC_SESSION_MIN_TURNS: '2',
@@ -84,5 +94,14 @@ async function openLane({ say }: DrillOptions, releasers: Releasers): Promise<La
       TC_GEMINI_API_KEY: 'not-a-real-key',
       TC_GEMINI_BASE_URL: model.baseUrl,
     },
+  };
+}
+
+function oneByOne<A extends unknown[]>(work: (...args: A) => Promise<void>): (...args: A) => Promise<void> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (...args) => {
+    const next = last.then(() => work(...args));
+    last = next.catch(() => {});
+    return next;
   };
 }

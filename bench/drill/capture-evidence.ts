@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { pause } from '../../src/lifecycle.ts';
 import { microsOf, type Turn } from '../../src/records.ts';
 import { unpackTurns } from '../../src/sessionizer/chunk.ts';
 import { openJournalReader } from '../../src/sessionizer/journal.ts';
@@ -76,15 +77,20 @@ function readSealed(dataDir: string) {
 
 /** Open and held parts. */
 function readLive(dataDir: string): SeenPart[] {
-  return reading(join(dataDir, 'journal.sqlite'), (db) => {
-    const parts = db.prepare('SELECT id, session_id AS sessionId, part FROM parts').all();
-    const chunks = db.prepare('SELECT heads, body FROM chunks WHERE part_id = ?');
-    return (parts as { id: number; sessionId: string; part: number }[]).map(({ id, sessionId, part }) => {
-      const packed = chunks.all(id) as { heads: string; body: string }[];
-      const turns = inTurnOrder(packed.flatMap((chunk) => unpackTurns(sessionId, chunk)));
-      return { id: null, ...seen(sessionId, part, turns) };
-    });
-  });
+  const sql = `SELECT parts.id, session_id AS sessionId, part, heads, body
+                 FROM chunks CROSS JOIN parts ON parts.id = chunks.part_id`;
+  type Row = { id: number; sessionId: string; part: number; heads: string; body: string };
+  const chunks = reading(join(dataDir, 'journal.sqlite'), (db) => db.prepare(sql).all() as Row[]);
+  const parts = new Map<number, { sessionId: string; part: number; turns: Turn[] }>();
+  for (const { id, sessionId, part, ...chunk } of chunks) {
+    const known = parts.get(id) ?? { sessionId, part, turns: [] };
+    known.turns.push(...unpackTurns(sessionId, chunk));
+    parts.set(id, known);
+  }
+  return [...parts.values()].map(({ sessionId, part, turns }) => ({
+    id: null,
+    ...seen(sessionId, part, inTurnOrder(turns)),
+  }));
 }
 
 /** Sealed parts as they stand now. The journal first: what moves on meanwhile is then seen twice, not missed. */
@@ -109,14 +115,18 @@ export function storedPosition(db: Database.Database): string | null {
 }
 
 export function readEnding(dataDir: string): Ending {
-  const count = (file: string, sql: string) =>
-    reading(join(dataDir, file), (db) => db.prepare(`SELECT count(*) FROM ${sql}`).pluck().get() as number);
-  return {
-    open: count('journal.sqlite', 'parts WHERE held = 0'),
-    unpublished: count('journal.sqlite', 'sealed WHERE published = 0'),
-    undelivered: count('topics.sqlite', 'deliveries'),
-    parked: count('topics.sqlite', 'dead_letters'),
-  };
+  const count = (table: string) =>
+    reading(join(dataDir, 'topics.sqlite'), (db) => {
+      return db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
+    });
+  const journal = openJournalReader(join(dataDir, 'journal.sqlite'));
+  try {
+    const { open } = journal.totals();
+    const unpublished = journal.outbox.depth();
+    return { open, unpublished, undelivered: count('deliveries'), parked: count('dead_letters') };
+  } finally {
+    journal.close();
+  }
 }
 
 export function reading<T>(path: string, read: (db: Database.Database) => T): T {
@@ -147,4 +157,16 @@ export async function askWitness(url: string, slot: string): Promise<string[]> {
 export async function confirmedPosition(url: string, slot: string): Promise<string> {
   const sql = `SELECT confirmed_flush_lsn AS lsn FROM pg_replication_slots WHERE slot_name = '${slot}'`;
   return parseLsn((await queryOn(url, sql))[0]!.lsn!);
+}
+
+/** As `queryOn`, of a server that may be restarting. */
+export async function ask(url: string, sql: string): Promise<Record<string, string>[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await queryOn(url, sql);
+    } catch (error) {
+      if (attempt === 300) throw error;
+      await pause(100);
+    }
+  }
 }

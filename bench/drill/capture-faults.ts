@@ -1,8 +1,9 @@
 /** What happens to the connections, the server and its walsender while a capture runs; each ends by itself. */
 import type { Dice } from '../../src/demo/dice.ts';
 import { pause } from '../../src/lifecycle.ts';
-import { queryOn, type TestPostgres } from '../../test/support/postgres.ts';
+import type { TestPostgres } from '../../test/support/postgres.ts';
 import type { TcpProxy } from '../../test/support/tcp-proxy.ts';
+import { ask } from './capture-evidence.ts';
 
 export interface Battlefield {
   server: TestPostgres;
@@ -67,11 +68,20 @@ const frozenMs = 6_000;
 
 async function freezeWalsender({ server, slot }: Battlefield): Promise<void> {
   const sql = `SELECT active_pid FROM pg_replication_slots WHERE slot_name = '${slot}'`;
-  const pid = Number((await queryOn(server.adminUrl, sql))[0]?.active_pid);
+  const pid = Number((await ask(server.adminUrl, sql))[0]?.active_pid);
   if (!(pid > 0)) return;
   await during(
-    () => process.kill(pid, 'SIGSTOP'),
+    () => signal(pid, 'SIGSTOP'),
     frozenMs,
-    () => process.kill(pid, 'SIGCONT'),
+    () => signal(pid, 'SIGCONT'),
   );
+}
+
+/** A restart may have ended it. */
+function signal(pid: number, name: 'SIGSTOP' | 'SIGCONT'): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ESRCH') throw error;
+  }
 }

@@ -9,6 +9,7 @@ import { until } from '../../test/support/capture.ts';
 import { queryOn, type TestPostgres } from '../../test/support/postgres.ts';
 import { startProxy, type TcpProxy } from '../../test/support/tcp-proxy.ts';
 import {
+  ask,
   askWitness,
   confirmedPosition,
   createWitness,
@@ -39,6 +40,8 @@ export const streamPoints = [
 ] as const satisfies CrashPoint[];
 
 export interface StreamOptions {
+  /** Of its slots and folders: several may run on one server. */
+  name: string;
   kills: number;
   /** Of the kills, those at a crash point; the others come at random moments. */
   killsAtPoints: number;
@@ -54,13 +57,23 @@ const reachWithinMs = [15_000, 30_000, 120_000];
 const recoverWithinMs = 120_000;
 const snapshotEvery = 12;
 
-export async function drillStream(lane: Lane, options: StreamOptions): Promise<Tally> {
-  const drill = await StreamDrill.open(lane, options);
+/** Several at once; none is judged before all have come to the end of their faults, which the server shares. */
+export async function drillStreams(lane: Lane, all: readonly StreamOptions[]): Promise<Tally[]> {
+  const drills: StreamDrill[] = [];
   try {
-    return await drill.run();
+    for (const options of all) drills.push(await StreamDrill.open(lane, options));
+    await Promise.all(drills.map((drill) => drill.rage()));
+    lane.say('writers have stopped; what is left comes to its end');
+    return await Promise.all(drills.map((drill) => drill.judge()));
   } finally {
-    await drill.close();
+    await Promise.all(drills.map((drill) => drill.close()));
   }
+}
+
+interface Slots {
+  own: string;
+  replay: string;
+  witness: string;
 }
 
 class StreamDrill {
@@ -69,6 +82,7 @@ class StreamDrill {
   readonly #dice: Dice;
   readonly #proxy: TcpProxy;
   readonly #url: string;
+  readonly #slots: Slots;
   readonly #env: Record<string, string>;
   readonly #sampler: Sampler;
   readonly #tally = freshTally();
@@ -81,35 +95,33 @@ class StreamDrill {
     proxy.target = Number(new URL(url).port);
     const proxied = new URL(url);
     proxied.port = String(proxy.port);
-    const env = {
-      ...lane.settings,
-      TC_POSTGRES_URL: proxied.href,
-      TC_DATA_DIR: join(lane.dir, 'stream'),
-      TC_POSTGRES_SLOT: slot,
-    };
+    const slots = { own: options.name, replay: `${options.name}_replay`, witness: `${options.name}_witness` };
+    const at = { TC_POSTGRES_URL: proxied.href, TC_POSTGRES_SLOT: slots.own, TC_DATA_DIR: join(lane.dir, slots.own) };
+    const env = { ...lane.settings, ...at };
     await complete(lane.program, ['init', '--create-table'], env);
-    await queryOn(url, `SELECT pg_copy_logical_replication_slot('${slot}', '${replaySlot}')`);
-    await createWitness(url, witnessSlot);
-    const began = await confirmedPosition(url, slot);
-    const sampler = new Sampler({ url, slot, dataDir: env.TC_DATA_DIR, began });
-    return new StreamDrill(lane, options, { url, env, proxy, sampler });
+    await queryOn(url, `SELECT pg_copy_logical_replication_slot('${slots.own}', '${slots.replay}')`);
+    await createWitness(url, slots.witness);
+    const began = await confirmedPosition(url, slots.own);
+    const sampler = new Sampler({ url, slot: slots.own, dataDir: at.TC_DATA_DIR, began });
+    return new StreamDrill(lane, options, { url, slots, env, proxy, sampler });
   }
 
   constructor(
     lane: Lane,
     options: StreamOptions,
-    parts: { url: string; env: Record<string, string>; proxy: TcpProxy; sampler: Sampler },
+    parts: { url: string; slots: Slots; env: Record<string, string>; proxy: TcpProxy; sampler: Sampler },
   ) {
     this.#lane = lane;
     this.#options = options;
     this.#dice = new Dice(options.seed);
     this.#url = parts.url;
+    this.#slots = parts.slots;
     this.#env = parts.env;
     this.#proxy = parts.proxy;
     this.#sampler = parts.sampler;
   }
 
-  async run(): Promise<Tally> {
+  async rage(): Promise<void> {
     const over = new AbortController();
     const beside = [keepWriting(this.#url, this.#options.seed, over.signal), this.#sampler.run(over.signal)];
     const failed = Promise.race(beside.map((work) => work.then(() => new Promise<never>(() => {}))));
@@ -119,11 +131,6 @@ class StreamDrill {
       over.abort();
       await Promise.allSettled(beside);
     }
-    this.#proxy.delay(0);
-    this.#lane.say('writers have stopped; what is left comes to its end');
-    await this.#toTheEnd(this.#env);
-    await this.#judge();
-    return this.#tally;
   }
 
   async close(): Promise<void> {
@@ -147,7 +154,10 @@ class StreamDrill {
       if (deadline.aborted) return;
       await round();
       if (i % snapshotEvery === 0) this.#snapshots.push(readSnapshot(this.#env.TC_DATA_DIR!));
-      if (i % 20 === 19) this.#lane.say(`${i + 1} of ${rounds.length} rounds; stored up to ${this.#sampler.stored()}`);
+      if (i % 20 === 19)
+        this.#lane.say(
+          `${this.#slots.own}: ${i + 1} of ${rounds.length} rounds; stored up to ${this.#sampler.stored()}`,
+        );
     }
   }
 
@@ -194,7 +204,7 @@ class StreamDrill {
     this.#sampler.during = name;
     const { server } = this.#lane;
     this.#tally.faults[name] = (this.#tally.faults[name] ?? 0) + 1;
-    await faults[name].strike({ server, proxy: this.#proxy, slot, dice: this.#dice });
+    await faults[name].strike({ server, proxy: this.#proxy, slot: this.#slots.own, dice: this.#dice });
   }
 
   #start(crash?: Crash): Running {
@@ -219,7 +229,7 @@ class StreamDrill {
   }
 
   async #position(): Promise<string> {
-    return parseLsn((await queryOn(this.#url, 'SELECT pg_current_wal_insert_lsn() AS lsn'))[0]!.lsn!);
+    return parseLsn((await ask(this.#url, 'SELECT pg_current_wal_insert_lsn() AS lsn'))[0]!.lsn!);
   }
 
   /** What did not end well is judged all the same. */
@@ -231,18 +241,19 @@ class StreamDrill {
     }
   }
 
-  async #judge(): Promise<void> {
+  async judge(): Promise<Tally> {
     const dataDir = this.#env.TC_DATA_DIR!;
+    await this.#toTheEnd(this.#env);
     await this.#sampler.take();
     this.#snapshots.push(readSnapshot(dataDir));
     const again = {
       ...this.#env,
-      TC_DATA_DIR: join(this.#lane.dir, 'replay'),
-      TC_POSTGRES_SLOT: replaySlot,
+      TC_DATA_DIR: join(this.#lane.dir, this.#slots.replay),
+      TC_POSTGRES_SLOT: this.#slots.replay,
       TC_ROLES: 'capture',
     };
     await this.#toTheEnd(again);
-    const rows = await readLog(this.#url, { places: await askWitness(this.#url, witnessSlot) });
+    const rows = await readLog(this.#url, { places: await askWitness(this.#url, this.#slots.witness) });
     const parts = readParts(dataDir);
     this.#tally.rows += rows.length;
     this.#tally.parts += parts.length;
@@ -257,11 +268,10 @@ class StreamDrill {
         replayed: readParts(again.TC_DATA_DIR),
       }),
     );
-    for (const name of [slot, replaySlot, witnessSlot]) await dropSlot(this.#lane.server, name);
+    for (const name of Object.values(this.#slots)) await dropSlot(this.#lane.server, name);
+    return this.#tally;
   }
 }
-
-const [slot, replaySlot, witnessSlot] = ['drill', 'drill_replay', 'drill_witness'];
 
 async function dropSlot(server: TestPostgres, name: string): Promise<void> {
   const sql = `FROM pg_replication_slots WHERE slot_name = '${name}'`;

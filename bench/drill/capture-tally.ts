@@ -78,7 +78,7 @@ export function faultsOf({ findings, unexpected }: Tally): string[] {
   const found = Object.entries(findings).flatMap(([name, all]) =>
     all.length === 0 ? [] : [`${verdicts[name as Verdict]}: ${all.slice(0, 5).join('; ')} (${all.length})`],
   );
-  return [...found, ...unexpected];
+  return [...found, ...unexpected.slice(0, 5)];
 }
 
 const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0);
