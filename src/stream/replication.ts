@@ -132,9 +132,8 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
   });
   service.on('error', () => {});
   const takeKeepalive = (chunk: Buffer) => {
-    if (chunk[0] !== keepalive) throw new Error(`unknown replication message 0x${(chunk[0] ?? 0).toString(16)}`);
-    const replyRequested = chunk[replyRequestedAt] !== 0;
-    options.onKeepalive(readLsn(chunk, 1), replyRequested);
+    const { lsn, replyRequested } = readKeepalive(chunk);
+    options.onKeepalive(lsn, replyRequested);
     if (replyRequested) status(false);
   };
   // Runs within a socket callback, where anything thrown would end the process.
@@ -202,6 +201,12 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
       await ended.catch(() => {});
     },
   };
+}
+
+/** @throws Error where it is another message. */
+export function readKeepalive(chunk: Buffer): { lsn: Lsn; replyRequested: boolean } {
+  if (chunk[0] !== keepalive) throw new Error(`unknown replication message 0x${(chunk[0] ?? 0).toString(16)}`);
+  return { lsn: readLsn(chunk, 1), replyRequested: chunk[replyRequestedAt] === 1 };
 }
 
 /** A status at two thirds of the server's patience; dead after twice it. Zero (no timeout) counts as the default, 60 s. */
