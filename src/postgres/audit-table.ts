@@ -244,10 +244,14 @@ export function createTableSql({ table, columns = {} }: TableSettings): string[]
   const nameOf = (role: keyof Columns) => quoteIdent(columns[role] ?? defaultColumns[role]);
   const lines = order.map((role) => `${nameOf(role)} ${types[role]}`);
   for (const extra of columns.metadata ?? []) lines.push(`${quoteIdent(extra)} text`);
+  const index = (use: string, of: string) =>
+    `CREATE INDEX IF NOT EXISTS ${quoteIdent(`${name}_${use}`.slice(-63))} ON ${sql} (${of})`;
   return [
     `CREATE SCHEMA IF NOT EXISTS ${quoteIdent(schema)}`,
     `CREATE TABLE IF NOT EXISTS ${sql} (\n  ${lines.join(',\n  ')}\n)`,
-    `CREATE INDEX IF NOT EXISTS ${quoteIdent(`${name}_session`.slice(-63))} ON ${sql} (${nameOf('sessionId')})`,
+    index('session', nameOf('sessionId')),
+    // The order of history: what backfill and reconcile read a range of.
+    index('time', `${nameOf('time')}, ${nameOf('key')}`),
   ];
 }
 
