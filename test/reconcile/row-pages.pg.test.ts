@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type HourRange, openPageReader } from '../../src/postgres/row-pages.ts';
 import { bucketOf } from '../../src/sessionizer/ledger.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -31,6 +31,11 @@ async function pagesOf(table: string, range: HourRange, pageRows: number, time?:
   }
 }
 
+const rowsRead = async (table: string) => {
+  const sql = `SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_user_tables WHERE relname = '${table}'`;
+  return Number((await queryOn(url, sql))[0]?.n);
+};
+
 describe('pages of a table', () => {
   it.each([
     ['an index on the time', 'CREATE INDEX ON audit_log_1 (created_at)', 'time'],
@@ -54,6 +59,21 @@ describe('pages of a table', () => {
     expect(hours.filter((hour) => hour === nine)).toHaveLength(150);
     expect((await pagesOf('audit_log_1', { since: nine, until: nine + 2 }, 40)).keys).toHaveLength(300);
     expect((await pagesOf('audit_log_1', { since: null, until: nine + 1 }, 40)).keys).toHaveLength(150);
+  });
+
+  it('are read off the index, each row once, though the table has no statistics', async () => {
+    await queryOn(
+      url,
+      `CREATE TABLE audit_log_3 (id bigint PRIMARY KEY, session_id text, created_at timestamptz)
+         WITH (autovacuum_enabled = off);
+       INSERT INTO audit_log_3 SELECT n, 's', '2026-03-02'::timestamptz + n * interval '1 s' FROM generate_series(1, 2000) AS n;
+       CREATE INDEX ON audit_log_3 (created_at)`,
+    );
+    const before = await rowsRead('audit_log_3');
+    expect((await pagesOf('audit_log_3', everything, 20)).keys).toHaveLength(2000);
+    // The rows and their keys: twice, and the row before each of a hundred pages.
+    await vi.waitFor(async () => expect((await rowsRead('audit_log_3')) - before).toBeGreaterThanOrEqual(4000));
+    expect((await rowsRead('audit_log_3')) - before).toBeLessThan(6000);
   });
 
   it('go by the key where times are no timestamps', async () => {
