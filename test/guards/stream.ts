@@ -172,8 +172,8 @@ export const streamGuards: Guard[] = [
   {
     name: 'history: the stream goes on where the snapshot ends',
     file: 'src/stream/snapshot.ts',
-    old: 'const after = { resumeLsn: resumeAt(lsn), partial: null };',
-    new: 'const after = { resumeLsn: resumeAt((await currentTarget(url)).lsn), partial: null };',
+    old: 'yield { ...emptyBatch(reading.after, reading), history',
+    new: 'const beyond = { resumeLsn: resumeAt((await currentTarget(reading.url)).lsn), partial: null };\n  yield { ...emptyBatch(beyond, reading), history',
     tests: ['test/stream/history.pg.test.ts'],
   },
   {
