@@ -8,8 +8,8 @@ it('a capture that is killed at every crash point loses no row, doubles none and
   const said: string[] = [];
   const say = (sentence: string) => said.push(sentence);
   const faults = [...passingFaults, 'immediate'] as const;
-  const tally = await drillCapture({ kills: 0, faultRounds: 1, faults, timeoutMs: 300_000, seed: 5, say });
+  const tally = await drillCapture({ kills: 0, faultRounds: 1, faults, timeoutMs: 600_000, seed: 5, say });
   expect(faultsOf(tally), said.join('\n')).toEqual([]);
   expect(Object.keys(tally.kills)).toEqual(expect.arrayContaining(drilledPoints));
   expect(tally.samples).toBeGreaterThan(100);
-}, 600_000);
+}, 900_000);
