@@ -188,7 +188,7 @@ export const streamGuards: Guard[] = [
     file: 'src/stream/columns.ts',
     old: 'if (relation.oid !== oid && (relation.schema !== schema || relation.name !== name)) return null;',
     new: '',
-    tests: ['test/stream/pgoutput.test.ts', 'test/stream/bad-input.pg.test.ts'],
+    tests: ['test/stream/columns.test.ts'],
   },
   {
     name: 'decoder: a mapped column that is gone stops the stream',
