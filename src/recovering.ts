@@ -50,8 +50,10 @@ async function handOver({ since, until }: RowRange, former: readonly string[], {
     const keys = former.map((dir) => keyOf(dir, config, releasers));
     if (keys[0] !== undefined) inheritKey(keys[0], config);
     const { journal } = await openCaptureJournal(config, 'now', log, releasers);
+    refuseOtherShare(journal.identity?.slot ?? null, settings);
     const reason = former.length > 0 ? takeOver(journal, former, keys, config) : await reasonOf(journal, settings);
-    const { consistentPoint } = await recreateSlot(settings);
+    const before = journal.identity?.slot;
+    const { consistentPoint, replaced, created } = await recreateSlot(settings);
     crashPoint('recover.created');
     const identity = await readIdentity(settings);
     const id = randomUUID();
@@ -62,11 +64,28 @@ async function handOver({ since, until }: RowRange, former: readonly string[], {
     const requests = openRequests(filesOf(config).requests);
     requests.submit({ id, reason: 'recover', since, until, disown: [] });
     requests.close();
-    log.info(`slot ${settings.slot} is new; the stream goes on from ${consistentPoint}`);
+    log.info(`${replaced === null ? '' : `dropped ${replaced}; `}created ${created.join(' and ')}`);
+    if (before !== undefined && before !== settings.slot) {
+      log.warn(`where slot ${before} is still there, it keeps WAL for nobody: drop it (teardown with its settings)`);
+    }
     return { id, reason, position: consistentPoint };
   } finally {
     await releasers.unwind();
   }
+}
+
+/**
+ * Open sessions of this journal may be another capture's from now on, which would read their rows again.
+ *
+ * @throws OperatorError `share_changed`.
+ */
+function refuseOtherShare(before: string | null, { slot, shard }: ReturnType<typeof captureSettings>): void {
+  if (before === null || before === slot || (shard === undefined && !/_\d+_of_\d+$/.test(before))) return;
+  throw stop(
+    'share_changed',
+    `the data directory belongs to slot ${before}, another share of the sessions: give each of the new captures a fresh dataDir and recover it with --former for every dataDir of before`,
+    { exitCode: exitCodes.usage },
+  );
 }
 
 /** Why the stream can't go on as it is. @throws OperatorError `nothing_to_recover` where it can, or never began. */

@@ -90,7 +90,7 @@ export const settings = {
     'Key of the digests that reconcile compares rows by; without one a random key is made in dataDir.',
     { secret: true, allowed: 'at least 16 characters' },
   ),
-  'capture.batchRows': whole(500, 1, 'Rows in one transaction of the journal.', { max: 100_000 }),
+  'capture.batchRows': whole(1000, 1, 'Rows in one transaction of the journal.', { max: 100_000 }),
   'capture.batchDelay': duration('200ms', 'How long a batch may wait to fill up.'),
   'capture.bufferBytes': size('32MiB', 'What may be read from Postgres and not yet be in the journal.'),
   'session.idleTimeout': duration('10m', 'A session without a row for this long, by commit times, has ended.'),

@@ -286,16 +286,18 @@ function explainStream(error: unknown, { url, slot, publication }: ReplicationOp
   if (code === '42704' && said.includes('publication')) {
     return stop(
       'publication_missing',
-      `publication ${publication} does not exist at the position the stream is at: it must be older than the slot; teardown and init, then run --from beginning`,
+      `publication ${publication} does not exist at the position the stream is at: it must be older than the slot; \`trajectory-compiler recover\` makes both anew and takes in from the table what is missing`,
       { cause: error },
     );
   }
   if (code === '42704')
-    return stop('slot_missing', `no replication slot ${slot}: run init (${said})`, { cause: error });
+    return stop('slot_missing', `no replication slot ${slot} (${said}): run init; where there was one, run recover`, {
+      cause: error,
+    });
   if (code === '55000' || /can no longer get changes|invalidated|lost/.test(said)) {
     return stop(
       'slot_lost',
-      `slot ${slot} can no longer be read (${said}): the rows since are only in the table; teardown, init, then run --from beginning into a fresh data directory`,
+      `slot ${slot} can no longer be read (${said}): the rows since are only in the table: run recover`,
       { cause: error },
     );
   }

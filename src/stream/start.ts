@@ -14,11 +14,18 @@ export interface StoredStart {
   columns: readonly string[] | null;
 }
 
-const words: Record<keyof Identity, string> = {
-  system_identifier: 'another database cluster (system identifier',
-  timeline: 'another timeline, as after a failover or a point-in-time restore (timeline',
-  slot: 'another slot (',
-  publication: 'another publication (',
+const newSlot = 'or have `trajectory-compiler recover` make a new slot here and take in from the table what is missing';
+const ownDirectory =
+  'give each capture and each shard a dataDir of its own; where the number of shards changed, recover --former says how';
+
+const words: Record<keyof Identity, { what: string; advice: string }> = {
+  system_identifier: { what: 'another database cluster (system identifier', advice: newSlot },
+  timeline: {
+    what: 'another timeline, as after a failover or a point-in-time restore (timeline',
+    advice: newSlot,
+  },
+  slot: { what: 'another slot (', advice: `${newSlot}; ${ownDirectory}` },
+  publication: { what: 'another publication (', advice: `${newSlot}; ${ownDirectory}` },
 };
 
 /** Positions of one identity mean nothing under another. @throws OperatorError `source_changed`. */
@@ -28,7 +35,7 @@ export function checkIdentity(stored: Identity | null, now: Identity): void {
     if (stored[part] === now[part]) continue;
     throw stop(
       'source_changed',
-      `the data directory belongs to ${words[part]} ${stored[part]}, now ${now[part]}): positions can't be compared; point the settings back, or have \`trajectory-compiler recover\` make a new slot here and take in from the table what is missing`,
+      `the data directory belongs to ${words[part].what} ${stored[part]}, now ${now[part]}): positions can't be compared; point the settings back, ${words[part].advice}`,
     );
   }
 }

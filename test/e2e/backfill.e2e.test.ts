@@ -209,6 +209,8 @@ describe('recover', () => {
     for (const of of ['0/3', '1/3', '2/3']) await succeed(['recover', ...former], shard(of));
     const reused = await run(['recover', ...former], shard('0/3'));
     expect(reused).toMatchObject({ code: 2, stderr: expect.stringContaining('fresh dataDir') });
+    const kept = await run(['recover'], { ...shard('0/3'), TC_DATA_DIR: shard('0/2').TC_DATA_DIR });
+    expect(kept).toMatchObject({ code: 2, stderr: expect.stringContaining('--former') });
     await insert(['new-1', 'new-2', 'open-1']);
     for (const of of ['0/3', '1/3', '2/3']) await succeed(['run', '--until-idle'], shard(of));
 

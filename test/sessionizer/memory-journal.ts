@@ -41,6 +41,6 @@ export class MemoryJournal {
       const rows = (this.#turns.get(name) ?? []).map((turn) => turn.rowKey);
       return { part: name, fate: part.held ? 'held' : 'open', rows, id: null };
     });
-    return [...this.ended, ...live].sort((a, b) => (a.part < b.part ? -1 : 1));
+    return [...this.ended, ...live].sort((a, b) => a.part.localeCompare(b.part, 'en', { numeric: true }));
   }
 }

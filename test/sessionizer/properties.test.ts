@@ -76,11 +76,12 @@ function cut(changes: Change[], cuts: number[]): Change[][] {
   return [...ends, changes.length].map((end, i) => changes.slice(ends[i - 1] ?? 0, end));
 }
 
-const log = fc.array(row, { maxLength: 60 }).map(logOf);
+const log = fc.array(row, { maxLength: 60, size: 'max' }).map(logOf);
 const places = fc.array(fc.record({ after: fc.nat(60), share: fc.constantFrom(0.5, 0.99, 1, 1, 1) }), {
   maxLength: 60,
+  size: 'max',
 });
-const cuts = fc.array(fc.nat(120), { maxLength: 20 });
+const cuts = fc.array(fc.nat(120), { maxLength: 20, size: 'max' });
 
 /** Groups a log and closes all that a watermark far behind it closes, nothing that waits for `retain`. */
 function group(batches: Change[][], turns: Turn[]): MemoryJournal {

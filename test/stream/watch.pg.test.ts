@@ -130,7 +130,10 @@ test('a publication that is dropped while the stream runs ends it, and lets the 
   await queryOn(options.url, 'DROP PUBLICATION p');
   const [before] = await queryOn(options.url, 'SELECT pg_current_wal_insert_lsn() AS lsn');
   await queryOn(options.url, "INSERT INTO audit_log (session_id) VALUES ('s')");
-  await expect(run.done).rejects.toMatchObject({ code: 'publication_missing' });
+  await expect(run.done).rejects.toMatchObject({
+    // The one where it goes between the two questions of a check.
+    code: expect.stringMatching(/^publication_(missing|incomplete)$/),
+  });
   await run.stop();
   const [slot] = await queryOn(
     options.url,
