@@ -118,7 +118,9 @@ function refuseRange({ table }: PageReader, { since, until }: HourRange): void {
 }
 
 /** What limits the proof, or makes it dear. */
-function remarks({ reader: { table, indexed }, held, journal }: Parts): string[] {
+function remarks(parts: Parts): string[] {
+  const { held, journal } = parts;
+  const { table, indexed } = parts.reader;
   const { gap } = journal.ledger;
   const role = (name: 'time' | 'key') => quoteIdent(table.mapping.names[table.mapping.at[name]] ?? '');
   const create = (name: 'time' | 'key') => `CREATE INDEX CONCURRENTLY ON ${table.sql} (${role(name)})`;
@@ -132,10 +134,20 @@ function remarks({ reader: { table, indexed }, held, journal }: Parts): string[]
           'no dataset can be read from here (sinks without sqlite, supabase.databaseUrl not set): what was published is not looked for',
         ]
       : []),
+    ...(isComparable(parts)
+      ? []
+      : [
+          'rows were digested with another key than capture.digestKey (or digest.key of dataDir) is now: whether they were altered is told by the dataset alone',
+        ]),
     ...(gap === null
       ? []
       : [`${gap.rows} rows were taken in before the journal kept a ledger: they are known by the dataset alone`]),
   ];
+}
+
+/** The ledger keeps digests without saying by which key: those of another one, or of several, tell nothing. */
+function isComparable({ journal, digester }: Parts): boolean {
+  return journal.digestKeys().every((id) => id === digester.keyId);
 }
 
 async function examine(parts: Parts, options: ReconcileOptions): Promise<Examination> {
@@ -147,7 +159,7 @@ async function examine(parts: Parts, options: ReconcileOptions): Promise<Examina
   const examination = new Examination(
     {
       ...parts,
-      view: new LedgerView(journal.ledger, true),
+      view: new LedgerView(journal.ledger, isComparable(parts)),
       ledgerBuckets: () => journal.ledger.buckets(),
       gap: journal.ledger.gap,
       standing: () => standing.read(),

@@ -9,6 +9,8 @@ import { exitCodes, messageOf, stop } from './errors.ts';
 import type { Turn } from './records.ts';
 
 export interface RowDigester {
+  /** Names the key without giving it away: 8 hex digits. */
+  keyId: string;
   /** `KEYID:DIGEST`: which key, then 128 bits of HMAC-SHA-256 over the row's text, base64url. */
   digestOf(turn: Turn): string;
 }
@@ -40,9 +42,11 @@ export function createDigester(key: string): RowDigester {
     inner[i] = byte ^ 0x36;
     outer[i] = byte ^ 0x5c;
   }
-  const prefix = `${keyIdOf(key)}:`;
+  const keyId = keyIdOf(key);
+  const prefix = `${keyId}:`;
 
   return {
+    keyId,
     digestOf(turn) {
       const text = rowTextOf(turn);
       if (text.length > keptTextLength) {

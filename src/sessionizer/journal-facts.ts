@@ -81,6 +81,11 @@ export function writeFact(db: SqliteDatabase, name: string, value: unknown): voi
   db.prepare(sql).run(name, JSON.stringify(value));
 }
 
+/** Writes a fact that is not there yet. */
+export function addFact(db: SqliteDatabase, name: string, value: unknown): void {
+  db.prepare('INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO NOTHING').run(name, JSON.stringify(value));
+}
+
 export function dropFact(db: SqliteDatabase, name: string): void {
   db.prepare('DELETE FROM facts WHERE name = ?').run(name);
 }

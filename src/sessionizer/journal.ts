@@ -9,6 +9,7 @@ import type { Batch, Lsn, Micros, Progress, ResumeLsn } from '../records.ts';
 import type { RowDigester } from '../row-digest.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 import {
+  addFact,
   addToCounter,
   type CaptureFacts,
   dropFact,
@@ -70,6 +71,8 @@ export interface JournalReader {
   outbox: OutboxReader;
   ledger: Ledger;
   totals(): JournalTotals;
+  /** Ids of the keys that rows were digested with. */
+  digestKeys(): string[];
   /** Rows of this session are in open or held parts, or on their way to the compiler. */
   isInPipe(sessionId: string): boolean;
   close(): void;
@@ -93,6 +96,7 @@ export function openJournalReader(path: string, expected?: string): JournalReade
       outbox: new OutboxReader(db, path, source),
       ledger: new Ledger(db, path),
       totals: () => readTotals(db),
+      digestKeys: () => readFact<string[]>(db, 'digest_keys') ?? [],
       isInPipe: (sessionId) => sessions.has(sessionId),
       close: () => db.close(),
     };
@@ -130,6 +134,7 @@ export class Journal {
     this.#injection = readFact<Injection>(db, 'injection');
     this.#knownBefore = readFact<Lsn>(db, 'known_before');
     this.ledger = new Ledger(db, path);
+    if (digester !== undefined) this.#noteKey(digester.keyId);
     this.outbox = new Outbox(db, path, source, this.#space);
   }
 
@@ -287,8 +292,11 @@ export class Journal {
       );
     }
     const facts = this.#factsAfter(step, batch);
+    const begins = this.#facts.watermark === null && facts.watermark !== null;
     const endsInjection = this.#injection !== null && batch.injected === true && batch.history?.state === 'done';
-    if (endsInjection || !this.#isIdle(step, facts)) this.#remember(this.#write(step, facts, endsInjection));
+    if (begins || endsInjection || !this.#isIdle(step, facts)) {
+      this.#remember(this.#write(step, facts, { begins, endsInjection }));
+    }
     this.#facts = facts;
     if (endsInjection) this.#injection = null;
     this.#version += 1;
@@ -321,9 +329,15 @@ export class Journal {
     this.#db.close();
   }
 
-  #write(step: Step, facts: CaptureFacts, endsInjection: boolean): Written {
+  #write(
+    step: Step,
+    facts: CaptureFacts,
+    { begins, endsInjection }: { begins: boolean; endsInjection: boolean },
+  ): Written {
     const written = this.#change(() => {
       writeFact(this.#db, 'capture', facts);
+      // The first row says it more exactly than a watermark, which keeps some way behind.
+      if (begins) addFact(this.#db, 'began', step.parts[0]?.part.firstAt ?? facts.watermark);
       if (endsInjection) dropFact(this.#db, 'injection');
       const result = this.#writer.write(step);
       crashPoint('store.committing');
@@ -331,6 +345,12 @@ export class Journal {
     });
     crashPoint('store.committed');
     return written;
+  }
+
+  /** Digests of several keys can't be told apart by what the ledger keeps of them. */
+  #noteKey(keyId: string): void {
+    const known = readFact<string[]>(this.#db, 'digest_keys') ?? [];
+    if (!known.includes(keyId)) writeFact(this.#db, 'digest_keys', [...known, keyId]);
   }
 
   #change<T>(work: () => T): T {

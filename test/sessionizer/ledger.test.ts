@@ -6,6 +6,7 @@ import { isoOf, microsOf, type ResumeLsn, type Turn } from '../../src/records.ts
 import { createDigester } from '../../src/row-digest.ts';
 import { packTurns } from '../../src/sessionizer/chunk.ts';
 import { openJournal, openJournalReader } from '../../src/sessionizer/journal.ts';
+import { readFact } from '../../src/sessionizer/journal-facts.ts';
 import { journalMigrations } from '../../src/sessionizer/journal-schema.ts';
 import { hashKey } from '../../src/sessionizer/key-hash.ts';
 import { bucketOf, digestBits, type Fate, type Ledger } from '../../src/sessionizer/ledger.ts';
@@ -99,6 +100,25 @@ describe('a row', () => {
     temporary.take(rows.slice(1));
     expect(temporary.journal.ledger.knows(rows)).toEqual([false, true]);
     expect(temporary.journal.ledger.entries(firstHour).size).toBe(1);
+  });
+
+  test('may be digested with another key later: the journal names them all', () => {
+    const keys = ['a key of sixteen characters', 'another key of that length'].map(createDigester);
+    for (const digester of keys) {
+      openJournal(temporary.path, { source: 'test', rules, digester }).close();
+    }
+    const reader = openJournalReader(temporary.path);
+    expect(reader.digestKeys()).toEqual(keys.map(({ keyId }) => keyId));
+    reader.close();
+  });
+
+  test('from before the first one was before capture: the journal keeps that, and no later one', () => {
+    temporary.take([...turns([hour]), watermark(hour - 1000)]);
+    temporary.take([...turns([2 * hour]), watermark(2 * hour)]);
+    temporary.restart();
+    const db = new Database(temporary.path, { readonly: true });
+    expect(readFact(db, 'began')).toBe(start + hour);
+    db.close();
   });
 
   test('carries its digest: 64 bits in the ledger, all of it in its trajectory', () => {
