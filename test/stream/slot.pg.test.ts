@@ -89,7 +89,7 @@ describe('a new slot in the place of the old one', () => {
     try {
       // The slot waits for transactions twice; what begins after the second wait has begun may commit before its point.
       const one = await begin(first);
-      const made = recreateSlot(options);
+      const made = recreateSlot({ ...options, lockTimeoutMs: 50_000 });
       let done = false;
       made.finally(() => {
         done = true;
