@@ -1,4 +1,5 @@
 /** History and stream meet without gap or overlap. */
+import { type AddressInfo, connect, createServer } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openAuditReader } from '../../src/postgres/rows.ts';
@@ -39,6 +40,60 @@ test('rows that are inserted while history is read come once, by one way or the 
   expect(history.every((turn) => turn.position.ordinal < 0)).toBe(true);
   expect((await slots(options.url)).map((row) => row.slot_name)).toEqual([options.slot]);
 });
+
+test('a row that is committed after the position and before the first look comes by the stream alone', async () => {
+  const options = await createAuditLog(await server.createDatabase(), { from: 'beginning' });
+  await queryOn(options.url, "INSERT INTO audit_log (session_id) VALUES ('before')");
+  let inserted: Promise<unknown> | undefined;
+  const proxy = await startInterrupted(
+    Number(new URL(options.url).port),
+    'BEGIN ISOLATION LEVEL REPEATABLE READ',
+    () => {
+      // The slot has its position by now.
+      inserted = queryOn(options.url, "INSERT INTO audit_log (session_id) VALUES ('between')");
+      return inserted;
+    },
+  );
+  const url = new URL(options.url);
+  url.port = String(proxy.port);
+  const run = await capture({ ...options, url: url.href });
+  await until('the stream', () => run.memory.turns.some(({ sessionId }) => sessionId === 'between'));
+  await queryOn(options.url, "INSERT INTO audit_log (session_id) VALUES ('after')");
+  await until('the last row', () => run.memory.turns.at(-1)?.sessionId === 'after');
+  await run.stop();
+  proxy.close();
+  expect(inserted).toBeDefined();
+  expect(run.memory.turns.map(({ sessionId, committedAt }) => [sessionId, committedAt === null])).toEqual([
+    ['before', true],
+    ['between', false],
+    ['after', false],
+  ]);
+});
+
+/** A proxy that holds the first message with this text until `work` is done. */
+async function startInterrupted(target: number, text: string, work: () => Promise<unknown>) {
+  let due = true;
+  const server = createServer((client) => {
+    const upstream = connect(target, '127.0.0.1');
+    const end = () => {
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
+    upstream.pipe(client);
+    client.on('data', (bytes: Buffer) => {
+      if (!due || !bytes.includes(text)) return void upstream.write(bytes);
+      due = false;
+      client.pause();
+      void work().then(() => {
+        upstream.write(bytes);
+        client.resume();
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  return { port: (server.address() as AddressInfo).port, close: () => server.close() };
+}
 
 test('history that was cut short starts over, and what was confirmed meanwhile skips nothing', async () => {
   const options = await createAuditLog(await server.createDatabase(), { from: 'beginning', batchRows: 50 });
