@@ -8,6 +8,7 @@ import { addToCounterSql, type CounterName } from './journal-facts.ts';
 import { type Ending, LedgerWriter } from './ledger-write.ts';
 import type { LiveParts, Place, PlacedPart } from './live-parts.ts';
 import type { PartState } from './part.ts';
+import { noSlot } from './session-index.ts';
 import { bytesOf, type PartStep, type Step, type StepCounts } from './sessionize.ts';
 import { type LoggedStates, StateLog } from './state-log.ts';
 import { inTurnOrder, trajectoryIdOf } from './trajectory.ts';
@@ -17,8 +18,8 @@ export interface Written {
   /** Open and held parts that were touched. */
   live: PlacedPart[];
   states: LoggedStates;
-  /** Sessions whose known part ended. */
-  ended: string[];
+  /** Slots of known parts that ended. */
+  ended: number[];
   /** Change of the bytes held. */
   bytes: number;
 }
@@ -47,17 +48,14 @@ export class StepWriter {
   /** A row at a time: a restart may read a million of them. */
   loadLive(): void {
     const rows = this.#db.prepare('SELECT id, session_id FROM parts ORDER BY id').raw().iterate();
-    const ids: number[] = [];
-    for (const [id, sessionId] of rows as IterableIterator<[number, string]>) {
-      this.#live.slotFor(sessionId);
-      ids.push(id);
-    }
-    this.#states.load((partId) => slotAmong(ids, partId));
+    for (const [id, sessionId] of rows as IterableIterator<[number, string]>) this.#live.expect(sessionId, id);
+    this.#states.load((partId) => slotAmong(this.#live, partId));
   }
 
   /** After the commit. */
   remember({ live, ended, states }: Written): void {
-    for (const sessionId of ended) this.#live.delete(sessionId);
+    // First: a session whose part ended may have begun another.
+    for (const slot of ended) this.#live.delete(slot);
     for (const placed of live) this.#live.set(placed);
     this.#states.remember(states);
   }
@@ -86,13 +84,13 @@ export class StepWriter {
   }
 
   #writePart({ part, appended, isNew, standing }: PartStep, written: Written): void {
-    const { id, lastChunk, held } = isNew ? this.#begin(part) : this.#live.placeOf(part.sessionId);
+    const { id, lastChunk, held, slot } = isNew ? this.#begin(part) : this.#live.placeOf(part.sessionId);
     const chunk = appended.length > 0 ? this.#append(id, lastChunk, appended) : lastChunk;
     for (const turn of appended) written.bytes += bytesOf(turn);
     if (standing.kind === 'open' || standing.kind === 'held') {
       this.#add('live', '', Number(isNew));
       this.#add('held', '', Number(part.held) - Number(held));
-      written.live.push({ part, id, lastChunk: chunk });
+      written.live.push({ part, id, lastChunk: chunk, slot });
       return;
     }
     const ending = standing.kind === 'sealed' ? this.#seal(id, chunk, part, standing.reason) : standing;
@@ -107,7 +105,7 @@ export class StepWriter {
     if (isNew) return;
     this.#add('live', '', -1);
     this.#add('held', '', -Number(held));
-    written.ended.push(part.sessionId);
+    written.ended.push(slot);
   }
 
   #append(partId: number, lastChunk: number, turns: readonly Turn[]): number {
@@ -119,7 +117,7 @@ export class StepWriter {
 
   #begin({ sessionId, part }: PartState): Place {
     const id = Number(this.#sql.insertPart.run(sessionId, part).lastInsertRowid);
-    return { id, lastChunk: noChunk, held: false };
+    return { id, lastChunk: noChunk, held: false, slot: noSlot };
   }
 
   /** Let go where a trajectory of this id is in the outbox already: the log holds the very same row keys twice. */
@@ -160,15 +158,15 @@ export class StepWriter {
   }
 }
 
-/** By halves: ids ascend, and slots were given in their order. */
-function slotAmong(ids: readonly number[], id: number): number | null {
-  let [from, to] = [0, ids.length];
+/** By halves, at a start: ids ascend, and slots were given in their order. */
+function slotAmong(live: LiveParts, id: number): number {
+  let [from, to] = [0, live.size];
   while (from < to) {
     const middle = (from + to) >> 1;
-    if (ids[middle]! < id) from = middle + 1;
+    if (live.idAt(middle) < id) from = middle + 1;
     else to = middle;
   }
-  return ids[from] === id ? from : null;
+  return from < live.size && live.idAt(from) === id ? from : noSlot;
 }
 
 function prepareAll(db: SqliteDatabase) {

@@ -2,6 +2,7 @@
 import type { Micros } from '../records.ts';
 import { DueQueue } from './due-queue.ts';
 import { dueAt, type PartState, type SessionRules } from './part.ts';
+import { noSlot, SessionIndex } from './session-index.ts';
 
 /** Numbers of a part, in this order here and in the file. Without an end marker its time is NaN. */
 const [id, number, turns, bytes, firstAt, openedAt, lastAt, endMarkerAt, held, chunk] = [
@@ -14,21 +15,27 @@ const width = stateWidth + 1;
 /** Slots in one array. Arrays are added, never copied. */
 const pageSlots = 4096;
 
-/** Where a part is in the file. */
+/** Where a part is in the file, and in memory: `noSlot` where it is not there yet. */
 export interface Place {
   id: number;
   lastChunk: number;
   held: boolean;
+  slot: number;
 }
 
 /** A part and where it is in the file. */
-export interface PlacedPart {
+export interface StoredPart {
   part: PartState;
   id: number;
   lastChunk: number;
 }
 
-export function writeState(into: Float64Array, at: number, { part, id: partId, lastChunk }: PlacedPart): void {
+/** And where it is in memory: `noSlot` until it was taken in. */
+export interface PlacedPart extends StoredPart {
+  slot: number;
+}
+
+export function writeState(into: Float64Array, at: number, { part, id: partId, lastChunk }: StoredPart): void {
   into[at + id] = partId;
   into[at + number] = part.part;
   into[at + turns] = part.turns;
@@ -43,45 +50,46 @@ export function writeState(into: Float64Array, at: number, { part, id: partId, l
 
 export class LiveParts {
   readonly #rules: SessionRules;
-  readonly #slots = new Map<string, number>();
-  /** By slot; empty text where it is free. */
-  readonly #sessions: string[] = [];
+  readonly #sessions = new SessionIndex();
   readonly #pages: Float64Array[] = [];
-  readonly #free: number[] = [];
-  readonly #due = new DueQueue((slot) => dueAt(this.#at(slot), this.#rules));
+  readonly #due = new DueQueue((slot) => dueAt(this.#at(slot, ''), this.#rules));
 
   constructor(rules: SessionRules) {
     this.#rules = rules;
   }
 
   get size(): number {
-    return this.#slots.size;
+    return this.#sessions.size;
   }
 
   /** UTF-8 bytes of the turns' text, of all parts. */
   totalBytes(): number {
     let sum = 0;
-    for (const slot of this.#slots.values()) sum += this.#pageOf(slot)[offsetOf(slot) + bytes]!;
+    for (const slot of this.#sessions.slots()) sum += this.#pageOf(slot)[offsetOf(slot) + bytes]!;
     return sum;
+  }
+
+  has(sessionId: string): boolean {
+    return this.#sessions.slotOf(sessionId) !== noSlot;
   }
 
   /** The session's part, as a copy. */
   get(sessionId: string): PartState | undefined {
-    const slot = this.#slots.get(sessionId);
-    return slot === undefined ? undefined : this.#at(slot);
+    const slot = this.#sessions.slotOf(sessionId);
+    return slot === noSlot ? undefined : this.#at(slot, sessionId);
   }
 
-  /** Where the session's part is in the file. */
+  /** Where the session's part is. */
   placeOf(sessionId: string): Place {
-    const slot = this.#slots.get(sessionId);
-    if (slot === undefined) throw new Error(`no part of session ${sessionId} is open`);
+    const slot = this.#sessions.slotOf(sessionId);
+    if (slot === noSlot) throw new Error(`no part of session ${sessionId} is open`);
     const page = this.#pageOf(slot);
     const at = offsetOf(slot);
-    return { id: page[at + id]!, lastChunk: page[at + chunk]!, held: page[at + held] === 1 };
+    return { id: page[at + id]!, lastChunk: page[at + chunk]!, held: page[at + held] === 1, slot };
   }
 
-  slotOf(sessionId: string): number | undefined {
-    return this.#slots.get(sessionId);
+  idAt(slot: number): number {
+    return this.#pageOf(slot)[offsetOf(slot) + id]!;
   }
 
   stateAt(slot: number): Float64Array {
@@ -97,15 +105,18 @@ export class LiveParts {
     this.#pageOf(slot)[offsetOf(slot) + logged] = rowId;
   }
 
+  /** Gives the part its slot, where it has none yet. */
   set(placed: PlacedPart): void {
-    const slot = this.slotFor(placed.part.sessionId);
-    writeState(this.#pageOf(slot), offsetOf(slot), placed);
-    this.#due.set(slot);
+    if (placed.slot === noSlot) placed.slot = this.#take(placed.part.sessionId);
+    writeState(this.#pageOf(placed.slot), offsetOf(placed.slot), placed);
+    this.#due.set(placed.slot);
   }
 
-  /** Of the session's part, which is added where there is none: then a state must follow. */
-  slotFor(sessionId: string): number {
-    return this.#slots.get(sessionId) ?? this.#take(sessionId);
+  /** A part whose state is to be restored, of a session that has none. Returns its slot: 0, 1, 2 … at a start. */
+  expect(sessionId: string, partId: number): number {
+    const slot = this.#take(sessionId);
+    this.#pageOf(slot)[offsetOf(slot) + id] = partId;
+    return slot;
   }
 
   restore(slot: number, state: Float64Array): void {
@@ -113,44 +124,46 @@ export class LiveParts {
     this.#due.set(slot);
   }
 
-  delete(sessionId: string): void {
-    const slot = this.#slots.get(sessionId);
-    if (slot === undefined) return;
+  delete(slot: number): void {
     this.#due.delete(slot);
-    this.#slots.delete(sessionId);
-    this.#sessions[slot] = '';
+    this.#sessions.delete(slot);
     this.setLogged(slot, 0);
-    this.#free.push(slot);
   }
 
   clear(): void {
-    for (const sessionId of [...this.#slots.keys()]) this.delete(sessionId);
+    for (const slot of this.#sessions.slots()) this.delete(slot);
   }
 
   /** Parts that a watermark at `at` may close. */
   dueBefore(at: Micros): PartState[] {
-    return this.#due.before(at).map((slot) => this.#at(slot));
+    return this.#due.before(at).map((slot) => this.#partAt(slot));
   }
 
   /** All of them, made as they are looked at: valid until the next change. */
   all(): ReadonlyMap<string, PartState> {
-    return new AllParts(this.#slots, (slot) => this.#at(slot));
+    return new AllParts(this, () => this.#parts());
+  }
+
+  *#parts(): Generator<PartState, undefined> {
+    for (const slot of this.#sessions.slots()) yield this.#partAt(slot);
   }
 
   #take(sessionId: string): number {
-    const slot = this.#free.pop() ?? this.#sessions.length;
+    const slot = this.#sessions.add(sessionId);
     if (slot === this.#pages.length * pageSlots) this.#pages.push(new Float64Array(pageSlots * width));
-    this.#sessions[slot] = sessionId;
-    this.#slots.set(sessionId, slot);
     return slot;
   }
 
-  #at(slot: number): PartState {
+  #partAt(slot: number): PartState {
+    return this.#at(slot, this.#sessions.sessionAt(slot));
+  }
+
+  #at(slot: number, sessionId: string): PartState {
     const page = this.#pageOf(slot);
     const at = offsetOf(slot);
     const marked = page[at + endMarkerAt]!;
     return {
-      sessionId: this.#sessions[slot]!,
+      sessionId,
       part: page[at + number]!,
       turns: page[at + turns]!,
       bytes: page[at + bytes]!,
@@ -171,39 +184,38 @@ function offsetOf(slot: number): number {
   return (slot % pageSlots) * width;
 }
 
-/** A map over slots without a record for each: at the end of history every part is looked at, and few of them change. */
+/** A map without a record for each part: at the end of history every part is looked at, and few of them change. */
 class AllParts implements ReadonlyMap<string, PartState> {
-  readonly #slots: ReadonlyMap<string, number>;
-  readonly #at: (slot: number) => PartState;
+  readonly #live: LiveParts;
+  readonly #parts: () => Generator<PartState, undefined>;
 
-  constructor(slots: ReadonlyMap<string, number>, at: (slot: number) => PartState) {
-    this.#slots = slots;
-    this.#at = at;
+  constructor(live: LiveParts, parts: () => Generator<PartState, undefined>) {
+    this.#live = live;
+    this.#parts = parts;
   }
 
   get size(): number {
-    return this.#slots.size;
+    return this.#live.size;
   }
 
   has(sessionId: string): boolean {
-    return this.#slots.has(sessionId);
+    return this.#live.has(sessionId);
   }
 
   get(sessionId: string): PartState | undefined {
-    const slot = this.#slots.get(sessionId);
-    return slot === undefined ? undefined : this.#at(slot);
+    return this.#live.get(sessionId);
   }
 
-  keys(): MapIterator<string> {
-    return this.#slots.keys();
+  *keys(): Generator<string, undefined> {
+    for (const { sessionId } of this.#parts()) yield sessionId;
   }
 
-  *values(): Generator<PartState, undefined> {
-    for (const slot of this.#slots.values()) yield this.#at(slot);
+  values(): Generator<PartState, undefined> {
+    return this.#parts();
   }
 
   *entries(): Generator<[string, PartState], undefined> {
-    for (const [sessionId, slot] of this.#slots) yield [sessionId, this.#at(slot)];
+    for (const part of this.#parts()) yield [part.sessionId, part];
   }
 
   [Symbol.iterator](): Generator<[string, PartState], undefined> {

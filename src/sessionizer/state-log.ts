@@ -5,6 +5,8 @@
  */
 import type { SqliteDatabase } from '../sqlite.ts';
 import { type LiveParts, type PlacedPart, stateWidth, writeState } from './live-parts.ts';
+import { NumberQueue } from './number-queue.ts';
+import { noSlot } from './session-index.ts';
 
 /** So many fill a page of 16 KiB, and no more. */
 const entriesAtOnce = 200;
@@ -21,23 +23,19 @@ export interface LoggedStates {
   dropped: number;
 }
 
-/** A row of the table: which slots its entries were for. */
-interface LogRow {
-  id: number;
-  slots: Int32Array;
-}
-
-const noSlot = -1;
+/** Of a row of the table in memory, before the slots of its entries: the halves of its id, and how many they are. */
+const headNumbers = 3;
+const half = 2 ** 32;
 
 export class StateLog {
   readonly #live: LiveParts;
   readonly #read;
   readonly #insert;
   readonly #drop;
-  #rows: LogRow[] = [];
-  /** Rows before this one are dropped. */
-  #first = 0;
+  /** Rows of the table, the oldest first: what has ended is in there with its former slot, or with none. */
+  #rows = new NumberQueue();
   #entries = 0;
+  readonly #states = new Float64Array(entriesAtOnce * stateWidth);
 
   constructor(db: SqliteDatabase, live: LiveParts) {
     this.#live = live;
@@ -46,32 +44,28 @@ export class StateLog {
     this.#drop = db.prepare('DELETE FROM states WHERE id = ?');
   }
 
-  /** @param slotOf the slot of a part by its id, null where it has ended */
-  load(slotOf: (partId: number) => number | null): void {
+  /** @param slotOf the slot of a part by its id, `noSlot` where it has ended */
+  load(slotOf: (partId: number) => number): void {
     for (const [id, blob] of this.#read.iterate() as IterableIterator<[number, Buffer]>) {
       const entries = numbersOf(blob);
-      const slots = new Int32Array(entries.length / stateWidth).fill(noSlot);
-      for (const i of slots.keys()) {
-        const state = entries.subarray(i * stateWidth, (i + 1) * stateWidth);
-        const slot = slotOf(state[0]!);
-        if (slot === null) continue;
-        this.#live.restore(slot, state);
+      this.#addRow(id, entries.length / stateWidth);
+      for (let at = 0; at < entries.length; at += stateWidth) {
+        const slot = slotOf(entries[at]!);
+        this.#rows.push(slot);
+        if (slot === noSlot) continue;
+        this.#live.restore(slot, entries.subarray(at, at + stateWidth));
         this.#live.setLogged(slot, id);
-        slots[i] = slot;
       }
-      this.#add({ id, slots });
     }
   }
 
-  /** @param ended sessions whose known part ended */
-  write(touched: readonly PlacedPart[], ended: readonly string[]): LoggedStates {
-    const live = this.#live;
-    const newer = new Set<number>();
-    for (const { part } of touched) newer.add(live.slotOf(part.sessionId) ?? noSlot);
-    for (const sessionId of ended) newer.add(live.slotOf(sessionId) ?? noSlot);
+  /** @param ended slots of known parts that ended */
+  write(touched: readonly PlacedPart[], ended: readonly number[]): LoggedStates {
+    const newer = new Set(ended);
+    for (const { slot } of touched) newer.add(slot);
     const kept: number[] = [];
     const dropped = this.#clean(touched.length, (slot, rowId) => {
-      if (slot !== noSlot && !newer.has(slot) && live.loggedAt(slot) === rowId) kept.push(slot);
+      if (slot !== noSlot && !newer.has(slot) && this.#live.loggedAt(slot) === rowId) kept.push(slot);
     });
     const all = [...touched, ...kept];
     const added: LoggedStates['added'] = [];
@@ -84,55 +78,59 @@ export class StateLog {
 
   /** After the commit, once the parts themselves are in memory. */
   remember({ added, dropped }: LoggedStates): void {
-    for (let n = 0; n < dropped; n += 1) this.#entries -= this.#rows[this.#first + n]!.slots.length;
-    this.#first += dropped;
-    if (this.#first > 1024 && this.#first * 2 > this.#rows.length) {
-      this.#rows = this.#rows.slice(this.#first);
-      this.#first = 0;
+    for (let n = 0; n < dropped; n += 1) {
+      const count = this.#rows.at(headNumbers - 1);
+      this.#rows.drop(headNumbers + count);
+      this.#entries -= count;
     }
     for (const { id, parts } of added) {
-      const slots = Int32Array.from(parts, (part) =>
-        typeof part === 'number' ? part : (this.#live.slotOf(part.part.sessionId) ?? noSlot),
-      );
-      for (const slot of slots) if (slot !== noSlot) this.#live.setLogged(slot, id);
-      this.#add({ id, slots });
+      this.#addRow(id, parts.length);
+      for (const part of parts) {
+        const slot = typeof part === 'number' ? part : part.slot;
+        this.#rows.push(slot);
+        this.#live.setLogged(slot, id);
+      }
     }
   }
 
   clear(): void {
-    this.#rows = [];
-    this.#first = 0;
+    this.#rows = new NumberQueue();
     this.#entries = 0;
   }
 
   /** Drops the oldest rows while there are too many entries. Returns how many. */
   #clean(adding: number, look: (slot: number, rowId: number) => void): number {
+    const rows = this.#rows;
     const enough = 2 * this.#live.size + slackEntries;
     let [left, looks, dropped] = [this.#entries + adding, looksPerEntry * adding + looksAtLeast, 0];
-    while (left > enough && looks > 0) {
-      const row = this.#rows[this.#first + dropped];
-      if (row === undefined) break;
-      for (const slot of row.slots) look(slot, row.id);
-      this.#drop.run(row.id);
-      left -= row.slots.length;
-      looks -= row.slots.length;
-      dropped += 1;
+    for (let at = 0; at < rows.length && left > enough && looks > 0; dropped += 1) {
+      const id = (rows.at(at) >>> 0) + (rows.at(at + 1) >>> 0) * half;
+      const count = rows.at(at + 2);
+      for (let i = 0; i < count; i += 1) look(rows.at(at + headNumbers + i), id);
+      this.#drop.run(id);
+      left -= count;
+      looks -= count;
+      at += headNumbers + count;
     }
     return dropped;
   }
 
   #insertStates(parts: readonly (PlacedPart | number)[]): number {
-    const entries = new Float64Array(parts.length * stateWidth);
+    const states = this.#states;
     for (const [i, part] of parts.entries()) {
-      if (typeof part === 'number') entries.set(this.#live.stateAt(part), i * stateWidth);
-      else writeState(entries, i * stateWidth, part);
+      if (typeof part === 'number') states.set(this.#live.stateAt(part), i * stateWidth);
+      else writeState(states, i * stateWidth, part);
     }
-    return Number(this.#insert.run(Buffer.from(entries.buffer)).lastInsertRowid);
+    const bytes = Buffer.from(states.buffer, 0, parts.length * stateWidth * states.BYTES_PER_ELEMENT);
+    return Number(this.#insert.run(bytes).lastInsertRowid);
   }
 
-  #add(row: LogRow): void {
-    this.#rows.push(row);
-    this.#entries += row.slots.length;
+  /** The slots of its entries must follow. */
+  #addRow(id: number, entries: number): void {
+    this.#rows.push(id % half);
+    this.#rows.push(Math.floor(id / half));
+    this.#rows.push(entries);
+    this.#entries += entries;
   }
 }
 

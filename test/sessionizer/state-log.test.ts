@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LiveParts } from '../../src/sessionizer/live-parts.ts';
 import type { PartState } from '../../src/sessionizer/part.ts';
+import { noSlot } from '../../src/sessionizer/session-index.ts';
 import { StateLog } from '../../src/sessionizer/state-log.ts';
 import { rules, start } from './log.ts';
 
@@ -19,8 +20,8 @@ function partAt(session: number, turns: number): PartState {
 function reread(db: Database.Database, ids: Map<number, string>): ReadonlyMap<string, PartState> {
   const live = new LiveParts(rules);
   const inOrder = [...ids].sort(([a], [b]) => a - b);
-  const slots = new Map(inOrder.map(([id, sessionId]) => [id, live.slotFor(sessionId)]));
-  new StateLog(db, live).load((id) => slots.get(id) ?? null);
+  const slots = new Map(inOrder.map(([id, sessionId]) => [id, live.expect(sessionId, id)]));
+  new StateLog(db, live).load((id) => slots.get(id) ?? noSlot);
   return live.all();
 }
 
@@ -50,13 +51,18 @@ test('a restart finds every part as it was last, and the log holds at most twice
           lastId += 1;
           ids.set(sessionId, idOf.get(sessionId) ?? lastId);
         }
-        const placed = parts.map((part) => ({ part, id: ids.get(part.sessionId)!, lastChunk: n }));
+        const slotOf = (sessionId: string) => (live.has(sessionId) ? live.placeOf(sessionId).slot : noSlot);
+        const placed = parts.map((part) => {
+          const { sessionId } = part;
+          return { part, id: ids.get(sessionId)!, lastChunk: n, slot: slotOf(sessionId) };
+        });
+        const ended = ending.map((session) => slotOf(String(session)));
         db.exec('BEGIN');
-        const written = log.write(placed, ending.map(String));
+        const written = log.write(placed, ended);
         db.exec(fails ? 'ROLLBACK' : 'COMMIT');
         if (fails) continue;
+        for (const slot of ended) live.delete(slot);
         for (const session of ending) {
-          live.delete(String(session));
           expected.delete(String(session));
           idOf.delete(String(session));
         }
