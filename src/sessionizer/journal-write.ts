@@ -33,6 +33,8 @@ export class StepWriter {
   readonly #states: StateLog;
   readonly #chunks: ChunkLog;
   readonly #sql: ReturnType<typeof prepareAll>;
+  /** What this transaction changes of the numbers of parts: one write for all of them. */
+  #change = { live: 0, held: 0 };
 
   constructor(db: SqliteDatabase, source: string, live: LiveParts, digester: RowDigester | null) {
     this.#db = db;
@@ -65,19 +67,24 @@ export class StepWriter {
     this.#states.clear();
   }
 
-  nextPart(sessionId: string): number {
-    return (this.#sql.nextPart.get(sessionId) as number | undefined) ?? 0;
+  /** In one transaction: each read by itself would lock the file and let it go again. */
+  nextParts(sessionIds: readonly string[]): Map<string, number> {
+    const read = () => sessionIds.map((id) => [id, (this.#sql.nextPart.get(id) as number | undefined) ?? 0] as const);
+    return new Map(sessionIds.length === 0 ? [] : this.#db.transaction(read).deferred());
   }
 
   write(step: Step): Written {
     const written: Written = { live: [], ended: [], bytes: 0, states: { added: [], dropped: 0 } };
     let sessions = 0;
+    this.#change = { live: 0, held: 0 };
     this.#ledger.begin();
     for (const partStep of step.parts) {
       if (partStep.isNew && partStep.part.part === 0) sessions += 1;
       this.#writePart(partStep, written);
     }
     this.#count(step.counts, sessions);
+    this.#add('live', '', this.#change.live);
+    this.#add('held', '', this.#change.held);
     written.bytes += this.#finishLedger();
     written.states = this.#states.write(written.live, written.ended);
     return written;
@@ -88,8 +95,8 @@ export class StepWriter {
     const chunk = appended.length > 0 ? this.#append(id, lastChunk, appended) : lastChunk;
     for (const turn of appended) written.bytes += bytesOf(turn);
     if (standing.kind === 'open' || standing.kind === 'held') {
-      this.#add('live', '', Number(isNew));
-      this.#add('held', '', Number(part.held) - Number(held));
+      this.#change.live += Number(isNew);
+      this.#change.held += Number(part.held) - Number(held);
       written.live.push({ part, id, lastChunk: chunk, slot });
       return;
     }
@@ -103,8 +110,8 @@ export class StepWriter {
     this.#sql.setNextPart.run(part.sessionId, part.part + 1);
     if (part.part === 0) this.#ledger.session(part.sessionId);
     if (isNew) return;
-    this.#add('live', '', -1);
-    this.#add('held', '', -Number(held));
+    this.#change.live -= 1;
+    this.#change.held -= Number(held);
     written.ended.push(slot);
   }
 

@@ -260,16 +260,13 @@ export class Journal {
   recall(sessionIds: Iterable<string>, watermark: Micros | null): KnownParts {
     const everything = watermark === Number.POSITIVE_INFINITY;
     const parts = new Map<string, PartState>();
-    const nextParts = new Map<string, number>();
+    const others: string[] = [];
     for (const sessionId of sessionIds) {
       const part = this.#live.get(sessionId);
       if (part !== undefined) parts.set(sessionId, part);
-      else
-        nextParts.set(
-          sessionId,
-          this.#guard(() => this.#writer.nextPart(sessionId)),
-        );
+      else others.push(sessionId);
     }
+    const nextParts = this.#guard(() => this.#writer.nextParts(others));
     if (watermark !== null && !everything)
       for (const part of this.#live.dueBefore(watermark)) parts.set(part.sessionId, part);
     const { progress, lastPosition, watermark: known } = this.#facts;

@@ -39,6 +39,15 @@ test('an id of any length has room', () => {
   expect(slots.map((slot) => index.sessionAt(slot) === ids[slot])).toEqual(ids.map(() => true));
 });
 
+test('ids that share their hash are told apart', () => {
+  const index = new SessionIndex();
+  // Of 400,000 ids some 19 pairs share 32 bits.
+  const ids = Array.from({ length: 400_000 }, (_, n) => `5f0c2b9e-7d41-4b7a-8a55-${n}`);
+  for (const id of ids) index.add(id);
+  expect(ids.filter((id, slot) => index.slotOf(id) !== slot)).toEqual([]);
+  expect(ids.filter((id) => index.slotOf(`${id}x`) !== noSlot)).toEqual([]);
+});
+
 test('the first sessions have the slots 0, 1, 2 …, and freed ones are given again', () => {
   const index = new SessionIndex();
   expect(Array.from({ length: 10_000 }, (_, n) => index.add(`session ${n}`))).toEqual([...Array(10_000).keys()]);
