@@ -29,7 +29,14 @@ export interface Recovery {
 }
 
 /** What a new slot mends; everything else must be mended before. */
-const mendable = new Set(['slot_missing', 'slot_lost', 'slot_ahead', 'source_changed', 'publication_missing']);
+const mendable = new Set([
+  'slot_missing',
+  'slot_lost',
+  'slot_ahead',
+  'server_behind',
+  'source_changed',
+  'publication_missing',
+]);
 
 /**
  * Makes a new slot, hands the journal over to it, and takes in what it missed. Cut short anywhere, it can be run again:

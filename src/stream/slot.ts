@@ -11,6 +11,8 @@ import { badSetup, type Queryable } from './setup-faults.ts';
 export interface SlotState {
   confirmedFlush: Lsn;
   restartLsn: Lsn;
+  /** How far the server's WAL is on its disk. Nothing beyond was ever streamed. */
+  flushed: Lsn;
   active: boolean;
   activePid: number | null;
   /** `reserved`, `extended`, `unreserved` or `lost`. */
@@ -126,7 +128,8 @@ export async function untilVisible(
 export async function findSlot(client: Queryable, name: string, database: string): Promise<FoundSlot | null> {
   // As JSON, since servers of earlier versions lack columns; without parameters, which a walsender knows nothing of.
   const { rows } = await client.query(
-    `SELECT to_jsonb(s)::text AS slot, pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn) AS retained
+    `SELECT to_jsonb(s)::text AS slot, pg_current_wal_flush_lsn() AS flushed,
+            pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn) AS retained
        FROM pg_replication_slots s WHERE slot_name = ${quoteLiteral(name)}`,
   );
   if (rows.length === 0) return null;
@@ -142,6 +145,7 @@ export async function findSlot(client: Queryable, name: string, database: string
   return {
     confirmedFlush: lsn(slot.confirmed_flush_lsn),
     restartLsn: lsn(slot.restart_lsn),
+    flushed: parseLsn(rows[0].flushed),
     active: slot.active,
     activePid: slot.active_pid,
     walStatus: slot.wal_status ?? 'reserved',

@@ -43,17 +43,19 @@ export function checkIdentity(stored: Identity | null, now: Identity): void {
 /**
  * The slot's own position, or the stored one, or null where history comes first.
  *
- * @throws OperatorError `slot_ahead` where the server may have forgotten rows that were never stored here.
+ * @throws OperatorError `slot_ahead` where the server may have forgotten rows that were never stored here,
+ * `server_behind`.
  */
 export function startOf(
   start: StoredStart,
-  slot: Pick<SlotState, 'confirmedFlush'>,
+  slot: Pick<SlotState, 'confirmedFlush' | 'flushed'>,
   slotName: string,
   from: 'now' | 'beginning',
 ): Progress | null {
   if (start.progress === null && from === 'beginning') return null;
   if (start.progress === null) return { resumeLsn: resumeAt(slot.confirmedFlush), partial: null };
   checkNotAhead(start.progress.resumeLsn, slot, slotName);
+  checkNotBehind(start.progress.resumeLsn, slot);
   return start.progress;
 }
 
@@ -72,5 +74,19 @@ export function checkNotAhead(
   throw stop(
     'slot_ahead',
     `slot ${slotName} is at ${shortLsn(confirmedFlush)}, ahead of ${shortLsn(stored)} that is stored here: rows committed in between (${missing} bytes of WAL) would be skipped; something else moved or recreated the slot; \`trajectory-compiler recover\` makes a new one and takes them in from the table`,
+  );
+}
+
+/**
+ * A server that was set back (a snapshot of its disk, a standby that lagged) writes the same positions again, with other
+ * rows: those up to the stored position would be skipped.
+ *
+ * @throws OperatorError `server_behind` where what is stored here lies beyond the server's WAL.
+ */
+export function checkNotBehind(stored: ResumeLsn, { flushed }: Pick<SlotState, 'flushed'>): void {
+  if (stored <= flushed) return;
+  throw stop(
+    'server_behind',
+    `the server's WAL ends at ${shortLsn(flushed)}, before ${shortLsn(stored)} that is stored here: it was set back to an earlier state, and what is written there now would be skipped; \`trajectory-compiler recover\` makes a new slot and takes in from the table what is missing`,
   );
 }

@@ -15,7 +15,7 @@ import { slotDanger } from './preflight-slot.ts';
 import type { Capture } from './provision.ts';
 import { verifyPublication } from './publication.ts';
 import { readSlot, type SlotState } from './slot.ts';
-import { checkNotAhead } from './start.ts';
+import { checkNotAhead, checkNotBehind } from './start.ts';
 import type { Probe } from './watermark.ts';
 
 /** In a row. */
@@ -88,9 +88,12 @@ export class ServerWatch {
   /** Another capture may have used the slot while our connection was away. */
   async readSlot(client: pg.ClientBase | pg.Pool): Promise<void> {
     const { slot } = this.#options;
+    // As of before the question: the stream goes on meanwhile.
+    const stored = this.#watched.durable();
     this.#slot = await readSlot(client, slot, this.#capture.server.database);
     const durable = this.#watched.durable();
     if (durable !== null) checkNotAhead(durable, this.#slot, slot);
+    if (stored !== null) checkNotBehind(stored, this.#slot);
   }
 
   /**

@@ -83,6 +83,7 @@ test('a source is named by cluster, database and table alone', () => {
 test('where a stream begins', () => {
   const slot = {
     confirmedFlush: lsnOf(100n),
+    flushed: lsnOf(1_000n),
     restartLsn: lsnOf(90n),
     active: false,
     activePid: null,

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Logger } from '../../src/log.ts';
 import type { SourceOptions } from '../../src/stream/contract.ts';
+import { lsnOf, numberOf, resumeAt } from '../../src/stream/lsn.ts';
 import { createCapture, dropCapture } from '../../src/stream/provision.ts';
 import { openSource } from '../../src/stream/source.ts';
 import { currentTarget } from '../../src/stream/target.ts';
@@ -189,6 +190,17 @@ describe('slot and publication', () => {
     await queryOn(options.url, `SELECT pg_drop_replication_slot('foreign_${options.slot}')`);
     expect(await dropCapture(options)).toEqual({ dropped: [`slot ${options.slot}`, 'publication p'] });
     expect(await dropCapture(options)).toEqual({ dropped: [] });
+  });
+
+  test('a server whose WAL ends before what is stored here was set back: it is refused', async () => {
+    const options = await createAuditLog(await server.createDatabase());
+    await queryOn(options.url, "INSERT INTO audit_log (session_id) VALUES ('s')");
+    const run = await capture(options);
+    await until('the row', () => run.memory.turns.length === 1);
+    await run.stop();
+    const beyond = resumeAt(lsnOf(numberOf(run.memory.progress!.resumeLsn) + 1_000_000n));
+    const memory = { ...run.memory, progress: { resumeLsn: beyond, partial: null } };
+    await expect(capture(options, memory)).rejects.toMatchObject({ kind: 'stop', code: 'server_behind' });
   });
 
   test('a slot whose WAL was removed stops with what to do', async () => {

@@ -40,6 +40,7 @@ const wanted: Wanted = {
 
 const slot: SlotState = {
   confirmedFlush: '00000000/00000001' as Lsn,
+  flushed: '00000000/00000001' as Lsn,
   restartLsn: '00000000/00000001' as Lsn,
   active: true,
   activePid: 1,
