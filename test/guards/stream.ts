@@ -44,6 +44,13 @@ export const streamGuards: Guard[] = [
     tests: traps,
   },
   {
+    name: 'a server that was set back behind the journal stops the start',
+    file: 'src/stream/start.ts',
+    old: 'checkNotBehind(start.progress.resumeLsn, slot);\n',
+    new: '',
+    tests: ['test/stream/bad-input.pg.test.ts'],
+  },
+  {
     name: 'trap 4: the socket is paused while too much is waiting',
     file: tail,
     old: 'if (!this.#paused && buffered > limit) {',
