@@ -68,6 +68,11 @@ export class BucketEntries {
     this.#fateOf = fateOf;
   }
 
+  /** Of row `i`: the number of its part, higher for parts of a session that began later. */
+  partAt(i: number): number {
+    return this.#parts[i]!;
+  }
+
   /** Of row `i`. Rows of one part share the object. */
   fateAt(i: number): Fate {
     const partId = this.#parts[i]!;
