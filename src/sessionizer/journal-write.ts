@@ -7,11 +7,11 @@ import { ChunkLog, noChunk } from './chunk-log.ts';
 import { addToCounterSql, type CounterName } from './journal-facts.ts';
 import { type Ending, LedgerWriter } from './ledger-write.ts';
 import type { LiveParts, Place, PlacedPart } from './live-parts.ts';
-import type { PartState } from './part.ts';
+import { type PartState, unknownTime } from './part.ts';
 import { noSlot } from './session-index.ts';
 import { bytesOf, type PartStep, type Step, type StepCounts } from './sessionize.ts';
 import { type LoggedStates, StateLog } from './state-log.ts';
-import { inTurnOrder, trajectoryIdOf } from './trajectory.ts';
+import { inTurnOrder, timeOf, trajectoryIdOf } from './trajectory.ts';
 
 /** What memory must take over once the transaction is committed. */
 export interface Written {
@@ -22,6 +22,16 @@ export interface Written {
   ended: number[];
   /** Change of the bytes held. */
   bytes: number;
+}
+
+/** A part that ended long ago, with its turns as the table has them. */
+export interface LostPart {
+  trajectoryId: string;
+  /** As in the ledger. */
+  partId: number;
+  sessionId: string;
+  part: number;
+  turns: readonly Turn[];
 }
 
 export class StepWriter {
@@ -88,6 +98,21 @@ export class StepWriter {
     written.bytes += this.#finishLedger();
     written.states = this.#states.write(written.live, written.ended);
     return written;
+  }
+
+  /** Into the outbox alone: ledger, receipts and counters have it. Returns the change of the bytes held. */
+  reseal({ trajectoryId, partId, sessionId, part, turns }: LostPart): number {
+    const digester = this.#digester;
+    const digests = digester === null ? [] : turns.map((turn) => digester.digestOf(turn));
+    const chunk = this.#chunks.append(noChunk, partId, packTurns(turns, digests));
+    const bytes = turns.reduce((sum, turn) => sum + bytesOf(turn), 0);
+    const times = turns.flatMap((turn) => timeOf(turn) ?? []).sort((a, b) => a - b);
+    const [firstAt, lastAt] = [times[0] ?? unknownTime, times.at(-1) ?? unknownTime];
+    const closedBy: CloseReason = 'history';
+    const values = [trajectoryId, partId, chunk, sessionId, part, turns.length, bytes, firstAt, lastAt, closedBy];
+    if (this.#sql.insertSealed.run(...values).changes === 1) return bytes;
+    this.#chunks.drop(chunk);
+    return 0;
   }
 
   #writePart({ part, appended, isNew, standing }: PartStep, written: Written): void {

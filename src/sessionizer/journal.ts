@@ -23,7 +23,7 @@ import {
   writeFact,
 } from './journal-facts.ts';
 import { journalMigrations } from './journal-schema.ts';
-import { StepWriter, type Written } from './journal-write.ts';
+import { type LostPart, StepWriter, type Written } from './journal-write.ts';
 import { disownParts, Ledger } from './ledger.ts';
 import { LiveParts } from './live-parts.ts';
 import { Outbox, OutboxReader } from './outbox.ts';
@@ -239,6 +239,19 @@ export class Journal {
     });
     this.ledger.forgetCache();
     return rows;
+  }
+
+  /**
+   * Puts a trajectory that was published and then lost back into the outbox, as itself: its rows stay known, and the part
+   * is the one it was. Where the outbox holds it already, nothing changes.
+   */
+  reseal(part: LostPart): void {
+    this.#space.add(this.#change(() => this.#writer.reseal(part)));
+  }
+
+  /** Ids of the keys that rows were digested with. */
+  digestKeys(): string[] {
+    return this.#guard(() => readFact<string[]>(this.#db, 'digest_keys') ?? []);
   }
 
   /**

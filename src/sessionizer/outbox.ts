@@ -102,6 +102,12 @@ export class Outbox extends OutboxReader {
     });
   }
 
+  /** Has it published once more, whether or not it was. False where it is not held. */
+  publishAgain(trajectoryId: string): boolean {
+    const sql = 'UPDATE sealed SET published = 0 WHERE trajectory_id = ?';
+    return this.#change(() => this.#db.prepare(sql).run(trajectoryId).changes === 1);
+  }
+
   /** Removes bodies that no unfinished message needs. What is not published yet stays. Returns how many went. */
   forget(trajectoryIds: Iterable<string>): number {
     const gone = this.#change(() => this.#drop(trajectoryIds));

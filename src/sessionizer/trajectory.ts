@@ -27,7 +27,8 @@ export function inTurnOrder<T extends OrderKey>(turns: readonly T[]): T[] {
   return timed.sort((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at))).map(({ turn }) => turn);
 }
 
-function timeOf({ createdAt, committedAt }: OrderKey): Micros | null {
+/** Null where neither of the two is a finite time. */
+export function timeOf({ createdAt, committedAt }: OrderKey): Micros | null {
   const created = createdAt === null ? null : microsOf(createdAt);
   return created !== null && Number.isFinite(created) ? created : committedAt;
 }
