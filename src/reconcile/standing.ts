@@ -4,6 +4,7 @@ import { clientConfig, explainPostgres, openClient } from '../postgres/connectio
 import type { Micros } from '../records.ts';
 import { type CaptureFacts, type Injection, noCapture, readFact } from '../sessionizer/journal-facts.ts';
 import { journalMigrations } from '../sessionizer/journal-schema.ts';
+import { bucketStored } from '../sessionizer/stored-bucket.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 import { currentTarget } from '../stream/target.ts';
 
@@ -30,12 +31,13 @@ export class StandingReader {
     try {
       const facts = readFact<CaptureFacts>(this.#db, 'capture') ?? noCapture;
       const injection = readFact<Injection>(this.#db, 'injection');
-      const firstBucket = this.#db.prepare('SELECT bucket FROM ledger ORDER BY id LIMIT 1').pluck().get();
+      const sql = 'SELECT bucket FROM ledger ORDER BY id LIMIT 1';
+      const first = this.#db.prepare(sql).pluck().get() as number | undefined;
       return {
         ...facts,
         injection,
         began: readFact<Micros>(this.#db, 'began'),
-        firstBucket: (firstBucket as number | null | undefined) ?? null,
+        firstBucket: first === undefined ? null : bucketStored(first),
       };
     } catch (error) {
       throw explainSqlite(error, 'journal', this.#path);

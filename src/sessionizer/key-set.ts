@@ -1,6 +1,6 @@
 /** A set of 64-bit hashes without an object for each: open addressing over pairs of 32-bit words. */
 export class KeySet {
-  #words = new Uint32Array(2 * 1024);
+  #words = new Uint32Array(2 * 64);
   #size = 0;
   /** Free slots hold zeros; the one hash that is zero itself is remembered here. */
   #hasZero = false;

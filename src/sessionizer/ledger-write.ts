@@ -4,6 +4,7 @@ import type { SqliteDatabase } from '../sqlite.ts';
 import { hashKeyInto } from './key-hash.ts';
 import { bucketOf } from './ledger.ts';
 import type { ReleaseReason } from './part.ts';
+import { storedBucket } from './stored-bucket.ts';
 
 /** Rows in one row of the table: several of these fill a page of 16 KiB. */
 const rowsAtOnce = 128;
@@ -35,9 +36,10 @@ interface Entries {
 export class LedgerWriter {
   readonly #sql: ReturnType<typeof prepareAll>;
   /** The rows of this transaction, by bucket. */
-  readonly #entries = new Map<number | null, Entries>();
+  readonly #entries = new Map<number, Entries>();
   /** Empty ones, to be used again. */
   readonly #spare: Entries[] = [];
+  readonly #hash = new Uint32Array(2);
   #bytes = 0;
   #rows = 0;
 
@@ -54,7 +56,8 @@ export class LedgerWriter {
 
   /** @param digest as `RowDigester` gives it; undefined where there is none */
   add({ rowKey, createdAt }: Pick<Turn, 'rowKey' | 'createdAt'>, partId: number, digest: string | undefined): void {
-    const bucket = bucketOf(createdAt);
+    hashKeyInto(rowKey, this.#hash, 0);
+    const bucket = storedBucket(bucketOf(createdAt), this.#hash[1]!);
     let entries = this.#entries.get(bucket);
     if (entries === undefined) {
       entries = this.#spare.pop() ?? noEntries();
@@ -63,7 +66,7 @@ export class LedgerWriter {
       this.#insert(bucket, entries);
     }
     const at = entries.parts.length;
-    hashKeyInto(rowKey, entries.keys, 2 * at);
+    entries.keys.set(this.#hash, 2 * at);
     if (digest !== undefined) {
       const bits = digest.indexOf(':') + 1;
       entries.digests.write(digest.slice(bits, bits + digestCharacters), 8 * at, 8, 'base64url');
@@ -94,7 +97,7 @@ export class LedgerWriter {
   }
 
   /** Leaves them empty. */
-  #insert(bucket: number | null, entries: Entries): void {
+  #insert(bucket: number, entries: Entries): void {
     const { keys, digests, parts, hasDigests } = entries;
     const rows = parts.length;
     const lowestPart = Math.min(...parts);

@@ -7,7 +7,8 @@ import { type Micros, microsOf, type Position, type Turn } from '../records.ts';
 import { explainSqlite, type SqliteDatabase } from '../sqlite.ts';
 import { readFact } from './journal-facts.ts';
 import { hashKeyInto } from './key-hash.ts';
-import { KeySet } from './key-set.ts';
+import { KnownRows, type Sighting } from './known-rows.ts';
+import { bucketStored, storedBucket, timelessBuckets } from './stored-bucket.ts';
 
 const microsPerHour = 3_600_000_000;
 
@@ -85,6 +86,17 @@ export class BucketEntries {
   }
 }
 
+/** A row that is looked up; without a digest by its key alone. */
+export type Sought = Pick<Turn, 'rowKey' | 'createdAt' | 'digest'>;
+
+function wordsOfDigest(digest: string | undefined): { low: number; high: number } {
+  if (digest === undefined) return noDigest;
+  const bits = digestBits(digest);
+  return { low: Number(bits & 0xffff_ffffn), high: Number(bits >> 32n) };
+}
+
+const noDigest = { low: 0, high: 0 };
+
 /** The 64 bits of a digest (`KEYID:DIGEST`) that the ledger keeps. */
 export function digestBits(digest: string): bigint {
   const bits = digest.indexOf(':') + 1;
@@ -105,26 +117,22 @@ interface LedgerRow {
   parts: Buffer;
 }
 
-interface KnownBucket {
-  keys: KeySet;
-  /** The last row of the table that is in `keys`. */
-  upTo: number;
-}
-
-/** Of all cached buckets together. Beyond it those that were not asked for longest go. */
-const maxCachedBytes = 64 * 1024 * 1024;
+/** Of all cached buckets together. Beyond it those that were not asked for longest go, but never the last one. */
+const defaultCachedBytes = 64 * 1024 * 1024;
 
 export class Ledger {
   readonly #db: SqliteDatabase;
   readonly #path: string;
   #prepared: ReturnType<typeof prepareAll> | null = null;
-  /** In the order in which they were asked for. */
-  readonly #cache = new Map<number | null, KnownBucket>();
+  /** By stored bucket, in the order in which they were asked for. */
+  readonly #cache = new Map<number, KnownRows>();
+  readonly #maxCachedBytes: number;
   #disownedParts: { version: number; ids: ReadonlySet<number> } | null = null;
 
-  constructor(db: SqliteDatabase, path: string) {
+  constructor(db: SqliteDatabase, path: string, maxCachedBytes = defaultCachedBytes) {
     this.#db = db;
     this.#path = path;
+    this.#maxCachedBytes = maxCachedBytes;
   }
 
   /** Null where the ledger holds every row that the journal ever took in. */
@@ -132,25 +140,42 @@ export class Ledger {
     return this.#guard(() => readFact<LedgerGap>(this.#db, 'ledger_gap'));
   }
 
-  /**
-   * Whether each of these rows was ever taken in and not disowned since. Cheap where they come in order of time: buckets
-   * that were asked for are kept, up to 64 MiB.
-   */
+  /** Whether each of these rows was ever taken in and not disowned since. */
   knows(turns: readonly Pick<Turn, 'rowKey' | 'createdAt'>[]): boolean[] {
-    const buckets = turns.map(({ createdAt }) => bucketOf(createdAt));
-    for (const bucket of new Set(buckets)) this.#guard(() => this.#refresh(bucket));
-    const words = new Uint32Array(2);
-    const known = turns.map(({ rowKey }, i) => {
-      hashKeyInto(rowKey, words, 0);
-      return this.#cache.get(buckets[i]!)!.keys.has(words[0]!, words[1]!);
-    });
-    this.#shrink();
-    return known;
+    return this.sightings(turns).map((sighting) => sighting !== 'unknown');
+  }
+
+  /**
+   * Whether each of these rows was ever taken in and not disowned since, and with this digest: `known` also where there is
+   * no digest to compare, here or in an entry of its key. Cheap where rows come in order of time: buckets that were asked
+   * for are kept, up to 64 MiB.
+   */
+  sightings(turns: readonly Sought[]): Sighting[] {
+    const keys = new Uint32Array(2 * turns.length);
+    const byBucket = new Map<number, number[]>();
+    for (const [i, { rowKey, createdAt }] of turns.entries()) {
+      hashKeyInto(rowKey, keys, 2 * i);
+      const bucket = storedBucket(bucketOf(createdAt), keys[2 * i + 1]!);
+      const those = byBucket.get(bucket);
+      if (those === undefined) byBucket.set(bucket, [i]);
+      else those.push(i);
+    }
+    const sightings: Sighting[] = new Array(turns.length);
+    for (const bucket of this.#cachedFirst(byBucket.keys())) {
+      const known = this.#guard(() => this.#refreshed(bucket));
+      for (const i of byBucket.get(bucket)!) {
+        const { low, high } = wordsOfDigest(turns[i]!.digest);
+        sightings[i] = known.sight(keys[2 * i]!, keys[2 * i + 1]!, low, high);
+      }
+      this.#shrink();
+    }
+    return sightings;
   }
 
   /** Those that hold rows, in ascending order, null first. */
   buckets(): (number | null)[] {
-    return this.#guard(() => this.#sql.buckets.all() as (number | null)[]);
+    const stored = this.#guard(() => this.#sql.buckets.all() as number[]);
+    return [...new Set(stored.map(bucketStored))];
   }
 
   entries(bucket: number | null): BucketEntries {
@@ -170,28 +195,38 @@ export class Ledger {
     return this.#prepared;
   }
 
+  /** Else a call for more buckets than the cache holds would push each out before its turn comes. */
+  #cachedFirst(buckets: Iterable<number>): number[] {
+    const all = [...buckets];
+    const isCached = (bucket: number) => this.#cache.has(bucket);
+    return [...all.filter(isCached), ...all.filter((bucket) => !isCached(bucket))];
+  }
+
   /** Takes in what came since the bucket was last looked at. */
-  #refresh(bucket: number | null): void {
-    const known = this.#cache.get(bucket) ?? { keys: new KeySet(), upTo: 0 };
+  #refreshed(bucket: number): KnownRows {
+    const known = this.#cache.get(bucket) ?? new KnownRows();
     this.#cache.delete(bucket);
     this.#cache.set(bucket, known);
     const disowned = this.#disowned();
     for (const row of this.#rowsOf(bucket, known.upTo)) {
-      const words = wordsOf(row.keys);
-      const parts = wordsOf(row.parts);
-      for (const [i, part] of parts.entries()) {
-        if (!disowned.has(row.lowestPart + part)) known.keys.add(words[2 * i]!, words[2 * i + 1]!);
+      const keys = wordsOf(row.keys);
+      const digests = row.digests === null ? null : wordsOf(row.digests);
+      for (const [i, part] of wordsOf(row.parts).entries()) {
+        if (disowned.has(row.lowestPart + part)) continue;
+        known.add(keys[2 * i]!, keys[2 * i + 1]!, digests?.[2 * i] ?? 0, digests?.[2 * i + 1] ?? 0);
       }
       known.upTo = row.id;
     }
+    return known;
   }
 
   #shrink(): void {
     let bytes = 0;
-    for (const { keys } of this.#cache.values()) bytes += keys.bytes;
-    for (const [bucket, { keys }] of this.#cache) {
-      if (bytes <= maxCachedBytes) return;
-      bytes -= keys.bytes;
+    for (const known of this.#cache.values()) bytes += known.bytes;
+    for (const [bucket, known] of this.#cache) {
+      // The next batch asks for the last one again: without it each would read the whole of a large bucket.
+      if (bytes <= this.#maxCachedBytes || this.#cache.size === 1) return;
+      bytes -= known.bytes;
       this.#cache.delete(bucket);
     }
   }
@@ -215,7 +250,9 @@ export class Ledger {
   }
 
   #rowsOf(bucket: number | null, after: number): IterableIterator<LedgerRow> {
-    return this.#sql.rows.iterate(bucket, after) as IterableIterator<LedgerRow>;
+    const { rows, timeless } = this.#sql;
+    const found = bucket === null ? timeless.iterate(...timelessBuckets) : rows.iterate(bucket, after);
+    return found as IterableIterator<LedgerRow>;
   }
 
   #disowned(): ReadonlySet<number> {
@@ -269,10 +306,10 @@ function wordsOf(blob: Buffer): Uint32Array {
 }
 
 function prepareAll(db: SqliteDatabase) {
+  const columns = 'SELECT id, lowest_part AS lowestPart, keys, digests, parts FROM ledger';
   return {
-    rows: db.prepare(
-      'SELECT id, lowest_part AS lowestPart, keys, digests, parts FROM ledger WHERE bucket IS ? AND id > ? ORDER BY id',
-    ),
+    rows: db.prepare(`${columns} WHERE bucket = ? AND id > ? ORDER BY id`),
+    timeless: db.prepare(`${columns} WHERE bucket BETWEEN ? AND ? ORDER BY id`),
     // A loose scan of the index, by hand: SQLite has none for DISTINCT.
     buckets: db
       .prepare(
@@ -281,8 +318,7 @@ function prepareAll(db: SqliteDatabase) {
            UNION ALL
            SELECT (SELECT min(bucket) FROM ledger WHERE bucket > held.bucket) FROM held WHERE held.bucket IS NOT NULL
          )
-         SELECT NULL WHERE EXISTS (SELECT 1 FROM ledger WHERE bucket IS NULL)
-         UNION ALL SELECT * FROM (SELECT bucket FROM held WHERE bucket IS NOT NULL)`,
+         SELECT bucket FROM held WHERE bucket IS NOT NULL`,
       )
       .pluck(),
     disowned: db.prepare(`SELECT part_id FROM receipts WHERE reason = 'disowned'`).pluck(),

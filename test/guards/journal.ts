@@ -95,8 +95,8 @@ export const journalGuards: Guard[] = [
   {
     name: 'ledger: what was disowned counts as unknown',
     file: 'src/sessionizer/ledger.ts',
-    old: 'if (!disowned.has(row.lowestPart + part)) known',
-    new: 'known',
+    old: 'if (disowned.has(row.lowestPart + part)) continue;',
+    new: '',
     tests: ['test/sessionizer/ledger.test.ts', 'test/sessionizer/injection.test.ts'],
   },
   {
