@@ -10,7 +10,7 @@
  */
 import { stop } from '../errors.ts';
 import { type Mapping, type RowText, turnOf } from '../postgres/audit-table.ts';
-import type { Batch, Lsn, Micros, Progress } from '../records.ts';
+import type { Batch, Lsn, Micros, Position, Progress, Turn } from '../records.ts';
 import { later, resumeAt, shortLsn } from './lsn.ts';
 import type { Message } from './pgoutput.ts';
 import { committed, freshWatermark, type Probe, probed, reached, type Watermark } from './watermark.ts';
@@ -192,14 +192,14 @@ export class Assembler {
     this.#reach(finalLsn);
   }
 
-  #row(row: RowText | null, bytes: number): void {
+  #row(row: RowText | null | 'too_large', bytes: number): void {
     const open = this.#open;
     if (open === null) throw stop('source_protocol', 'a row came outside of a transaction');
     open.ordinal += 1;
     if (open.ordinal <= open.skipTo) return;
     const position = { lsn: open.finalLsn, ordinal: open.ordinal };
     this.#received = { resumeLsn: this.#received.resumeLsn, partial: position };
-    const turn = row === null ? 'other_table' : turnOf(row, this.#options.mapping, position, open.committedAt);
+    const turn = this.#turnOf(row, position, open.committedAt);
     const { batch } = this.#pending;
     if (this.#pendingRows === 0) this.#pendingSince = performance.now();
     this.#pendingRows += 1;
@@ -218,6 +218,12 @@ export class Assembler {
     if (full) this.#cut();
     // A waiting consumer learns of the first row, to start its timer.
     if (full || this.#pendingRows === 1) this.#wake();
+  }
+
+  /** Or why there is none. */
+  #turnOf(row: RowText | null | 'too_large', position: Position, committedAt: Micros): Turn | string {
+    if (row === null) return 'other_table';
+    return row === 'too_large' ? row : turnOf(row, this.#options.mapping, position, committedAt);
   }
 
   #commit(endLsn: Lsn): void {

@@ -22,7 +22,7 @@ export type Message =
   | { kind: 'begin'; finalLsn: Lsn; committedAt: Micros }
   | { kind: 'commit'; endLsn: Lsn; committedAt: Micros }
   /** `row` is null where the relation is not the audit log. `bytes` is the size of the message. */
-  | { kind: 'insert'; row: RowText | null; bytes: number }
+  | { kind: 'insert'; row: RowText | null | 'too_large'; bytes: number }
   /** Only a publication that somebody changed sends these. They count as row messages. */
   | { kind: 'update' | 'delete' }
   | { kind: 'truncate'; relations: number[] }
@@ -32,13 +32,23 @@ export type Message =
 /** Picks, for a relation, the wanted columns by index; null leaves its rows undecoded. May throw. */
 export type PickColumns = (relation: Relation) => number[] | null;
 
+/**
+ * Of one row, in bytes of JSON. V8 has no string beyond 512 MiB, and a row is digested and written with others: what does
+ * not fit would end the process at the same row for ever.
+ */
+const defaultMaxRowBytes = 256 * 1024 * 1024;
+/** How much longer a character becomes in JSON at most. */
+const maxEscape = 6;
+
 export class PgoutputDecoder {
   readonly #pick: PickColumns;
+  readonly #maxRowBytes: number;
   /** By oid: for each column of the row its place in the result, or -1. */
   readonly #places = new Map<number, { places: Int32Array; wanted: number } | null>();
 
-  constructor(pick: PickColumns) {
+  constructor(pick: PickColumns, maxRowBytes = defaultMaxRowBytes) {
     this.#pick = pick;
+    this.#maxRowBytes = maxRowBytes;
   }
 
   /**
@@ -96,6 +106,11 @@ export class PgoutputDecoder {
     if (plan === undefined) throw new Error(`a row of relation ${oid} came before the relation was described`);
     if (plan === null) return { kind: 'insert', row: null, bytes };
     const { places, wanted } = plan;
+    // Hardly any message is that long; others are read once.
+    const mayBeTooLarge = bytes * maxEscape > this.#maxRowBytes;
+    if (mayBeTooLarge && jsonBytes(buffer, start, places) > this.#maxRowBytes) {
+      return { kind: 'insert', row: 'too_large', bytes };
+    }
     const count = buffer.readUInt16BE(start + 6);
     const row: RowText = new Array(wanted).fill(null);
     let at = start + 8;
@@ -117,6 +132,32 @@ export class PgoutputDecoder {
 
 /** What `toString('utf8', …)` calls once it has looked its arguments over, which costs as much again for short values. */
 type Utf8Buffer = Buffer & { utf8Slice(start: number, end: number): string };
+
+/** Of the wanted values of an Insert. Where the message makes no sense the count ends: reading the row says so. */
+function jsonBytes(buffer: Buffer, start: number, places: Int32Array): number {
+  const count = buffer.readUInt16BE(start + 6);
+  let sum = 0;
+  let at = start + 8;
+  for (let i = 0; i < count && at < buffer.length; i++) {
+    const kind = buffer[at];
+    at += 1;
+    if (kind !== 0x74) continue;
+    const end = at + 4 + buffer.readUInt32BE(at);
+    if ((places[i] ?? -1) >= 0) sum += escapedBytes(buffer, at + 4, Math.min(end, buffer.length));
+    at = end;
+  }
+  return sum;
+}
+
+function escapedBytes(buffer: Buffer, from: number, to: number): number {
+  let sum = to - from;
+  for (let i = from; i < to; i++) {
+    const byte = buffer[i]!;
+    if (byte < 0x20) sum += maxEscape - 1;
+    else if (byte === 0x22 || byte === 0x5c) sum += 1;
+  }
+  return sum;
+}
 
 function placesOf(picked: number[], columns: number): { places: Int32Array; wanted: number } {
   const places = new Int32Array(columns).fill(-1);

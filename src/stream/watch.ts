@@ -117,16 +117,18 @@ export class ServerWatch {
     const count = (this.#skipped.get(reason) ?? 0) + 1;
     this.#skipped.set(reason, count);
     if (count > 1 || reason === 'excluded') return;
-    const { mapping, schema, name } = this.#capture.table;
-    const column = mapping.names[reason === 'no_key' ? mapping.at.key : mapping.at.sessionId];
-    const what =
-      reason === 'other_table'
-        ? `a row of another table or kind came with ${schema}.${name}`
-        : `column "${column}" of ${schema}.${name} is null`;
     this.#log.warn(
       { code: reason },
-      `${what} at ${shortLsn(lsn)}: such rows are counted under rows_skipped{reason="${reason}"}`,
+      `${this.#whySkipped(reason)} at ${shortLsn(lsn)}: such rows are counted under rows_skipped{reason="${reason}"}`,
     );
+  }
+
+  #whySkipped(reason: string): string {
+    const { mapping, schema, name } = this.#capture.table;
+    if (reason === 'other_table') return `a row of another table or kind came with ${schema}.${name}`;
+    if (reason === 'too_large') return `a row of ${schema}.${name} holds more than 256 MiB of text`;
+    const column = mapping.names[reason === 'no_key' ? mapping.at.key : mapping.at.sessionId];
+    return `column "${column}" of ${schema}.${name} is null`;
   }
 
   async #probe(): Promise<Probe> {

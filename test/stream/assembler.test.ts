@@ -36,6 +36,19 @@ function transaction(to: Assembler, finalLsn: number, rows: number, end?: number
 
 const keys = (batch: Batch | null) => batch!.changes.flatMap((c) => (c.kind === 'turn' ? [c.turn.rowKey] : []));
 
+test('a row that is too large is left out and counted, and its position is passed', async () => {
+  const onSkip = vi.fn();
+  const a = assembler({ onSkip });
+  a.message({ kind: 'begin', finalLsn: at(110), committedAt: 110 * second });
+  for (const row of [['s', '1'], 'too_large', ['s', '2']] as const) {
+    a.message({ kind: 'insert', row: row === 'too_large' ? row : [...row], bytes: 10 });
+  }
+  const batch = await a.take(never);
+  expect(keys(batch)).toEqual(['1', '2']);
+  expect(batch).toMatchObject({ skipped: { too_large: 1 }, progress: { partial: { lsn: at(110), ordinal: 2 } } });
+  expect(onSkip.mock.calls).toEqual([['too_large', at(110)]]);
+});
+
 describe('progress', () => {
   test('is the end of the last commit, and partial within a transaction', async () => {
     const a = assembler();

@@ -71,6 +71,28 @@ test('a message that ends early is an error at every length', () => {
   }
 });
 
+test('a row of more text than fits into a string of JSON is told before a string is made; what is not read does not count', () => {
+  const decoder = new PgoutputDecoder(({ columns }) => [columns.indexOf('a'), columns.indexOf('b')], 100);
+  decoder.decode(relation(1, ['a', 'x', 'b']));
+  const [half, over] = ['y'.repeat(50), 'y'.repeat(51)];
+  expect(decoder.decode(insert(1, [half, null, half]))).toMatchObject({ row: [half, half] });
+  expect(decoder.decode(insert(1, [half, over, null]))).toMatchObject({ row: [half, null] });
+  const large = insert(1, [over, null, half]);
+  expect(decoder.decode(large)).toEqual({ kind: 'insert', row: 'too_large', bytes: large.length });
+  for (const [text, most] of [
+    ['"', 50],
+    ['\\', 50],
+    ['\n', 16],
+    ['é', 50],
+  ] as const) {
+    const row = (n: number) => decoder.decode(insert(1, [null, null, text.repeat(n)]));
+    expect(row(most)).toMatchObject({ row: [null, text.repeat(most)] });
+    expect(row(most + 1)).toMatchObject({ row: 'too_large' });
+  }
+  expect(() => decoder.decode(large.subarray(0, 40))).toThrow(RangeError);
+  expect(decoder.decode(insert(1, ['next', null, null]))).toMatchObject({ row: ['next', null] });
+});
+
 test('a row before its relation, an unknown message and an unchanged value are errors', () => {
   const decoder = pickBA();
   expect(() => decoder.decode(insert(9, ['x']))).toThrow(/relation 9/);
