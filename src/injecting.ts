@@ -79,7 +79,11 @@ export class Injector {
 
   async #open({ since, until }: BackfillRequest, signal: AbortSignal): Promise<ExistingRows> {
     const { source, log } = this.#options;
-    return await persevere(() => source.openExisting({ since, until }), { signal, log, doing: 'read the table' });
+    return await persevere(() => source.openExisting({ since, until }, signal), {
+      signal,
+      log,
+      doing: 'read the table',
+    });
   }
 
   /** Begun again, under a new snapshot, where the connection is lost: what was taken in is known by then. */
@@ -90,7 +94,7 @@ export class Injector {
     let rows: ExistingRows | null = first;
     if (request.disown.length > 0) journal.disown(request.disown);
     const attempt = async () => {
-      const open = rows ?? (await this.#options.source.openExisting(request));
+      const open = rows ?? (await this.#options.source.openExisting(request, signal));
       rows = null;
       try {
         await this.#read(request, open, count, signal);

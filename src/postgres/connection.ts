@@ -150,6 +150,9 @@ const refusals: Record<string, [code: string, advice: string]> = {
   '3F000': ['source_table', 'check the schema in postgres.table (TC_POSTGRES_TABLE)'],
 };
 
+/** Refused values, statements and program limits, and a limit of the configuration: the same again is refused again. */
+const refused = /^(22|42|54)...$|^53400$/;
+
 /**
  * Classifies what a connection or a statement threw. Never holds a password: `pg` puts none into its errors, and the
  * URL is taken apart first.
@@ -167,6 +170,7 @@ export function explainPostgres(error: unknown, url: string, doing = 'connect'):
       cause: error,
     });
   }
+  if (refused.test(code)) return stop('source_refused', `cannot ${doing} at ${where}: ${said}`, { cause: error });
   if (/does not support SSL|certificate|self.signed|SSL connection|CERT|ALTNAME/i.test(`${said} ${code}`)) {
     return stop('source_tls', `cannot ${doing} at ${where}: ${said}: check sslmode and sslrootcert in postgres.url`, {
       exitCode: exitCodes.configuration,

@@ -125,8 +125,8 @@ export interface Source {
    * @throws OperatorError what stopped it.
    */
   batches(signal: AbortSignal): AsyncGenerator<Batch>;
-  /** Opens a snapshot over rows that are in the table now. Whoever calls closes it. */
-  openExisting(range: RowRange): Promise<ExistingRows>;
+  /** Opens a snapshot over rows that are in the table now, unless the signal fires. Whoever calls closes it. */
+  openExisting(range: RowRange, signal: AbortSignal): Promise<ExistingRows>;
   /** Everything before `lsn` is durable here: the server may forget it. */
   confirm(lsn: ResumeLsn): Promise<void>;
   status(): SourceStatus;

@@ -225,6 +225,8 @@ export async function openWalsender(url: string, purpose: string, settings: Reco
   try {
     const { rows } = await client.query('IDENTIFY_SYSTEM');
     const timeout = await client.query("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'");
+    // To decode a transaction takes one on the server, which sends it as slowly as we read. Only known from 17 on.
+    await client.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'");
     return {
       client,
       identity: { system_identifier: String(rows[0].systemid), timeline: String(rows[0].timeline) },

@@ -14,7 +14,7 @@ import type { ExistingRows, RowRange } from './contract.ts';
 import { parseLsn, resumeAt } from './lsn.ts';
 import { openWalsender } from './replication.ts';
 import { type Shard, shardCondition } from './shard.ts';
-import { currentTarget } from './target.ts';
+import { flushedTarget } from './target.ts';
 
 export interface ReadingOptions {
   url: string;
@@ -63,17 +63,23 @@ export async function* readHistory(options: HistoryOptions, signal: AbortSignal)
   }
 }
 
-/** Rows under a snapshot of their own, beside a stream. @throws OperatorError as {@link readHistory}, `no_time_column`. */
-export async function openExisting(options: ReadingOptions): Promise<ExistingRows> {
+/**
+ * Rows under a snapshot of their own, beside a stream. The signal ends the opening, which may take as long as a flush.
+ *
+ * @throws OperatorError as {@link readHistory}, `no_time_column`.
+ */
+export async function openExisting(options: ReadingOptions, signal: AbortSignal): Promise<ExistingRows> {
   const { url, table } = options;
   const reader = await openReader(url);
+  const opened = endAtOnce(reader, signal);
   try {
     const { rows: clock } = await reader.query('SELECT clock_timestamp() AS now');
     const at = microsOf(clock[0].now) as Micros;
     await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    // The first statement takes the snapshot; what it sees was committed before the position that is asked for next.
+    // The first statement takes the snapshot; what it sees was committed before the position that is asked for next. An
+    // asynchronous commit is seen before it is flushed, and streamed after: a position short of it would take it in twice.
     const estimatedRows = await estimateRows(reader, options);
-    const { lsn } = await currentTarget(url);
+    const lsn = await flushedTarget(url, signal);
     return {
       seenBefore: lsn,
       estimatedRows,
@@ -94,12 +100,22 @@ export async function openExisting(options: ReadingOptions): Promise<ExistingRow
   } catch (error) {
     await reader.end().catch(() => {});
     throw explainPostgres(error, url, `read rows of ${table.sql}`);
+  } finally {
+    opened();
   }
 }
 
-function openReader(url: string): Promise<pg.Client> {
+async function openReader(url: string): Promise<pg.Client> {
   const settings = { row_security: 'off', statement_timeout: '0', idle_in_transaction_session_timeout: '0' };
-  return openClient(clientConfig(url, { purpose: 'history', settings }));
+  const client = await openClient(clientConfig(url, { purpose: 'history', settings }));
+  try {
+    // Not at the start of the connection: before PostgreSQL 17 the server would refuse a setting that it does not know.
+    await client.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'");
+    return client;
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw explainPostgres(error, url, 'read the table');
+  }
 }
 
 interface Reading extends ReadingOptions {

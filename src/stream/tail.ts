@@ -169,8 +169,8 @@ export class PostgresSource implements Source {
     return last.progress;
   }
 
-  async openExisting(range: RowRange): Promise<ExistingRows> {
-    const rows = await openExisting({ ...this.#reading(), range });
+  async openExisting(range: RowRange, signal: AbortSignal): Promise<ExistingRows> {
+    const rows = await openExisting({ ...this.#reading(), range }, signal);
     this.#assembler?.hurryTo(rows.seenBefore);
     return rows;
   }
