@@ -1,12 +1,12 @@
 /** How far capture has come, and whether a row that is in the table and nowhere here may still come by the stream. */
 import { pause } from '../lifecycle.ts';
 import { clientConfig, explainPostgres, openClient } from '../postgres/connection.ts';
-import type { Micros } from '../records.ts';
+import type { Lsn, Micros } from '../records.ts';
 import { type CaptureFacts, type Injection, noCapture, readFact } from '../sessionizer/journal-facts.ts';
 import { journalMigrations } from '../sessionizer/journal-schema.ts';
 import { bucketStored } from '../sessionizer/stored-bucket.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
-import { currentTarget } from '../stream/target.ts';
+import { flushedTarget } from '../stream/target.ts';
 
 export interface Standing extends CaptureFacts {
   /** Rows that come in beside the stream just now. */
@@ -60,6 +60,8 @@ export const patienceMs = 60_000;
 /** Without a reader of the slot for so long, no capture runs: a reconnect is shorter. */
 const absentMs = 3_000;
 const lookEveryMs = 200;
+/** A server that is not stuck flushes by then what can be seen of it. */
+const flushWithinMs = 2_000;
 
 /**
  * Resolves with true once every row that was visible when it was called has been handed to the journal: what the journal
@@ -73,8 +75,9 @@ export async function hasPassed(
   standing: StandingReader,
   { waitMs, signal }: { waitMs: number; signal: AbortSignal },
 ): Promise<boolean> {
-  const { lsn } = await currentTarget(place.url);
   const deadline = Date.now() + waitMs;
+  const lsn = await flushedWithin(place, Math.max(waitMs, flushWithinMs), signal);
+  if (lsn === null) return false;
   let absentSince: number | null = null;
   for (;;) {
     const { progress, history, injection } = standing.read();
@@ -87,6 +90,17 @@ export async function hasPassed(
       return isSettled && progress !== null && (await isNothingPending(place, progress.resumeLsn));
     }
     await pause(lookEveryMs, signal);
+  }
+}
+
+/** Null where what was visible is not flushed by then: it is not streamed before. */
+async function flushedWithin({ url }: SourcePlace, ms: number, signal: AbortSignal): Promise<Lsn | null> {
+  const ended = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+  try {
+    return await flushedTarget(url, ended);
+  } catch (error) {
+    if (ended.aborted) return null;
+    throw error;
   }
 }
 
