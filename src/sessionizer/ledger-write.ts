@@ -10,9 +10,11 @@ import { storedBucket } from './stored-bucket.ts';
 const rowsAtOnce = 128;
 /** Beyond this two parts do not share a row of the table: the difference of their ids has 32 bits. */
 const idSpan = 0xffff_ffff;
-/** A key, the number of its part, and the row around 128 of them. */
-const bytesPerRow = 12.25;
+/** A key and the number of its part. */
+const bytesPerRow = 12;
 const bytesPerDigest = 8;
+/** Around the rows that share a row of the table, and of its index: with a slow log each has its own. */
+const bytesPerEntry = 32;
 const bytesPerReceipt = 48;
 /** Around the id of a session that had a part end. */
 const bytesPerSession = 12;
@@ -110,7 +112,7 @@ export class LedgerWriter {
       bytesOf(offsets),
     );
     this.#rows += rows;
-    this.#bytes += rows * (bytesPerRow + (hasDigests ? bytesPerDigest : 0));
+    this.#bytes += bytesPerEntry + rows * (bytesPerRow + (hasDigests ? bytesPerDigest : 0));
     if (hasDigests) digests.fill(0);
     entries.hasDigests = false;
     parts.length = 0;
