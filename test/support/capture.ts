@@ -113,7 +113,7 @@ export async function capture(
 export async function until(
   what: string,
   condition: () => unknown | Promise<unknown>,
-  timeoutMs = 20_000,
+  timeoutMs = 45_000,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
