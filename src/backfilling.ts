@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Config } from './config.ts';
-import { codeOf, stop } from './errors.ts';
+import { codeOf, messageOf, stop } from './errors.ts';
 import { pause } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -39,7 +39,13 @@ export async function submitBackfill(
   try {
     const id = randomUUID();
     requests.submit({ ...request, id });
-    return await finish(id, requests, options);
+    try {
+      return await finish(id, requests, options);
+    } catch (error) {
+      // What was refused before it began is not left for a later start to do, unasked.
+      if (requests.stateOf(id)?.state === 'waiting') requests.update(id, { state: 'failed', error: messageOf(error) });
+      throw error;
+    }
   } finally {
     requests.close();
   }

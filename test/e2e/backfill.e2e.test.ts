@@ -144,6 +144,12 @@ describe('backfill', () => {
     await succeed(['init', '--create-table']);
     const wrong = await run(['backfill', '--since', 'yesterday']);
     expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('2026-11-01') });
+    // Refused, and not kept for a later start either.
+    const away = await run(['backfill', '--since', '2020-01-01'], { TC_POSTGRES_SLOT: 'nowhere' });
+    expect(away).toMatchObject({ code: 3, stderr: expect.stringContaining('nowhere') });
+    expect(countIn(`${env.TC_DATA_DIR}/requests.sqlite`, "SELECT count(*) FROM requests WHERE state <> 'failed'")).toBe(
+      0,
+    );
     const timeless = await run(['backfill', '--since', '2020-01-01', '--columns-time', '-']);
     expect(timeless).toMatchObject({ code: 1, stderr: expect.stringContaining('set columns.time') });
   });
