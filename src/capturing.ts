@@ -10,6 +10,7 @@ import { type Metrics, observeStep } from './metrics.ts';
 import { openAuditReader } from './postgres/rows.ts';
 import type { Batch } from './records.ts';
 import { openRequests, type Requests } from './requests.ts';
+import { createReseal, type Reseal } from './resealing.ts';
 import { createDigester, openDigestKey } from './row-digest.ts';
 import { type Journal, openJournal } from './sessionizer/journal.ts';
 import { lockDataDir } from './sessionizer/lock.ts';
@@ -27,6 +28,7 @@ export interface OpenJournal {
   rules: SessionRules;
   /** What commands ask of this process. */
   requests: Requests;
+  reseal: Reseal;
   /** The reading of history was cut short: it starts over. */
   interrupted: boolean;
 }
@@ -57,7 +59,8 @@ export async function openCaptureJournal(
   if (from === 'beginning' && journal.progress !== null) {
     log.info(`${config.dataDir} has a position already and goes on from there: --from beginning is for a fresh one`);
   }
-  return { journal, rules, requests, interrupted };
+  const openReader = () => openAuditReader({ url, ...tableSettings(config), exclude: [] });
+  return { journal, rules, requests, reseal: createReseal({ journal, digester, openReader }), interrupted };
 }
 
 /** `once`: the batches end at what is committed now. */
@@ -95,14 +98,15 @@ export interface CaptureLoop {
   dataset: SqliteDatabase | null;
   /** What commands ask of this process. */
   requests: Requests;
+  reseal: Reseal;
   metrics: Metrics;
   sealed: Waker;
   log: Logger;
 }
 
 export async function capture(loop: CaptureLoop, signal: AbortSignal): Promise<void> {
-  const { source, journal, requests, log } = loop;
-  const injector = new Injector({ source, journal, requests, store: (batch) => store(batch, loop), log });
+  const { source, journal, requests, reseal, log } = loop;
+  const injector = new Injector({ source, journal, requests, reseal, store: (batch) => store(batch, loop), log });
   try {
     await injector.resume(signal);
     for await (const batch of source.batches(signal)) {

@@ -9,6 +9,7 @@ import { persevere } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import type { Batch, Turn } from './records.ts';
 import type { BackfillRequest, Requests } from './requests.ts';
+import type { Reseal } from './resealing.ts';
 import type { Journal } from './sessionizer/journal.ts';
 import type { ExistingRows, Source } from './stream/contract.ts';
 
@@ -18,6 +19,7 @@ export interface InjectorOptions {
   requests: Requests;
   /** Groups a batch and makes it durable. Returns how many of its rows were taken in. */
   store(batch: Batch): number;
+  reseal: Reseal;
   log: Logger;
 }
 
@@ -42,7 +44,7 @@ export class Injector {
     const { injection } = journal;
     if (injection === null) return;
     const asked = requests.next();
-    const request = asked?.id === injection.id ? asked : { ...injection, ...injection.range, disown: [] };
+    const request = asked?.id === injection.id ? asked : { ...injection, ...injection.range, resend: [] };
     await this.#inject(request, await this.#open(request, signal), signal);
   }
 
@@ -66,6 +68,10 @@ export class Injector {
     const { requests, log } = this.#options;
     const request = requests.next();
     if (request === null) return null;
+    if (request.resend.length > 0) {
+      await this.#resend(request, signal);
+      return null;
+    }
     try {
       return { request, rows: await this.#open(request, signal) };
     } catch (error) {
@@ -74,6 +80,24 @@ export class Injector {
       requests.update(request.id, { state: 'failed', error: messageOf(error) });
       log.error({ code: (error as OperatorError).code }, `${request.reason} failed: ${messageOf(error)}`);
       return null;
+    }
+  }
+
+  /** By what the journal knows, so no snapshot is waited for; tried again at the next look where the server is away. */
+  async #resend({ id, resend }: BackfillRequest, signal: AbortSignal): Promise<void> {
+    const { journal, requests, reseal, log } = this.#options;
+    if (journal.historyState === 'reading') return;
+    try {
+      const { rowsRead, rowsSent, notRebuilt } = await reseal(resend, signal);
+      if (signal.aborted) return;
+      requests.update(id, { state: 'done', rowsRead, rowsTaken: rowsSent, notRebuilt });
+      const sent = resend.length - notRebuilt.length;
+      log.info(`repair: ${sent} of ${resend.length} lost trajectories are sent again, with ${rowsSent} rows`);
+    } catch (error) {
+      if (kindOf(error) === 'retry') return log.warn(`repair is tried again: ${messageOf(error)}`);
+      if (signal.aborted || kindOf(error) !== 'stop') throw error;
+      requests.update(id, { state: 'failed', error: messageOf(error) });
+      log.error({ code: (error as OperatorError).code }, `repair failed: ${messageOf(error)}`);
     }
   }
 
@@ -92,7 +116,6 @@ export class Injector {
     // What was taken in before a crash is not taken in again, and still counts.
     const count = { rowsRead: 0, rowsTaken: requests.stateOf(request.id)?.rowsTaken ?? 0 };
     let rows: ExistingRows | null = first;
-    if (request.disown.length > 0) journal.disown(request.disown);
     const attempt = async () => {
       const open = rows ?? (await this.#options.source.openExisting(request, signal));
       rows = null;

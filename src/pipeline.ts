@@ -20,6 +20,7 @@ import { type Metrics, observeCall, observeCompile, observeSink } from './metric
 import { createReadiness, type Readiness } from './readiness.ts';
 import type { ModelCall, Trajectory } from './records.ts';
 import type { Requests } from './requests.ts';
+import type { Reseal } from './resealing.ts';
 import type { Journal } from './sessionizer/journal.ts';
 import type { SessionRules } from './sessionizer/part.ts';
 import type { Sink } from './sinks/sink.ts';
@@ -84,7 +85,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
 }
 
 interface Parts {
-  capture: { journal: Journal; source: Source; rules: SessionRules; requests: Requests } | null;
+  capture: { journal: Journal; source: Source; rules: SessionRules; requests: Requests; reseal: Reseal } | null;
   compile: CompileStage | null;
   sinks: Sink[];
   trajectories: TrajectoryTopic | null;

@@ -18,6 +18,7 @@ import { type HeldReader, openHeld } from './reconcile/held.ts';
 import { LedgerView } from './reconcile/ledger-view.ts';
 import { hasPassed, patienceMs, StandingReader } from './reconcile/standing.ts';
 import { forgetFinished } from './reconcile/topic-file.ts';
+import type { BackfillRequest, LostTrajectory, NotRebuilt } from './requests.ts';
 import { createDigester, openDigestKey, type RowDigester } from './row-digest.ts';
 import { type JournalReader, openJournalReader } from './sessionizer/journal.ts';
 import { captureSettings, filesOf, tableSettings } from './stages.ts';
@@ -28,7 +29,7 @@ export interface ReconcileOptions {
   log: Logger;
   version: string;
   range: HourRange;
-  /** Takes in again what is missing or lost. */
+  /** Takes in what is missing, and sends again what is lost. */
   repair: boolean;
   drain: AbortSignal;
   abort: AbortSignal;
@@ -44,10 +45,20 @@ export interface Reconciliation {
   faults: number;
   /** The first rows of each fault. */
   named: FaultyRow[];
-  /** Rows that a repair looked at, and took in; null where there was none. */
-  repaired: { rowsRead: number; rowsTaken: number } | null;
+  /** Null where there was none. */
+  repaired: Repaired | null;
   /** False where it was stopped before the end. */
   complete: boolean;
+}
+
+export interface Repaired {
+  /** Rows that were looked at because some are missing, and those that were taken in. */
+  rowsRead: number;
+  rowsTaken: number;
+  /** Trajectories that were sent again. */
+  resent: number;
+  /** Those that were lost and could not be. */
+  notRebuilt: NotRebuilt[];
 }
 
 /**
@@ -61,10 +72,10 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
     refuseRange(parts.reader, options.range);
     for (const sentence of remarks(parts)) options.note(sentence);
     const first = await examine(parts, options);
-    if (!options.repair || options.drain.aborted || first.faulty.ranges().length === 0) {
+    if (!options.repair || options.drain.aborted || !first.faulty.isRepairable) {
       return resultOf(first, null, options);
     }
-    const repaired = await repair(first.faulty, parts, options);
+    const repaired = await repair(first.faulty, options);
     return resultOf(await examine(parts, options), repaired, options);
   } finally {
     await releasers.unwind();
@@ -179,42 +190,31 @@ async function examine(parts: Parts, options: ReconcileOptions): Promise<Examina
   return examination;
 }
 
-async function repair(faulty: Faulty, { journal }: Parts, options: ReconcileOptions) {
+async function repair(faulty: Faulty, options: ReconcileOptions): Promise<Repaired> {
   const { config, log, version, drain, abort, note } = options;
-  const lost = [...faulty.lost];
-  for (const hour of hoursOf(journal, faulty.lost)) faulty.alsoIn(hour);
-  // Before they are published again: what was finished once would not be delivered.
-  forgetFinished(filesOf(config).topics, lost);
-  const sum = { rowsRead: 0, rowsTaken: 0 };
-  for (const [i, range] of faulty.ranges().entries()) {
-    note(`taking in again: ${range.since === null ? 'the whole table' : `${range.since} to ${range.until}`}`);
-    const request = { reason: 'repair' as const, ...range, disown: i === 0 ? lost : [] };
-    const { rowsRead, rowsTaken } = await submitBackfill(request, {
-      config,
-      log,
-      version,
-      drain,
-      abort,
-      onProgress: () => {},
-    });
-    sum.rowsRead += rowsRead;
-    sum.rowsTaken += rowsTaken;
+  const patience = { config, log, version, drain, abort, onProgress: () => {} };
+  const ask = (request: Pick<BackfillRequest, 'since' | 'until' | 'resend'>) =>
+    submitBackfill({ reason: 'repair', ...request }, patience);
+  const repaired: Repaired = { rowsRead: 0, rowsTaken: 0, resent: 0, notRebuilt: [] };
+  const lost = faulty.lost();
+  if (lost.length > 0) {
+    note(`sending again: ${lost.length} ${lost.length === 1 ? 'trajectory' : 'trajectories'}`);
+    // Before they are published again: what was finished once would not be delivered.
+    forgetFinished(filesOf(config).topics, idsOf(lost));
+    const { notRebuilt } = await ask({ since: null, until: null, resend: lost });
+    repaired.notRebuilt = notRebuilt ?? [];
+    repaired.resent = notRebuilt === undefined ? 0 : lost.length - notRebuilt.length;
   }
-  return sum;
+  for (const range of faulty.ranges()) {
+    note(`taking in: ${range.since === null ? 'the whole table' : `${range.since} to ${range.until}`}`);
+    const { rowsRead, rowsTaken } = await ask({ ...range, resend: [] });
+    repaired.rowsRead += rowsRead;
+    repaired.rowsTaken += rowsTaken;
+  }
+  return repaired;
 }
 
-/** Every hour in which these trajectories have rows: all of them are to come in again. */
-function hoursOf({ ledger }: JournalReader, trajectoryIds: ReadonlySet<string>): (number | null)[] {
-  if (trajectoryIds.size === 0) return [];
-  return ledger.buckets().filter((bucket) => {
-    const entries = ledger.entries(bucket);
-    for (let i = 0; i < entries.size; i += 1) {
-      const fate = entries.fateAt(i);
-      if (fate.kind === 'sealed' && trajectoryIds.has(fate.trajectoryId)) return true;
-    }
-    return false;
-  });
-}
+const idsOf = (lost: readonly LostTrajectory[]) => lost.map(({ trajectoryId }) => trajectoryId);
 
 function resultOf(
   { reports, faulty }: Examination,

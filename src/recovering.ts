@@ -69,7 +69,7 @@ async function handOver({ since, until }: RowRange, former: readonly string[], {
     journal.adopt(identity, position, injection);
     crashPoint('recover.adopted');
     const requests = openRequests(filesOf(config).requests);
-    requests.submit({ id, reason: 'recover', since, until, disown: [] });
+    requests.submit({ id, reason: 'recover', since, until, resend: [] });
     requests.close();
     log.info(`${replaced === null ? '' : `dropped ${replaced}; `}created ${created.join(' and ')}`);
     if (before !== undefined && before !== settings.slot) {

@@ -4,6 +4,20 @@
  */
 import { explainSqlite, openSqlite, type SqliteDatabase } from './sqlite.ts';
 
+/** That was sealed and published, and did not arrive. */
+export interface LostTrajectory {
+  trajectoryId: string;
+  sessionId: string;
+}
+
+export interface NotRebuilt extends LostTrajectory {
+  /**
+   * `other_rows`: the table lacks some of its rows, or rows of one time stand there in another order. `rows_altered`: not
+   * all of them read as they were taken in.
+   */
+  reason: 'other_rows' | 'rows_altered';
+}
+
 export interface BackfillRequest {
   id: string;
   reason: 'backfill' | 'recover' | 'repair';
@@ -11,8 +25,8 @@ export interface BackfillRequest {
   since: string | null;
   /** Exclusive. */
   until: string | null;
-  /** Ids of trajectories that were sealed and are lost: their rows are to count as unknown. */
-  disown: string[];
+  /** Trajectories to send once more; where there are any, nothing else is read. */
+  resend: LostTrajectory[];
 }
 
 export interface RequestState {
@@ -25,14 +39,16 @@ export interface RequestState {
   estimatedRows: number | null;
   /** Why it failed, in an operator's words. */
   error: string | null;
+  /** Of those to be sent once more; absent where none were, or it is not done. */
+  notRebuilt?: NotRebuilt[];
 }
 
 export const requestMigrations = [
   `
   CREATE TABLE requests (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, reason TEXT NOT NULL, since TEXT, until TEXT,
-    -- JSON array.
-    disown TEXT NOT NULL,
+    -- JSON arrays.
+    resend TEXT NOT NULL, not_rebuilt TEXT,
     state TEXT NOT NULL DEFAULT 'waiting', rows_read INTEGER NOT NULL DEFAULT 0, rows_taken INTEGER NOT NULL DEFAULT 0,
     estimated_rows INTEGER, error TEXT
   );
@@ -55,25 +71,30 @@ export class Requests {
     this.#path = path;
   }
 
-  submit({ id, reason, since, until, disown }: BackfillRequest): void {
-    const sql = 'INSERT INTO requests (id, reason, since, until, disown) VALUES (?, ?, ?, ?, ?)';
-    this.#guard(() => this.#db.prepare(sql).run(id, reason, since, until, JSON.stringify(disown)));
+  submit({ id, reason, since, until, resend }: BackfillRequest): void {
+    const sql = 'INSERT INTO requests (id, reason, since, until, resend) VALUES (?, ?, ?, ?, ?)';
+    this.#guard(() => this.#db.prepare(sql).run(id, reason, since, until, JSON.stringify(resend)));
   }
 
   /** The oldest that is not finished; one that was begun comes again after a crash. */
   next(): BackfillRequest | null {
-    const sql = `SELECT id, reason, since, until, disown FROM requests WHERE state IN ('waiting', 'reading') ORDER BY seq LIMIT 1`;
+    const sql = `SELECT id, reason, since, until, resend FROM requests WHERE state IN ('waiting', 'reading') ORDER BY seq LIMIT 1`;
     const row = this.#guard(() => this.#db.prepare(sql).get()) as
-      | (Omit<BackfillRequest, 'disown'> & { disown: string })
+      | (Omit<BackfillRequest, 'resend'> & { resend: string })
       | undefined;
-    return row === undefined ? null : { ...row, disown: JSON.parse(row.disown) as string[] };
+    return row === undefined ? null : { ...row, resend: JSON.parse(row.resend) as LostTrajectory[] };
   }
 
   /** Null where no request has that id. */
   stateOf(id: string): RequestState | null {
     const sql =
-      'SELECT state, rows_read AS rowsRead, rows_taken AS rowsTaken, estimated_rows AS estimatedRows, error FROM requests WHERE id = ?';
-    return this.#guard(() => (this.#db.prepare(sql).get(id) as RequestState | undefined) ?? null);
+      'SELECT state, rows_read AS rowsRead, rows_taken AS rowsTaken, estimated_rows AS estimatedRows, error, not_rebuilt AS notRebuilt FROM requests WHERE id = ?';
+    const row = this.#guard(() => this.#db.prepare(sql).get(id)) as
+      | (Omit<RequestState, 'notRebuilt'> & { notRebuilt: string | null })
+      | undefined;
+    if (row === undefined) return null;
+    const { notRebuilt, ...state } = row;
+    return notRebuilt === null ? state : { ...state, notRebuilt: JSON.parse(notRebuilt) as NotRebuilt[] };
   }
 
   update(id: string, change: Partial<RequestState>): void {
@@ -81,8 +102,9 @@ export class Requests {
     if (state === null) return;
     const next = { ...state, ...change };
     const sql =
-      'UPDATE requests SET state = @state, rows_read = @rowsRead, rows_taken = @rowsTaken, estimated_rows = @estimatedRows, error = @error WHERE id = @id';
-    this.#guard(() => this.#db.prepare(sql).run({ ...next, id }));
+      'UPDATE requests SET state = @state, rows_read = @rowsRead, rows_taken = @rowsTaken, estimated_rows = @estimatedRows, error = @error, not_rebuilt = @notRebuilt WHERE id = @id';
+    const notRebuilt = next.notRebuilt === undefined ? null : JSON.stringify(next.notRebuilt);
+    this.#guard(() => this.#db.prepare(sql).run({ ...next, notRebuilt, id }));
   }
 
   close(): void {

@@ -79,7 +79,8 @@ function storedLsn(): string | null {
 }
 
 async function run(source: Source): Promise<void> {
-  const more = { metrics: createMetrics('test'), sealed: new Waker(), log: pino({ enabled: false }) };
+  const reseal = async () => ({ rowsRead: 0, rowsSent: 0, notRebuilt: [] });
+  const more = { metrics: createMetrics('test'), sealed: new Waker(), log: pino({ enabled: false }), reseal };
   await capture({ source, journal, rules, dataset: null, requests, ...more }, never);
 }
 
@@ -137,7 +138,7 @@ describe('rows of the table beside the stream', () => {
   it('are taken in where they are not known, and once', async () => {
     const writer = new LogWriter();
     const [streamed, missing] = [writer.turn({}), writer.turn({})];
-    requests.submit({ id: 'r', reason: 'backfill', ...range, disown: [] });
+    requests.submit({ id: 'r', reason: 'backfill', ...range, resend: [] });
     const { source } = sourceOf([batchOf([streamed], { progress: at(100) })], [streamed, missing].map(historic));
     await run(source);
     expect(journal.totals().rows).toBe(2);
@@ -147,7 +148,7 @@ describe('rows of the table beside the stream', () => {
   it('are read once the stream has passed what their snapshot sees: until then it may bring them itself', async () => {
     const writer = new LogWriter();
     const [first, second] = [writer.turn({}), writer.turn({})];
-    requests.submit({ id: 'r', reason: 'backfill', ...range, disown: [] });
+    requests.submit({ id: 'r', reason: 'backfill', ...range, resend: [] });
     const batches = [batchOf([first], { progress: at(100) }), batchOf([second], { progress: at(200) })];
     const { source, happened } = sourceOf(batches, [first, second].map(historic), lsn(150));
     await run(source);

@@ -25,7 +25,7 @@ export function defineBackfill(program: Command, act: Act): void {
       act(async ({ config, log, version, json, print, note, drain, abort }, { since, until }: BackfillFlags) => {
         const progress = showBackfill(note);
         try {
-          const request = { reason: 'backfill' as const, since, until: until ?? null, disown: [] };
+          const request = { reason: 'backfill' as const, since, until: until ?? null, resend: [] };
           const options = { config, log, version, drain, abort, onProgress: progress.show };
           const state = await submitBackfill(request, options);
           progress.stop();

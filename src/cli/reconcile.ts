@@ -3,7 +3,7 @@ import { count } from '../dataset/figures.ts';
 import { exitCodes } from '../errors.ts';
 import { accountedClasses, type BucketReport, differs, faultClasses } from '../reconcile/accounts.ts';
 import { timeOfHour } from '../reconcile/faulty.ts';
-import { type Reconciliation, reconcile } from '../reconciling.ts';
+import { type Reconciliation, type Repaired, reconcile } from '../reconciling.ts';
 import { microsOf } from '../records.ts';
 import { parseDate } from './backfill.ts';
 import type { Act } from './context.ts';
@@ -26,7 +26,7 @@ export function defineReconcile(program: Command, act: Act): void {
     .description('compare the table, hour by hour, with all that was taken in and compiled; accounts for every row')
     .option('--since <date>', 'from the hour of this time on, such as 2026-11-01 or 2026-11-01T08:00:00Z', parseDate)
     .option('--until <date>', 'up to this time, by whole hours', parseDate)
-    .option('--repair', 'take in again what is missing or lost')
+    .option('--repair', 'take in what is missing, send again what is lost')
     .option('--all', 'show hours without a difference too')
     .action(
       act(async ({ config, log, version, json, print, note, drain, abort }, flags: ReconcileFlags) => {
@@ -88,10 +88,29 @@ const hourName = (bucket: number | null) => nameOf(bucket)?.replace('T', ' ').sl
 
 const figure = (n: number) => (n === 0 ? '' : count(n));
 
+function repairText({ rowsTaken, resent, notRebuilt }: Repaired): string {
+  const sent = `${counted(resent, 'lost trajectory')} sent again`;
+  const first = notRebuilt[0];
+  return [
+    ...(rowsTaken > 0 ? [`${counted(rowsTaken, 'row')} taken in`] : []),
+    ...(resent > 0 || rowsTaken + notRebuilt.length === 0 ? [sent] : []),
+    ...(first === undefined
+      ? []
+      : [
+          `${counted(notRebuilt.length, 'lost trajectory')} not touched, since the table does not show any more what they were, such as ${first.trajectoryId} of session ${first.sessionId} (${reasons[first.reason]})`,
+        ]),
+  ].join('; ');
+}
+
+const reasons = {
+  other_rows: 'rows of it are gone, or rows of one time stand in another order',
+  rows_altered: 'rows of it were altered',
+};
+
 /** One sentence, and for each fault what to do. */
 function verdictOf({ total, faults, repaired, complete }: Reconciliation, repair: boolean): string {
   const { rows, classes, pruned, notCompared, gone } = total;
-  const taken = repaired === null ? '' : `${counted(repaired.rowsTaken, 'row')} taken in again; `;
+  const taken = repaired === null ? '' : `${repairText(repaired)}; `;
   if (!complete) return `${taken}stopped before the end: ${counted(rows, 'row')} compared`;
   const behind = classes.behind ?? 0;
   const asides = [
@@ -114,7 +133,7 @@ function verdictOf({ total, faults, repaired, complete }: Reconciliation, repair
       ? [
           repair
             ? 'what is still missing or lost: look into the log of run'
-            : 'reconcile --repair takes in what is missing or lost',
+            : 'reconcile --repair takes in what is missing and sends again what is lost',
         ]
       : []),
     ...((classes.altered ?? 0) > 0

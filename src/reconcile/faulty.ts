@@ -1,4 +1,5 @@
-/** Rows with a fault: some of them to name, and what is needed to take in again those that are missing or lost. */
+/** Rows with a fault: some of them to name, and what is needed to take in those that are missing, and send those lost. */
+import type { LostTrajectory } from '../requests.ts';
 import type { RowRange } from '../stream/contract.ts';
 import type { FaultClass } from './accounts.ts';
 import type { FoundRow } from './rows.ts';
@@ -21,27 +22,28 @@ export class Faulty {
   readonly named: FaultyRow[] = [];
   readonly #counts = new Map<FaultClass, number>();
   readonly #hours = new Set<number | null>();
-  readonly #lost = new Set<string>();
+  /** Sessions of trajectories. */
+  readonly #lost = new Map<string, string>();
 
   /** @param trajectoryId of a lost row */
   add(fault: FaultClass, { rowKey, sessionId, createdAt, bucket }: FoundRow, trajectoryId?: string): void {
     const n = (this.#counts.get(fault) ?? 0) + 1;
     this.#counts.set(fault, n);
     if (n <= namedRows) this.named.push({ fault, rowKey, sessionId, createdAt });
-    if (fault === 'missing' || fault === 'lost') this.#hours.add(bucket);
-    if (trajectoryId !== undefined) this.#lost.add(trajectoryId);
+    if (fault === 'missing') this.#hours.add(bucket);
+    if (trajectoryId !== undefined) this.#lost.set(trajectoryId, sessionId);
   }
 
-  /** Rows of the trajectory lie in this hour too. */
-  alsoIn(hour: number | null): void {
-    this.#hours.add(hour);
+  get isRepairable(): boolean {
+    return this.#hours.size > 0 || this.#lost.size > 0;
   }
 
-  get lost(): ReadonlySet<string> {
-    return this.#lost;
+  /** Trajectories that did not arrive whole. */
+  lost(): LostTrajectory[] {
+    return Array.from(this.#lost, ([trajectoryId, sessionId]) => ({ trajectoryId, sessionId }));
   }
 
-  /** What has to be read again to take in all that is missing or lost. */
+  /** What has to be read again to take in all that is missing. */
   ranges(): RowRange[] {
     return rangesOf(this.#hours);
   }

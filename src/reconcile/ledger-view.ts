@@ -47,32 +47,39 @@ interface Seen {
   count: number;
 }
 
+/** What the ledger holds of a row, and the number of the part that it went into. */
+export interface Sighting extends LedgerSight {
+  partId: number;
+}
+
 /** Of all looked-up buckets together. */
-const maxCachedBytes = 256 * 2 ** 20;
+const defaultCachedBytes = 256 * 2 ** 20;
 
 export class LedgerView {
   readonly #ledger: Ledger;
   readonly #isComparable: boolean;
+  readonly #maxCachedBytes: number;
   /** In the order in which they were asked for. */
   readonly #cache = new Map<number | null, Lookup>();
   readonly #seen = new Map<number | null, Seen>();
   readonly #words = new Uint32Array(2);
 
   /** @param isComparable false where the ledger's digests are, or may be, of another key than ours */
-  constructor(ledger: Ledger, isComparable: boolean) {
+  constructor(ledger: Ledger, isComparable: boolean, maxCachedBytes = defaultCachedBytes) {
+    this.#maxCachedBytes = maxCachedBytes;
     this.#ledger = ledger;
     this.#isComparable = isComparable;
   }
 
   /** What the ledger holds of a row; notes that the table has it. */
-  sightOf(row: Pick<TableRow, 'rowKey' | 'createdAt' | 'digest'>): LedgerSight | null {
+  sightOf(row: Pick<TableRow, 'rowKey' | 'createdAt' | 'digest'>): Sighting | null {
     const bucket = bucketOf(row.createdAt);
     const { entries } = this.#lookup(bucket);
     const found = this.#mark(row);
     if (found.length === 0) return null;
-    // A key that the log holds twice was let go as a duplicate; after a repair the later one counts.
+    // A key that the log holds twice was let go as a duplicate once.
     const i = found.findLast((n) => entries.fateAt(n).kind !== 'released') ?? found.at(-1)!;
-    return { same: this.#isSame(entries, found, row.digest), fate: entries.fateAt(i) };
+    return { same: this.#isSame(entries, found, row.digest), fate: entries.fateAt(i), partId: entries.partAt(i) };
   }
 
   #isSame({ digests }: BucketEntries, found: readonly number[], digest: string): boolean | null {
@@ -138,7 +145,7 @@ export class LedgerView {
     let bytes = 0;
     for (const lookup of this.#cache.values()) bytes += lookup.bytes;
     for (const [bucket, lookup] of this.#cache) {
-      if (bytes <= maxCachedBytes || this.#cache.size === 1) return;
+      if (bytes <= this.#maxCachedBytes || this.#cache.size === 1) return;
       bytes -= lookup.bytes;
       this.#cache.delete(bucket);
     }

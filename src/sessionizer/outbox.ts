@@ -102,10 +102,10 @@ export class Outbox extends OutboxReader {
     });
   }
 
-  /** Has it published once more, whether or not it was. False where it is not held. */
-  publishAgain(trajectoryId: string): boolean {
-    const sql = 'UPDATE sealed SET published = 0 WHERE trajectory_id = ?';
-    return this.#change(() => this.#db.prepare(sql).run(trajectoryId).changes === 1);
+  /** Has it published once more, whether or not it was. Returns how many turns it has; null where it is not held. */
+  publishAgain(trajectoryId: string): number | null {
+    const sql = 'UPDATE sealed SET published = 0 WHERE trajectory_id = ? RETURNING turns';
+    return this.#change(() => (this.#db.prepare(sql).pluck().get(trajectoryId) as number | undefined) ?? null);
   }
 
   /** Removes bodies that no unfinished message needs. What is not published yet stays. Returns how many went. */
