@@ -18,6 +18,8 @@ export const accountedClasses = [
   'parked',
   /** Sealed and published, where the dataset can't be read from here. */
   'published',
+  /** In a trajectory of a capture whose sessions this one took over: its dataset may be another. */
+  'former',
   /** Let go with a part that was too short. */
   'let_go',
   /** By `capture.exclude`. */
@@ -91,6 +93,7 @@ export function judge(row: Pick<TableRow, 'digest' | 'excluded'>, { ledger, held
 
 function judgeFate(fate: Fate): Judgement {
   if (fate.kind === 'live') return { class: 'open' };
+  if (fate.kind === 'former') return { class: 'former' };
   if (fate.kind === 'released') return { class: 'let_go', reason: fate.reason };
   if (!fate.published) return { class: 'on_the_way' };
   return { suspect: 'undelivered', trajectoryId: fate.trajectoryId };

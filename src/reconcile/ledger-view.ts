@@ -1,6 +1,6 @@
 /** The ledger looked up row by row, with a note of which of its rows the table still has. */
 import { hashKeyInto } from '../sessionizer/key-hash.ts';
-import { type BucketEntries, bucketOf, digestBits, type Ledger } from '../sessionizer/ledger.ts';
+import { type BucketEntries, bucketOf, digestBits, isTakenOver, type Ledger } from '../sessionizer/ledger.ts';
 import type { LedgerSight, TableRow } from './accounts.ts';
 
 type Key = Pick<TableRow, 'rowKey' | 'createdAt'>;
@@ -50,6 +50,12 @@ interface Seen {
 /** What the ledger holds of a row, and the number of the part that it went into. */
 export interface Sighting extends LedgerSight {
   partId: number;
+}
+
+/** Rows that were taken over may be of another share of the sessions, which the table is not asked for here. */
+function nothingSeen(entries: BucketEntries): Seen {
+  const flags = Uint8Array.from({ length: entries.size }, (_, i) => Number(isTakenOver(entries.partAt(i))));
+  return { flags, count: flags.reduce((sum, flag) => sum + flag, 0) };
 }
 
 /** Of all looked-up buckets together. */
@@ -137,7 +143,7 @@ export class LedgerView {
     this.#cache.delete(bucket);
     this.#cache.set(bucket, lookup);
     if (cached === undefined) this.#shrink();
-    if (!this.#seen.has(bucket)) this.#seen.set(bucket, { flags: new Uint8Array(lookup.entries.size), count: 0 });
+    if (!this.#seen.has(bucket)) this.#seen.set(bucket, nothingSeen(lookup.entries));
     return lookup;
   }
 

@@ -36,8 +36,15 @@ export type Fate =
   | { kind: 'live' }
   /** In a trajectory; `published` says whether the topic has taken it. */
   | { kind: 'sealed'; trajectoryId: string; published: boolean }
+  /** In a trajectory of a capture whose memory was taken over. */
+  | { kind: 'former' }
   /** Let go with its part: `below_min_turns`, `short_at_cap`, or `duplicate` of a trajectory in the outbox. */
   | { kind: 'released'; reason: string };
+
+/** Parts of a capture whose memory was taken over have ids below zero: see `takeover.ts`. */
+export function isTakenOver(partId: number): boolean {
+  return partId < 0;
+}
 
 /** Rows of journals from before there was a ledger, whose text was gone already when it was made. */
 export interface LedgerGap {
@@ -256,7 +263,7 @@ export class Ledger {
   }
 
   #disowned(): ReadonlySet<number> {
-    // Changes when another process has written; what this one disowns clears it.
+    // Changes when another process has written; a takeover of this one clears it.
     const version = this.#db.pragma('data_version', { simple: true }) as number;
     if (this.#disownedParts?.version !== version) {
       this.#disownedParts = { version, ids: new Set(this.#sql.disowned.all() as number[]) };
@@ -268,6 +275,7 @@ export class Ledger {
     const row = this.#sql.fate.get(partId) as FateRow | undefined;
     if (row === undefined) return { kind: 'live' };
     if (row.trajectoryId === null) return { kind: 'released', reason: row.reason ?? '' };
+    if (isTakenOver(partId)) return { kind: 'former' };
     // What is no longer in the outbox was published and finished.
     return { kind: 'sealed', trajectoryId: row.trajectoryId.toString('hex'), published: row.published !== 0 };
   }
@@ -279,17 +287,6 @@ export class Ledger {
       throw explainSqlite(error, 'journal', this.#path);
     }
   }
-}
-
-/** Returns how many rows were in the parts that became these trajectories; those in the outbox are left as they are. */
-export function disownParts(db: SqliteDatabase, trajectoryIds: readonly string[]): number {
-  const ids = JSON.stringify(trajectoryIds);
-  // A look at every receipt: this is rare, and an index would cost every part 32 bytes.
-  const sql = `UPDATE receipts SET trajectory_id = NULL, reason = 'disowned'
-    WHERE trajectory_id IN (SELECT unhex(value) FROM json_each(?))
-      AND lower(hex(trajectory_id)) NOT IN (SELECT trajectory_id FROM sealed) RETURNING turns`;
-  const turns = db.prepare(sql).pluck().all(ids) as number[];
-  return turns.reduce((sum, n) => sum + n, 0);
 }
 
 interface FateRow {
