@@ -43,7 +43,7 @@ export interface JournalTotals {
   /** Parts let go, by reason, and their rows. */
   released: Record<string, number>;
   releasedRows: Record<string, number>;
-  /** Rows that the ledger knows: all that were ever taken in, but for disowned ones and the ledger's gap. */
+  /** Rows that the ledger knows: all that were ever taken in, but for those disowned in a takeover and the ledger's gap. */
   ledgerRows: number;
 }
 

@@ -5,12 +5,11 @@
 
 import { crashPoint } from '../crash-points.ts';
 import { exitCodes, type OperatorError, stop } from '../errors.ts';
-import type { Batch, Lsn, Micros, Progress, ResumeLsn } from '../records.ts';
+import type { Batch, Lsn, Micros, Progress, ResumeLsn, Turn } from '../records.ts';
 import type { RowDigester } from '../row-digest.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
 import {
   addFact,
-  addToCounter,
   type CaptureFacts,
   dropFact,
   type HistoryState,
@@ -24,7 +23,7 @@ import {
 } from './journal-facts.ts';
 import { journalMigrations } from './journal-schema.ts';
 import { type LostPart, StepWriter, type Written } from './journal-write.ts';
-import { disownParts, Ledger } from './ledger.ts';
+import { Ledger, type Sighting } from './ledger.ts';
 import { LiveParts } from './live-parts.ts';
 import { Outbox, OutboxReader } from './outbox.ts';
 import type { PartState, SessionRules } from './part.ts';
@@ -115,6 +114,7 @@ export class Journal {
   readonly #space: Space;
   readonly #writer: StepWriter;
   readonly #live: LiveParts;
+  readonly #digester: RowDigester | null;
   #facts: CaptureFacts;
   #identity: SourceIdentity | null;
   #injection: Injection | null;
@@ -126,7 +126,8 @@ export class Journal {
     this.#path = path;
     this.#source = source;
     this.#live = new LiveParts(rules);
-    this.#writer = new StepWriter(db, source, this.#live, digester ?? null);
+    this.#digester = digester ?? null;
+    this.#writer = new StepWriter(db, source, this.#live, this.#digester);
     this.#writer.loadLive();
     this.#space = new Space(db, this.#live.totalBytes());
     this.#facts = readFact<CaptureFacts>(db, 'capture') ?? noCapture;
@@ -172,6 +173,11 @@ export class Journal {
     return this.#knownBefore;
   }
 
+  /** The id of the injection that ended last, in the same transaction as its rows. */
+  get injected(): string | null {
+    return this.#guard(() => readFact<string>(this.#db, 'injected'));
+  }
+
   /** The roles of columns that the rows so far were read from; null where none was said. */
   get columns(): string[] | null {
     return this.#guard(() => readFact<string[]>(this.#db, 'columns'));
@@ -205,6 +211,25 @@ export class Journal {
     this.#knownBefore = knownBefore;
   }
 
+  /** Gives up an injection that can't be ended; what came in of it stays. Does nothing where another one is pending. */
+  endInjection(id: string): void {
+    if (this.#injection?.id !== id) return;
+    this.#change(() => dropFact(this.#db, 'injection'));
+    this.#injection = null;
+  }
+
+  /**
+   * Of rows as they are in the table now: `other` where the key was taken in and the contents were others, as far as
+   * digests of one key tell.
+   */
+  sightings(turns: readonly Turn[]): Sighting[] {
+    const digester = this.#digester;
+    const isComparable = digester !== null && this.digestKeys().every((id) => id === digester.keyId);
+    return this.ledger.sightings(
+      isComparable ? turns.map((turn) => ({ ...turn, digest: digester.digestOf(turn) })) : turns,
+    );
+  }
+
   /**
    * Goes on with another slot, whose positions say nothing of those so far: from `progress`, once the rows of the
    * injection are in. All of it or nothing. Rows that are known are told by the ledger alone from then on, until the new
@@ -225,20 +250,6 @@ export class Journal {
     this.#injection = injection;
     this.#knownBefore = injection.seenBefore;
     this.#version += 1;
-  }
-
-  /**
-   * Forgets that the rows of these trajectories were taken in, so that they can be injected anew: for trajectories that
-   * were published and then lost. Those that are still in the outbox stay known. Returns how many rows it were.
-   */
-  disown(trajectoryIds: readonly string[]): number {
-    const rows = this.#change(() => {
-      const turns = disownParts(this.#db, trajectoryIds);
-      addToCounter(this.#db, 'ledger_rows', '', -turns);
-      return turns;
-    });
-    this.ledger.forgetCache();
-    return rows;
   }
 
   /**
@@ -348,7 +359,10 @@ export class Journal {
       writeFact(this.#db, 'capture', facts);
       // The first row says it more exactly than a watermark, which keeps some way behind.
       if (begins) addFact(this.#db, 'began', step.parts[0]?.part.firstAt ?? facts.watermark);
-      if (endsInjection) dropFact(this.#db, 'injection');
+      if (endsInjection) {
+        dropFact(this.#db, 'injection');
+        writeFact(this.#db, 'injected', this.#injection?.id);
+      }
       const result = this.#writer.write(step);
       crashPoint('store.committing');
       return result;

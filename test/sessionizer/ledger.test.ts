@@ -207,39 +207,24 @@ test('the fate of every row is told: live, in which trajectory and whether publi
   );
 }, 30_000);
 
-describe('a trajectory that is disowned', () => {
-  test('leaves rows that are unknown, can come again, and are then known as what they have become', () => {
-    const rows = turns([0, 1, 2]);
-    const others = turns([0, 1, 2], 'other');
-    temporary.take([...rows, ...others, watermark(hour)]);
-    const [id] = temporary.journal.outbox.pending(1).map(({ trajectoryId }) => trajectoryId);
-    expect(temporary.finishAll()).toHaveLength(2);
-    expect(temporary.journal.ledger.knows(rows)).toEqual([true, true, true]);
-    expect(temporary.journal.disown([id!, 'ab'.repeat(32)])).toBe(3);
-    expect(temporary.journal.disown([id!])).toBe(0);
+test('rows that were in open parts of a journal that is taken over count as unknown, and those of ended parts do not', () => {
+  const [ended, open] = [turns([0, 1, 2]), turns([hour, hour + 1], 'open')];
+  temporary.take([...ended, ...open, watermark(hour)]);
+  temporary.finishAll();
+  const next = new TemporaryJournal();
+  try {
+    next.journal.takeOver(temporary.path, 'same key');
     for (const again of [false, true]) {
-      if (again) temporary.restart();
-      expect(temporary.journal.ledger.knows([...rows, ...others])).toEqual([false, false, false, true, true, true]);
-      expect(temporary.journal.ledger.entries(firstHour).size).toBe(3);
-      expect(temporary.journal.totals().ledgerRows).toBe(3);
+      if (again) next.restart();
+      expect(next.journal.ledger.knows([...ended, ...open])).toEqual([true, true, true, false, false]);
+      expect(next.journal.ledger.entries(firstHour + 1).size).toBe(0);
+      expect(next.journal.totals().ledgerRows).toBe(3);
     }
-    const anew = rows.map((row, i) => ({ ...row, committedAt: null, position: { lsn: lsn(1), ordinal: i - 10 } }));
-    temporary.take(anew, { history: { state: 'done', snapshotAt: start + hour }, injected: true });
-    expect(temporary.journal.ledger.knows(rows)).toEqual([true, true, true]);
-    expect(temporary.journal.outbox.pending(9)).toMatchObject([{ trajectoryId: id, part: 1 }]);
-    expect(fatesOf(temporary.journal.ledger, rows).get('1')).toEqual([
-      { kind: 'sealed', trajectoryId: id, published: false },
-    ]);
-  });
-
-  test('is not while the outbox still holds it', () => {
-    const rows = turns([0, 1, 2]);
-    temporary.take([...rows, watermark(hour)]);
-    const [ref] = temporary.journal.outbox.pending(1);
-    temporary.journal.outbox.published([ref!.trajectoryId]);
-    expect(temporary.journal.disown([ref!.trajectoryId])).toBe(0);
-    expect(temporary.journal.ledger.knows(rows)).toEqual([true, true, true]);
-  });
+    next.take(open, { history: { state: 'reading' }, injected: true });
+    expect(next.journal.ledger.knows(open)).toEqual([true, true]);
+  } finally {
+    next.remove();
+  }
 });
 
 test('parts whose ids lie far apart are told apart', () => {
