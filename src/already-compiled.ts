@@ -6,10 +6,11 @@ import type { SqliteDatabase } from './sqlite.ts';
 /**
  * The batch without rows of the dataset; they are counted under `already_compiled`. Sessions that are live are not looked
  * up: `compile` leaves a session with a live part alone, and in the stream what it took before stands before that part.
+ * Rows that are `changed` are other ones than those that the dataset has under their keys.
  */
 export function withoutCompiled(
   batch: Batch,
-  isLive: (sessionId: string) => boolean,
+  { isLive, changed }: { isLive: (sessionId: string) => boolean; changed: ReadonlySet<Turn> },
   dataset: SqliteDatabase,
   source: string,
 ): Batch {
@@ -23,7 +24,7 @@ export function withoutCompiled(
   const keys = turns.filter(({ sessionId }) => returning.has(sessionId)).map(({ rowKey }) => rowKey);
   const compiled = rowsAmong(dataset, keys, source);
   if (compiled.size === 0) return batch;
-  const isCompiled = ({ sessionId, rowKey }: Turn) => returning.has(sessionId) && compiled.has(rowKey);
+  const isCompiled = (turn: Turn) => returning.has(turn.sessionId) && compiled.has(turn.rowKey) && !changed.has(turn);
   const changes = batch.changes.filter((change) => change.kind !== 'turn' || !isCompiled(change.turn));
   const left = batch.changes.length - changes.length;
   return { ...batch, changes, skipped: { ...batch.skipped, already_compiled: left } };

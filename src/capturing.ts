@@ -3,7 +3,7 @@ import { withoutCompiled } from './already-compiled.ts';
 import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
 import { kindOf } from './errors.ts';
-import { Injector, withoutTaken } from './injecting.ts';
+import { type ChangedRows, Injector, type Stored, withoutTaken } from './injecting.ts';
 import { pause, persevere, type Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeStep } from './metrics.ts';
@@ -81,12 +81,18 @@ export async function openCaptureSource(
       maxBufferBytes: config['capture.bufferBytes'],
       until: once ? await currentTarget(settings.url) : undefined,
     },
-    { progress: journal.progress, identity: journal.identity, columns: journal.columns },
+    {
+      progress: journal.progress,
+      identity: journal.identity,
+      columns: journal.columns,
+      rowColumns: journal.rowColumns,
+    },
     log,
   );
   releasers.push('source', () => source.close());
   journal.setIdentity(source.identity);
   journal.setColumns(source.columns);
+  journal.setRowColumns(source.rowColumns);
   return source;
 }
 
@@ -106,7 +112,14 @@ export interface CaptureLoop {
 
 export async function capture(loop: CaptureLoop, signal: AbortSignal): Promise<void> {
   const { source, journal, requests, reseal, log } = loop;
-  const injector = new Injector({ source, journal, requests, reseal, store: (batch) => store(batch, loop), log });
+  const injector = new Injector({
+    source,
+    journal,
+    requests,
+    reseal,
+    store: (batch, changed) => store(batch, loop, changed),
+    log,
+  });
   try {
     await injector.resume(signal);
     for await (const batch of source.batches(signal)) {
@@ -122,18 +135,19 @@ export async function capture(loop: CaptureLoop, signal: AbortSignal): Promise<v
   }
 }
 
-/** Groups a batch and makes it durable; returns how many of its rows were taken in. */
-function store(received: Batch, { source, journal, rules, dataset, metrics, sealed }: CaptureLoop): number {
+/** Groups a batch and makes it durable. */
+function store(received: Batch, loop: CaptureLoop, onChanged: ChangedRows = 'leave'): Stored {
+  const { source, journal, rules, dataset, metrics, sealed } = loop;
   crashPoint('batch.received');
   const known = journal.recall(received.sessionIds, watermarkOf(received));
-  const fresh = withoutTaken(received, journal);
+  const { batch: fresh, changed } = withoutTaken(received, journal, onChanged);
   const isLive = (id: string) => received.history === undefined && known.parts.has(id);
-  const batch = dataset === null ? fresh : withoutCompiled(fresh, isLive, dataset, source.source);
+  const batch = dataset === null ? fresh : withoutCompiled(fresh, { isLive, changed }, dataset, source.source);
   const step = sessionize(known, batch, rules);
   observeStep(step, metrics, () => journal.commit(step, batch));
   if (batch.history !== undefined && batch.injected !== true) crashPoint(`history.${batch.history.state}`);
   if (step.parts.some(({ standing }) => standing.kind === 'sealed') || batch.history?.state === 'done') sealed.wake();
-  return step.counts.rows;
+  return { taken: step.counts.rows, changed: changed.size };
 }
 
 const publishEveryMs = 1000;

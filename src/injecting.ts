@@ -1,35 +1,59 @@
 /**
  * Rows of the table that come in beside the stream: what `backfill`, `recover` and repairs ask for. While they are read
- * the stream stands still. A row is taken in once, whichever way it comes first: the ledger knows every row that was.
+ * the stream stands still; while a snapshot is opened, or the server is away, it goes on. A row is taken in once,
+ * whichever way it comes first: the ledger knows every row that was.
  */
 
 import { crashPoint } from './crash-points.ts';
-import { kindOf, messageOf, type OperatorError } from './errors.ts';
-import { persevere } from './lifecycle.ts';
+import { codeOf, messageOf } from './errors.ts';
+import { backoffMs, within } from './lifecycle.ts';
 import type { Logger } from './log.ts';
-import type { Batch, Turn } from './records.ts';
+import type { Batch, Progress, Turn } from './records.ts';
 import type { BackfillRequest, Requests } from './requests.ts';
 import type { Reseal } from './resealing.ts';
 import type { Journal } from './sessionizer/journal.ts';
 import type { ExistingRows, Source } from './stream/contract.ts';
 
+/** What became of a batch. */
+export interface Stored {
+  /** Rows that were taken in. */
+  taken: number;
+  /** Rows beside the stream whose key was taken in before, with other contents. */
+  changed: number;
+}
+
+export type ChangedRows = 'leave' | 'take';
+
 export interface InjectorOptions {
   source: Pick<Source, 'openExisting'>;
   journal: Journal;
   requests: Requests;
-  /** Groups a batch and makes it durable. Returns how many of its rows were taken in. */
-  store(batch: Batch): number;
+  /** Groups a batch and makes it durable. What it throws ends capture. */
+  store(batch: Batch, changed: ChangedRows): Stored;
   reseal: Reseal;
   log: Logger;
 }
 
+/** A snapshot that is being opened, or is open and waits for the stream to catch up with it. */
+interface Opening {
+  request: BackfillRequest;
+  outcome: Promise<{ rows: ExistingRows } | { fault: unknown }>;
+}
+
+/** Reading the table failed: that concerns the request alone. */
+class ReadingFault extends Error {}
+
 const lookEveryMs = 1000;
+/** The stream stands still for so long where a snapshot is opened; where that takes longer it goes on meanwhile. */
+const openPatienceMs = 1000;
+const backoff = { baseMs: 1000, maxMs: 60_000 };
 
 export class Injector {
   readonly #options: InjectorOptions;
-  #lookedAt = Number.NEGATIVE_INFINITY;
-  /** A snapshot that the stream has still to catch up with. */
-  #opened: { request: BackfillRequest; rows: ExistingRows } | null = null;
+  readonly #closing = new AbortController();
+  #notBefore = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+  #opening: Opening | null = null;
 
   constructor(options: InjectorOptions) {
     this.#options = options;
@@ -37,54 +61,80 @@ export class Injector {
 
   /**
    * What a crash cut short, and what `recover` left to do. Before the stream, so that a session gets these rows before
-   * the later ones: those that the stream brings once more are known by then.
+   * the later ones: those that the stream brings once more are known by then. Where the server is away, between batches.
    */
   async resume(signal: AbortSignal): Promise<void> {
-    const { journal, requests } = this.#options;
-    const { injection } = journal;
-    if (injection === null) return;
-    const asked = requests.next();
-    const request = asked?.id === injection.id ? asked : { ...injection, ...injection.range, resend: [] };
-    await this.#inject(request, await this.#open(request, signal), signal);
+    const request = this.#pending();
+    if (request === null) return;
+    const opened = await this.#open(request, signal).outcome;
+    if ('fault' in opened) this.#giveUp(request, opened.fault, signal);
+    else await this.#inject(request, opened.rows, signal);
   }
 
   /** Between two batches of the stream: begins what was asked for, once the stream has passed what its snapshot sees. */
   async turn(signal: AbortSignal): Promise<void> {
-    if (this.#opened === null && performance.now() - this.#lookedAt < lookEveryMs) return;
-    this.#lookedAt = performance.now();
-    const opened = this.#opened ?? (await this.#openNext(signal));
-    this.#opened = opened;
+    const patienceMs = this.#opening === null ? openPatienceMs : 0;
+    this.#opening ??= await this.#openNext(signal);
+    if (this.#opening === null) return;
+    const { request, outcome } = this.#opening;
+    const opened = await within(patienceMs, outcome);
+    if (opened === undefined) return;
+    if ('fault' in opened) {
+      this.#opening = null;
+      return this.#giveUp(request, opened.fault, signal);
+    }
     const { resumeLsn } = this.#options.journal;
-    if (opened === null || resumeLsn === null || resumeLsn < opened.rows.seenBefore) return;
-    this.#opened = null;
-    await this.#inject(opened.request, opened.rows, signal);
+    if (resumeLsn === null || resumeLsn < opened.rows.seenBefore) return;
+    this.#opening = null;
+    await this.#inject(request, opened.rows, signal);
   }
 
   async close(): Promise<void> {
-    await this.#opened?.rows.close();
+    this.#closing.abort();
+    const opened = await this.#opening?.outcome;
+    if (opened !== undefined && 'rows' in opened) await opened.rows.close();
   }
 
-  async #openNext(signal: AbortSignal) {
-    const { requests, log } = this.#options;
-    const request = requests.next();
+  /** The request of an injection that has begun and not ended. */
+  #pending(): BackfillRequest | null {
+    const { journal, requests } = this.#options;
+    const { injection } = journal;
+    if (injection === null) return null;
+    return requests.get(injection.id) ?? { ...injection, ...injection.range, resend: [] };
+  }
+
+  async #openNext(signal: AbortSignal): Promise<Opening | null> {
+    if (performance.now() < this.#notBefore) return null;
+    this.#notBefore = performance.now() + lookEveryMs;
+    const request = this.#pending() ?? this.#nextRequest();
     if (request === null) return null;
-    if (request.resend.length > 0) {
-      await this.#resend(request, signal);
-      return null;
-    }
-    try {
-      return { request, rows: await this.#open(request, signal) };
-    } catch (error) {
-      if (signal.aborted || kindOf(error) !== 'stop') throw error;
-      // What was asked for can't be done; capture goes on.
-      requests.update(request.id, { state: 'failed', error: messageOf(error) });
-      log.error({ code: (error as OperatorError).code }, `${request.reason} failed: ${messageOf(error)}`);
-      return null;
-    }
+    if (request.resend.length === 0) return this.#open(request, signal);
+    await this.#resend(request, signal);
+    return null;
   }
 
-  /** By what the journal knows, so no snapshot is waited for; tried again at the next look where the server is away. */
-  async #resend({ id, resend }: BackfillRequest, signal: AbortSignal): Promise<void> {
+  #nextRequest(): BackfillRequest | null {
+    const { journal, requests } = this.#options;
+    const request = requests.next();
+    if (request === null || request.id !== journal.injected) return request;
+    // A crash came between the end of it and the note of that.
+    requests.update(request.id, { state: 'done' });
+    return requests.next();
+  }
+
+  #open(request: BackfillRequest, signal: AbortSignal): Opening {
+    const { since, until } = request;
+    const ended = AbortSignal.any([signal, this.#closing.signal]);
+    const outcome = this.#options.source.openExisting({ since, until }, ended).then(
+      (rows) => ({ rows }),
+      (fault: unknown) => ({ fault }),
+    );
+    return { request, outcome };
+  }
+
+  /** By what the journal knows, so no snapshot is waited for. */
+  async #resend(request: BackfillRequest, signal: AbortSignal): Promise<void> {
+    const { id, resend } = request;
     const { journal, requests, reseal, log } = this.#options;
     if (journal.historyState === 'reading') return;
     try {
@@ -94,50 +144,70 @@ export class Injector {
       const sent = resend.length - notRebuilt.length;
       log.info(`repair: ${sent} of ${resend.length} lost trajectories are sent again, with ${rowsSent} rows`);
     } catch (error) {
-      if (kindOf(error) === 'retry') return log.warn(`repair is tried again: ${messageOf(error)}`);
-      if (signal.aborted || kindOf(error) !== 'stop') throw error;
-      requests.update(id, { state: 'failed', error: messageOf(error) });
-      log.error({ code: (error as OperatorError).code }, `repair failed: ${messageOf(error)}`);
+      this.#giveUp(request, error, signal);
     }
   }
 
-  async #open({ since, until }: BackfillRequest, signal: AbortSignal): Promise<ExistingRows> {
-    const { source, log } = this.#options;
-    return await persevere(() => source.openExisting({ since, until }, signal), {
-      signal,
-      log,
-      doing: 'read the table',
-    });
+  /**
+   * After a lost connection for a while, the stream going on; what was taken in by then is known. Anything else would
+   * fail again, and again, while the slot keeps WAL: the request has failed.
+   */
+  #giveUp(request: BackfillRequest, error: unknown, signal: AbortSignal): void {
+    const { journal, requests, log } = this.#options;
+    if (signal.aborted) throw error;
+    const { id, reason } = request;
+    const code = codeOf(error);
+    if (code === 'source_unreachable') {
+      this.#failures += 1;
+      const waitMs = backoffMs(this.#failures, backoff);
+      this.#notBefore = performance.now() + waitMs;
+      log.warn({ code, attempt: this.#failures, waitMs }, `${reason} is tried again: ${messageOf(error)}`);
+      return;
+    }
+    this.#failures = 0;
+    journal.endInjection(id);
+    // The slot is a new one by now, and nobody would look for these rows.
+    const missing = reason === 'recover' ? ': rows of the gap are still missing here: backfill takes them in' : '';
+    const said = `${messageOf(error)}${missing}`;
+    requests.update(id, { state: 'failed', error: said });
+    log.error({ code }, `${reason} failed: ${said}`);
   }
 
-  /** Begun again, under a new snapshot, where the connection is lost: what was taken in is known by then. */
-  async #inject(request: BackfillRequest, first: ExistingRows, signal: AbortSignal): Promise<void> {
+  async #inject(request: BackfillRequest, rows: ExistingRows, signal: AbortSignal): Promise<void> {
     const { journal, requests, log } = this.#options;
+    const { id, reason, changed } = request;
     // What was taken in before a crash is not taken in again, and still counts.
-    const count = { rowsRead: 0, rowsTaken: requests.stateOf(request.id)?.rowsTaken ?? 0 };
-    let rows: ExistingRows | null = first;
-    const attempt = async () => {
-      const open = rows ?? (await this.#options.source.openExisting(request, signal));
-      rows = null;
-      try {
-        await this.#read(request, open, count, signal);
-      } finally {
-        await open.close();
-      }
-    };
-    await persevere(attempt, { signal, log, doing: 'take in rows of the table' });
+    const before = requests.stateOf(id);
+    const rowsChanged = changed === 'take' ? (before?.rowsChanged ?? 0) : 0;
+    const count: Count = { rowsRead: 0, rowsTaken: before?.rowsTaken ?? 0, rowsChanged };
+    try {
+      await this.#read(request, rows, count, signal);
+    } catch (error) {
+      if (!(error instanceof ReadingFault)) throw error;
+      return this.#giveUp(request, error.cause, signal);
+    } finally {
+      await rows.close();
+    }
     if (journal.injection !== null) return;
-    requests.update(request.id, { ...count, state: 'done' });
-    const { rowsRead, rowsTaken } = count;
+    this.#failures = 0;
+    requests.update(id, { ...count, state: 'done', error: null });
+    const figure = (n: number) => n.toLocaleString('en');
     log.info(
-      `${request.reason}: ${rowsRead.toLocaleString('en')} rows looked at, ${rowsTaken.toLocaleString('en')} were not known and are taken in`,
+      `${reason}: ${figure(count.rowsRead)} rows looked at, ${figure(count.rowsTaken)} were not known and are taken in`,
     );
+    if (count.rowsChanged > 0) {
+      const fate = changed === 'take' ? 'they are taken in as new rows' : 'they are left out';
+      log.error(
+        { code: 'rows_changed' },
+        `${reason}: ${figure(count.rowsChanged)} rows have keys that were taken in before with other contents: ${fate}`,
+      );
+    }
   }
 
   async #read(
-    { id, reason, since, until }: BackfillRequest,
+    { id, reason, since, until, changed = 'leave' }: BackfillRequest,
     rows: ExistingRows,
-    count: { rowsRead: number; rowsTaken: number },
+    count: Count,
     signal: AbortSignal,
   ): Promise<void> {
     const { journal, requests, store, log } = this.#options;
@@ -148,30 +218,71 @@ export class Injector {
       `${reason}: reads rows of the table${estimatedRows === null ? '' : `, about ${estimatedRows.toLocaleString('en')}`}`,
     );
     journal.beginInjection({ id, reason, range: { since, until }, seenBefore });
-    count.rowsRead = 0;
-    for await (const batch of rows.batches(progress, signal)) {
+    for await (const batch of readingOf(rows, progress, signal)) {
+      const stored = store(batch, changed);
       count.rowsRead += batch.changes.length;
-      count.rowsTaken += store(batch);
+      count.rowsTaken += stored.taken;
+      count.rowsChanged += stored.changed;
       requests.update(id, { ...count, state: 'reading', estimatedRows });
       crashPoint(batch.history?.state === 'done' ? 'injection.done' : 'injection.reading');
     }
   }
 }
 
+interface Count {
+  rowsRead: number;
+  rowsTaken: number;
+  rowsChanged: number;
+}
+
+/** What fails in here is told apart from what storing a batch meets. */
+async function* readingOf(rows: ExistingRows, before: Progress, signal: AbortSignal): AsyncGenerator<Batch> {
+  const batches = rows.batches(before, signal);
+  try {
+    for (;;) {
+      const next = await batches
+        .next()
+        .catch((error: unknown) => Promise.reject(new ReadingFault('reading failed', { cause: error })));
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await batches.return(undefined);
+  }
+}
+
 /**
  * The batch without rows that were taken in before, whichever way: of rows that come in beside the stream all are looked
- * up, of the stream only those that such a reading may have seen. They are counted under `already_taken`.
+ * up, of the stream only those that such a reading may have seen. They are counted under `already_taken`. Those whose
+ * key alone is known, and whose contents are others, come as `changed`, and are left out as well where they are to be.
  */
-export function withoutTaken(batch: Batch, { ledger, knownBefore }: Pick<Journal, 'ledger' | 'knownBefore'>): Batch {
+export function withoutTaken(
+  batch: Batch,
+  journal: Pick<Journal, 'ledger' | 'knownBefore' | 'sightings'>,
+  changed: ChangedRows,
+): { batch: Batch; changed: ReadonlySet<Turn> } {
+  const { knownBefore } = journal;
   const isSuspect = ({ position }: Turn) =>
     batch.injected === true || (knownBefore !== null && position.lsn < knownBefore);
   const suspects = batch.changes.flatMap((change) =>
     change.kind === 'turn' && isSuspect(change.turn) ? change.turn : [],
   );
-  if (suspects.length === 0) return batch;
-  const known = ledger.knows(suspects);
-  const taken = new Set(suspects.filter((_, i) => known[i]));
-  if (taken.size === 0) return batch;
-  const changes = batch.changes.filter((change) => change.kind !== 'turn' || !taken.has(change.turn));
-  return { ...batch, changes, skipped: { ...batch.skipped, already_taken: taken.size } };
+  if (suspects.length === 0) return { batch, changed: new Set() };
+  // The stream may bring a row as it was before it was changed: of its rows the key decides.
+  const seen =
+    batch.injected === true
+      ? journal.sightings(suspects)
+      : journal.ledger.knows(suspects).map((known) => (known ? 'known' : 'unknown'));
+  const others = new Set(suspects.filter((_, i) => seen[i] === 'other'));
+  const known = new Set(suspects.filter((_, i) => seen[i] === 'known'));
+  const left = changed === 'leave' ? [...known, ...others] : [...known];
+  if (left.length === 0) return { batch, changed: others };
+  const out = new Set(left);
+  const changes = batch.changes.filter((change) => change.kind !== 'turn' || !out.has(change.turn));
+  const skipped = {
+    ...batch.skipped,
+    ...(known.size > 0 ? { already_taken: known.size } : {}),
+    ...(left.length > known.size ? { changed: left.length - known.size } : {}),
+  };
+  return { batch: { ...batch, changes, skipped }, changed: others };
 }

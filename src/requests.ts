@@ -27,6 +27,8 @@ export interface BackfillRequest {
   until: string | null;
   /** Trajectories to send once more; where there are any, nothing else is read. */
   resend: LostTrajectory[];
+  /** What is done with rows whose key was taken in before, with other contents; `leave` by default. */
+  changed?: 'leave' | 'take';
 }
 
 export interface RequestState {
@@ -35,6 +37,8 @@ export interface RequestState {
   rowsRead: number;
   /** Those among them that were not known. */
   rowsTaken: number;
+  /** Rows whose key was taken in before, with other contents. */
+  rowsChanged: number;
   /** The planner's guess of the range; null before it was asked. */
   estimatedRows: number | null;
   /** Why it failed, in an operator's words. */
@@ -48,8 +52,9 @@ export const requestMigrations = [
   CREATE TABLE requests (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, reason TEXT NOT NULL, since TEXT, until TEXT,
     -- JSON arrays.
-    resend TEXT NOT NULL, not_rebuilt TEXT,
+    resend TEXT NOT NULL, not_rebuilt TEXT, changed TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting', rows_read INTEGER NOT NULL DEFAULT 0, rows_taken INTEGER NOT NULL DEFAULT 0,
+    rows_changed INTEGER NOT NULL DEFAULT 0,
     estimated_rows INTEGER, error TEXT
   );
   `,
@@ -71,24 +76,25 @@ export class Requests {
     this.#path = path;
   }
 
-  submit({ id, reason, since, until, resend }: BackfillRequest): void {
-    const sql = 'INSERT INTO requests (id, reason, since, until, resend) VALUES (?, ?, ?, ?, ?)';
-    this.#guard(() => this.#db.prepare(sql).run(id, reason, since, until, JSON.stringify(resend)));
+  submit({ id, reason, since, until, resend, changed = 'leave' }: BackfillRequest): void {
+    const sql = 'INSERT INTO requests (id, reason, since, until, resend, changed) VALUES (?, ?, ?, ?, ?, ?)';
+    this.#guard(() => this.#db.prepare(sql).run(id, reason, since, until, JSON.stringify(resend), changed));
   }
 
   /** The oldest that is not finished; one that was begun comes again after a crash. */
   next(): BackfillRequest | null {
-    const sql = `SELECT id, reason, since, until, resend FROM requests WHERE state IN ('waiting', 'reading') ORDER BY seq LIMIT 1`;
-    const row = this.#guard(() => this.#db.prepare(sql).get()) as
-      | (Omit<BackfillRequest, 'resend'> & { resend: string })
-      | undefined;
-    return row === undefined ? null : { ...row, resend: JSON.parse(row.resend) as LostTrajectory[] };
+    return this.#find("state IN ('waiting', 'reading')");
+  }
+
+  /** Null where there is none of that id. */
+  get(id: string): BackfillRequest | null {
+    return this.#find('id = ?', id);
   }
 
   /** Null where no request has that id. */
   stateOf(id: string): RequestState | null {
     const sql =
-      'SELECT state, rows_read AS rowsRead, rows_taken AS rowsTaken, estimated_rows AS estimatedRows, error, not_rebuilt AS notRebuilt FROM requests WHERE id = ?';
+      'SELECT state, rows_read AS rowsRead, rows_taken AS rowsTaken, rows_changed AS rowsChanged, estimated_rows AS estimatedRows, error, not_rebuilt AS notRebuilt FROM requests WHERE id = ?';
     const row = this.#guard(() => this.#db.prepare(sql).get(id)) as
       | (Omit<RequestState, 'notRebuilt'> & { notRebuilt: string | null })
       | undefined;
@@ -102,13 +108,21 @@ export class Requests {
     if (state === null) return;
     const next = { ...state, ...change };
     const sql =
-      'UPDATE requests SET state = @state, rows_read = @rowsRead, rows_taken = @rowsTaken, estimated_rows = @estimatedRows, error = @error, not_rebuilt = @notRebuilt WHERE id = @id';
+      'UPDATE requests SET state = @state, rows_read = @rowsRead, rows_taken = @rowsTaken, rows_changed = @rowsChanged, estimated_rows = @estimatedRows, error = @error, not_rebuilt = @notRebuilt WHERE id = @id';
     const notRebuilt = next.notRebuilt === undefined ? null : JSON.stringify(next.notRebuilt);
     this.#guard(() => this.#db.prepare(sql).run({ ...next, notRebuilt, id }));
   }
 
   close(): void {
     this.#db.close();
+  }
+
+  #find(condition: string, ...values: string[]): BackfillRequest | null {
+    const sql = `SELECT id, reason, since, until, resend, changed FROM requests WHERE ${condition} ORDER BY seq LIMIT 1`;
+    const row = this.#guard(() => this.#db.prepare(sql).get(...values)) as
+      | (Omit<BackfillRequest, 'resend'> & { resend: string })
+      | undefined;
+    return row === undefined ? null : { ...row, resend: JSON.parse(row.resend) as LostTrajectory[] };
   }
 
   #guard<T>(work: () => T): T {

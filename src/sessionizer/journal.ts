@@ -16,6 +16,8 @@ import {
   type Injection,
   type JournalTotals,
   noCapture,
+  type RowColumns,
+  readCounter,
   readFact,
   readTotals,
   type SourceIdentity,
@@ -23,7 +25,8 @@ import {
 } from './journal-facts.ts';
 import { journalMigrations } from './journal-schema.ts';
 import { type LostPart, StepWriter, type Written } from './journal-write.ts';
-import { Ledger, type Sighting } from './ledger.ts';
+import type { Sighting } from './known-rows.ts';
+import { Ledger } from './ledger.ts';
 import { LiveParts } from './live-parts.ts';
 import { Outbox, OutboxReader } from './outbox.ts';
 import type { PartState, SessionRules } from './part.ts';
@@ -185,6 +188,21 @@ export class Journal {
 
   setColumns(columns: readonly string[]): void {
     this.#guard(() => writeFact(this.#db, 'columns', columns));
+  }
+
+  /** By which rows were taken in, the first of them; null where none was. */
+  get rowColumns(): RowColumns | null {
+    return this.#guard(() => (this.#isEmpty() ? null : readFact<RowColumns>(this.#db, 'row_columns')));
+  }
+
+  /** Of no effect once rows were taken in by others. */
+  setRowColumns(columns: RowColumns): void {
+    const write = this.#guard(() => this.#isEmpty()) ? writeFact : addFact;
+    this.#guard(() => write(this.#db, 'row_columns', columns));
+  }
+
+  #isEmpty(): boolean {
+    return readCounter(this.#db, 'ledger_rows') === 0;
   }
 
   setIdentity(identity: SourceIdentity): void {
@@ -359,10 +377,8 @@ export class Journal {
       writeFact(this.#db, 'capture', facts);
       // The first row says it more exactly than a watermark, which keeps some way behind.
       if (begins) addFact(this.#db, 'began', step.parts[0]?.part.firstAt ?? facts.watermark);
-      if (endsInjection) {
-        dropFact(this.#db, 'injection');
-        writeFact(this.#db, 'injected', this.#injection?.id);
-      }
+      if (endsInjection) dropFact(this.#db, 'injection');
+      if (endsInjection) writeFact(this.#db, 'injected', this.#injection?.id);
       const result = this.#writer.write(step);
       crashPoint('store.committing');
       return result;

@@ -25,22 +25,22 @@ export const journalGuards: Guard[] = [
   {
     name: 'injection: rows that were taken in before are left out',
     file: capturing,
-    old: 'const fresh = withoutTaken(received, journal);',
-    new: 'const fresh = received;',
+    old: 'const { batch: fresh, changed } = withoutTaken(received, journal, onChanged);',
+    new: 'const [fresh, changed] = [received, new Set<Turn>()];',
     tests: ['test/capturing.test.ts'],
   },
   {
     name: 'injection: a snapshot is read once the stream has passed what it sees',
     file: 'src/injecting.ts',
-    old: 'if (opened === null || resumeLsn === null || resumeLsn < opened.rows.seenBefore) return;',
-    new: 'if (opened === null || resumeLsn === null) return;',
+    old: 'if (resumeLsn === null || resumeLsn < opened.rows.seenBefore) return;',
+    new: 'if (resumeLsn === null) return;',
     tests: ['test/capturing.test.ts'],
   },
   {
     name: 'injection: one that a crash cut short is read again',
     file: 'src/injecting.ts',
-    old: 'if (injection === null) return;',
-    new: 'if (injection !== undefined) return;',
+    old: 'if (injection === null) return null;',
+    new: 'if (injection !== undefined) return null;',
     tests: ['test/capturing.test.ts'],
   },
   {

@@ -140,7 +140,7 @@ export class Capture {
     const received = await this.#next();
     if (received === null) return false;
     const { durable, server } = this;
-    const batch = withoutTaken(received, durable as never);
+    const { batch } = withoutTaken(received, durable as never, 'leave');
     this.#checkWatermark(batch);
     const step = sessionize(durable.recall(batch), batch, rules);
     if (fate === 'crash before the commit') {

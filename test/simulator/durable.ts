@@ -44,6 +44,11 @@ export class Durable {
     knows: (turns: readonly Pick<Turn, 'rowKey'>[]) => turns.map(({ rowKey }) => this.partOf.has(rowKey)),
   };
 
+  /** No row changes here. */
+  sightings(turns: readonly Pick<Turn, 'rowKey'>[]): ('known' | 'unknown')[] {
+    return turns.map(({ rowKey }) => (this.partOf.has(rowKey) ? 'known' : 'unknown'));
+  }
+
   recall(batch: Batch): KnownParts {
     const parts = new Map<string, PartState>();
     const nextParts = new Map<string, number>();
