@@ -39,6 +39,7 @@ function sourceOf(batches: Batch[], table: Turn[] = [], seenBefore: Lsn = lsn(0)
   const source: Source = {
     identity: { system_identifier: '1', timeline: '1', slot: 's', publication: 'p' },
     columns: [],
+    rowColumns: { key: 'id (integer)', time: null },
     source: 'test',
     history: false,
     async *batches() {

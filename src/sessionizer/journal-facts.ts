@@ -12,6 +12,12 @@ export interface SourceIdentity {
   publication: string;
 }
 
+/** Name and type of the columns by which the ledger knows rows. */
+export interface RowColumns {
+  key: string;
+  time: string | null;
+}
+
 /** Where capture stands; written with every commit. */
 export interface CaptureFacts {
   progress: Progress | null;

@@ -4,7 +4,7 @@
  */
 import { stop } from '../errors.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
-import { addToCounter, readCounter, readFact } from './journal-facts.ts';
+import { addFact, addToCounter, type RowColumns, readCounter, readFact } from './journal-facts.ts';
 
 /** Part ids of the journals taken over lie below zero, each journal's in a span of its own. */
 const idSpan = 2 ** 40;
@@ -34,6 +34,8 @@ export function takeOverLedger(
       `${waiting} trajectories wait in the outbox of ${former.name}: let the capture of that data directory run until they are published, then stop it`,
     );
   }
+  const columns = readFact<RowColumns>(former, 'row_columns');
+  if (columns !== null) addFact(db, 'row_columns', columns);
   const shift = nextShift(db);
   const receipt = db.prepare('INSERT INTO receipts (part_id, turns, trajectory_id, reason) VALUES (?, ?, ?, ?)');
   copyRows(

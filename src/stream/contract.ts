@@ -1,5 +1,6 @@
 /** The contract of the source: what it is opened with, what it hands out, how it stands. */
 import type { ColumnSettings, ExcludeRule } from '../postgres/audit-table.ts';
+import type { RowColumns } from '../postgres/row-columns.ts';
 import type { Batch, Lsn, Micros, Progress, ResumeLsn } from '../records.ts';
 import type { Identity } from './replication.ts';
 import type { Shard } from './shard.ts';
@@ -115,6 +116,8 @@ export interface Source {
   readonly identity: Identity;
   /** The roles that are read from a column, to be stored too. */
   readonly columns: readonly string[];
+  /** By which rows are recognised, to be stored with the first of them. */
+  readonly rowColumns: RowColumns;
   /** What trajectory ids are derived from. */
   readonly source: string;
   /** True where the batches begin with history: what an earlier, unfinished history injected is to be dropped first. */

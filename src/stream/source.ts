@@ -33,7 +33,8 @@ export async function openSource(options: SourceOptions, start: StoredStart, log
     await warnOfStart(pool, capture, options, log);
     const isFirst = start.progress === null && stored !== null;
     const held = isFirst ? await countRows(pool, capture.table, options.shard) : null;
-    return new PostgresSource(options, capture, identity, { stored, held }, pool, log);
+    const takenBy = start.rowColumns ?? null;
+    return new PostgresSource(options, capture, identity, { stored, held, takenBy }, pool, log);
   } catch (error) {
     await pool.end();
     throw explainPostgres(error, url, 'start the capture');

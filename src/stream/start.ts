@@ -1,5 +1,6 @@
 /** Where a stream may begin: pure decisions over what the journal stored and what the server says. */
 import { stop } from '../errors.ts';
+import type { RowColumns } from '../postgres/row-columns.ts';
 import type { Progress, ResumeLsn } from '../records.ts';
 import { bytesBetween, resumeAt, shortLsn } from './lsn.ts';
 import type { Identity } from './replication.ts';
@@ -12,6 +13,8 @@ export interface StoredStart {
   identity: Identity | null;
   /** The roles that were read from a column until now; null where nothing was stored. */
   columns: readonly string[] | null;
+  /** By which rows were taken in until now; null where none was. */
+  rowColumns?: RowColumns | null;
 }
 
 const newSlot = 'or have `trajectory-compiler recover` make a new slot here and take in from the table what is missing';

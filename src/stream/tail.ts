@@ -5,6 +5,7 @@ import { backoffMs, pause } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { mappedRoles, sourceName } from '../postgres/audit-table.ts';
 import { explainPostgres } from '../postgres/connection.ts';
+import { type RowColumns, readRowColumns, refuseOtherColumns, rowColumnsOf } from '../postgres/row-columns.ts';
 import type { Batch, Progress, ResumeLsn } from '../records.ts';
 import { Assembler } from './assembler.ts';
 import { columnPicker } from './columns.ts';
@@ -33,11 +34,14 @@ export interface Beginning {
   stored: Progress | null;
   /** At a first start without history. */
   held: Counted | null;
+  /** Null where nothing was taken in. */
+  takenBy: RowColumns | null;
 }
 
 export class PostgresSource implements Source {
   readonly identity: Identity;
   readonly columns: readonly string[];
+  readonly rowColumns: RowColumns;
   readonly source: string;
   readonly history: boolean;
   readonly #options: SourceOptions;
@@ -48,6 +52,8 @@ export class PostgresSource implements Source {
   readonly #watch: ServerWatch;
   readonly #closing = new AbortController();
   readonly #stored: Progress | null;
+  /** Those that the rows in the journal are known by. */
+  readonly #takenBy: RowColumns;
   /** What the table held at a first start, until it was said what of it is left unread. */
   #held: Counted | null;
   #assembler: Assembler | null = null;
@@ -67,12 +73,14 @@ export class PostgresSource implements Source {
     options: SourceOptions,
     capture: Capture,
     identity: Identity,
-    { stored, held }: Beginning,
+    { stored, held, takenBy }: Beginning,
     pool: pg.Pool,
     log: Logger,
   ) {
     this.identity = identity;
     this.columns = mappedRoles(capture.table.mapping);
+    this.rowColumns = rowColumnsOf(capture.table);
+    this.#takenBy = takenBy ?? this.rowColumns;
     this.source = sourceName(identity.system_identifier, capture.server.database, capture.table);
     this.history = stored === null;
     this.#options = options;
@@ -171,6 +179,14 @@ export class PostgresSource implements Source {
 
   async openExisting(range: RowRange, signal: AbortSignal): Promise<ExistingRows> {
     const rows = await openExisting({ ...this.#reading(), range }, signal);
+    try {
+      // The snapshot holds a lock on the table: its columns stay as they are.
+      const now = await readRowColumns(this.#pool, this.#options);
+      refuseOtherColumns(this.#takenBy, now, this.#capture.table.sql);
+    } catch (error) {
+      await rows.close();
+      throw explainPostgres(error, this.#options.url, 'look at the table');
+    }
     this.#assembler?.hurryTo(rows.seenBefore);
     return rows;
   }

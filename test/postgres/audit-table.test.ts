@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createTableSql, mapColumns, sourceName, turnOf } from '../../src/postgres/audit-table.ts';
 import { parseTableName, quoteIdent, quoteLiteral } from '../../src/postgres/quote.ts';
+import { rowColumnsOf } from '../../src/postgres/row-columns.ts';
 import type { Lsn } from '../../src/records.ts';
 import { lsnOf, resumeAt } from '../../src/stream/lsn.ts';
 import { checkIdentity, startOf } from '../../src/stream/start.ts';
@@ -108,4 +109,19 @@ test('an identity is compared part by part', () => {
   checkIdentity(null, identity);
   checkIdentity({ ...identity }, identity);
   expect(() => checkIdentity({ ...identity, timeline: '2' }, identity)).toThrow(/another timeline.* 2, now 1/);
+});
+
+test('rows are recognised by name and type of key and time, types of the same text being one', () => {
+  const known = (columns: { name: string; type: string }[], settings = {}) =>
+    rowColumnsOf({ columns, mapping: mapColumns(columns, { table: 't', columns: settings }, 't') });
+  const typed = (id: string, at?: string) => [
+    { name: 'id', type: id },
+    { name: 'session_id', type: 'text' },
+    ...(at === undefined ? [] : [{ name: 'created_at', type: at }]),
+  ];
+  expect(known(typed('bigint', 'date'))).toEqual({ key: 'id (integer)', time: 'created_at (date)' });
+  expect(known(typed('integer'))).toEqual({ key: 'id (integer)', time: null });
+  expect(known(typed('character varying(40)'))).toEqual(known(typed('text')));
+  expect(known(typed('uuid'))).not.toEqual(known(typed('text')));
+  expect(known(typed('text'), { key: 'session_id' })).toEqual({ key: 'session_id (text)', time: null });
 });

@@ -250,6 +250,30 @@ test('a history that broke off leaves nothing in the ledger', () => {
   expect(temporary.journal.totals().ledgerRows).toBe(0);
 });
 
+test('the columns that rows are known by are those of the first row, also for a journal that takes them over', () => {
+  const [first, other] = [
+    { key: 'id (integer)', time: null },
+    { key: 'id (integer)', time: 'at (date)' },
+  ];
+  const { journal } = temporary;
+  journal.setRowColumns(other);
+  expect(journal.rowColumns).toBeNull();
+  journal.setRowColumns(first);
+  temporary.take([...turns([0, 1, 2]), watermark(hour)]);
+  temporary.finishAll();
+  journal.setRowColumns(other);
+  temporary.restart();
+  expect(temporary.journal.rowColumns).toEqual(first);
+  const next = new TemporaryJournal();
+  try {
+    next.journal.takeOver(temporary.path, 'same key');
+    next.journal.setRowColumns(other);
+    expect(next.journal.rowColumns).toEqual(first);
+  } finally {
+    next.remove();
+  }
+});
+
 describe('a journal from before there was a ledger', () => {
   const sealedId = 'ab'.repeat(32);
 

@@ -2,6 +2,7 @@
 
 import { createLogger, type Logger } from '../../src/log.ts';
 import { createTableSql } from '../../src/postgres/audit-table.ts';
+import type { RowColumns } from '../../src/postgres/row-columns.ts';
 import type { Batch, Progress, Turn } from '../../src/records.ts';
 import type { Source, SourceOptions } from '../../src/stream/contract.ts';
 import { createCapture } from '../../src/stream/provision.ts';
@@ -38,6 +39,7 @@ export interface Memory {
   progress: Progress | null;
   identity: Identity | null;
   columns: readonly string[] | null;
+  rowColumns: RowColumns | null;
   historyDone: boolean;
   turns: Turn[];
   skipped: Record<string, number>;
@@ -50,6 +52,7 @@ export function emptyMemory(): Memory {
     progress: null,
     identity: null,
     columns: null,
+    rowColumns: null,
     historyDone: false,
     turns: [],
     skipped: {},
@@ -91,6 +94,7 @@ export async function capture(
       await onBatch(batch);
       memory.identity = source.identity;
       memory.columns = source.columns;
+      if (batch.sessionIds.size > 0) memory.rowColumns ??= source.rowColumns;
       remember(memory, batch);
       await source.confirm(batch.progress.resumeLsn);
     }
