@@ -210,3 +210,47 @@ test('sessions are listed longest first, with how many lie below', async () => {
     { sessionId: 's7', turns: 7, agents: ['a0', 'a1'] },
   ]);
 });
+
+test('rows beside the stream are refused once key or time are other columns or types; the stream goes on', async () => {
+  const options = await createAuditLog(await server.createDatabase());
+  const insert = (session: string) => queryOn(options.url, 'INSERT INTO audit_log (session_id) VALUES ($1)', [session]);
+  const { signal } = new AbortController();
+  const run = await capture(options);
+  const open = async () => (await run.source.openExisting({ since: null, until: null }, signal)).close();
+  await insert('a');
+  await until('the row', () => run.memory.turns.length === 1);
+  await open();
+  // In one transaction: no row misses the publication, which lists columns and so holds on to their types.
+  await queryOn(
+    options.url,
+    `ALTER PUBLICATION p DROP TABLE audit_log; ALTER TABLE audit_log ALTER created_at TYPE timestamp;
+     ALTER PUBLICATION p ADD TABLE audit_log`,
+  );
+  const refusal = {
+    kind: 'stop',
+    code: 'columns_changed',
+    message: expect.stringMatching(
+      /created_at \(timestamp with time zone\).*created_at \(timestamp without time zone\)/,
+    ),
+  };
+  await expect(open()).rejects.toMatchObject(refusal);
+  await insert('b');
+  await until('the next row', () => run.memory.turns.length === 2);
+  await run.stop();
+  await queryOn(options.url, 'ALTER TABLE audit_log ADD other bigint');
+  const columns = { key: 'other', time: '-' };
+  for (const [memory, code] of [
+    [run.memory, 'columns_changed'],
+    [emptyMemory(), undefined],
+  ] as const) {
+    const { source, stop } = await capture({ ...options, columns }, { ...memory });
+    const opened = source.openExisting({ since: null, until: null }, signal).then((rows) => rows.close());
+    if (code === undefined) await opened;
+    else
+      await expect(opened).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(/key other \(integer\) and no time/),
+      });
+    await stop();
+  }
+});
