@@ -10,12 +10,11 @@ import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
 import { codeOf, exitCodes, messageOf, stop } from './errors.ts';
 import { Releasers } from './lifecycle.ts';
-import { openRequests, type RequestState } from './requests.ts';
+import { type BackfillRequest, openRequests, type RequestState } from './requests.ts';
 import { openDigestKey } from './row-digest.ts';
 import type { Journal } from './sessionizer/journal.ts';
 import { lockDataDir } from './sessionizer/lock.ts';
 import { captureSettings, filesOf } from './stages.ts';
-import type { RowRange } from './stream/contract.ts';
 import { resumeAt } from './stream/lsn.ts';
 import { recreateSlot } from './stream/provision.ts';
 import { probeStart, readIdentity } from './stream/source.ts';
@@ -27,6 +26,8 @@ export interface Recovery {
   position: string;
   rows: RequestState;
 }
+
+export type RecoverRange = Pick<BackfillRequest, 'since' | 'until' | 'changed'>;
 
 /** What a new slot mends; everything else must be mended before. */
 const mendable = new Set([
@@ -45,12 +46,20 @@ const mendable = new Set([
  * @param former data directories of captures that have ended, whose sessions this one goes on with
  * @throws OperatorError `nothing_to_recover`, `slot_active`, and as {@link finishBackfill}.
  */
-export async function recover(range: RowRange, former: readonly string[], options: BackfillOptions): Promise<Recovery> {
+export async function recover(
+  range: RecoverRange,
+  former: readonly string[],
+  options: BackfillOptions,
+): Promise<Recovery> {
   const { id, reason, position } = await handOver(range, former, options);
   return { reason, position, rows: await finishBackfill(id, options) };
 }
 
-async function handOver({ since, until }: RowRange, former: readonly string[], { config, log }: BackfillOptions) {
+async function handOver(
+  { since, until, changed = 'leave' }: RecoverRange,
+  former: readonly string[],
+  { config, log }: BackfillOptions,
+) {
   const settings = captureSettings(config);
   const releasers = new Releasers();
   try {
@@ -69,7 +78,7 @@ async function handOver({ since, until }: RowRange, former: readonly string[], {
     journal.adopt(identity, position, injection);
     crashPoint('recover.adopted');
     const requests = openRequests(filesOf(config).requests);
-    requests.submit({ id, reason: 'recover', since, until, resend: [] });
+    requests.submit({ id, reason: 'recover', since, until, resend: [], changed });
     requests.close();
     log.info(`${replaced === null ? '' : `dropped ${replaced}; `}created ${created.join(' and ')}`);
     if (before !== undefined && before !== settings.slot) {

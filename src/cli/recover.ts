@@ -1,12 +1,19 @@
 import type { Command } from 'commander';
-import { exitCodes } from '../errors.ts';
 import { recover } from '../recovering.ts';
-import { backfillText, parseDate, showBackfill } from './backfill.ts';
+import {
+  backfillExitCode,
+  backfillText,
+  type ChangedRows,
+  changedOption,
+  parseDate,
+  showBackfill,
+} from './backfill.ts';
 import type { Act } from './context.ts';
 
 interface RecoverFlags {
   since?: string;
   former: string[];
+  changed: ChangedRows;
 }
 
 export function defineRecover(program: Command, act: Act): void {
@@ -22,22 +29,29 @@ export function defineRecover(program: Command, act: Act): void {
       (dir: string, before: string[]) => [...before, dir],
       [],
     )
+    .addOption(changedOption())
     .action(
-      act(async ({ config, log, version, json, print, note, drain, abort }, { since, former }: RecoverFlags) => {
-        const progress = showBackfill(note);
-        try {
-          const options = { config, log, version, drain, abort, onProgress: progress.show };
-          const { reason, position, rows } = await recover({ since: since ?? null, until: null }, former, options);
-          progress.stop();
-          if (json) print(JSON.stringify({ reason, position, ...rows }));
-          else {
-            note(`mended: ${reason}`);
-            print(`${backfillText(rows)}; \`trajectory-compiler run\` goes on from there`);
+      act(
+        async ({ config, log, version, json, print, note, drain, abort }, { since, former, changed }: RecoverFlags) => {
+          const progress = showBackfill(note);
+          try {
+            const options = { config, log, version, drain, abort, onProgress: progress.show };
+            const { reason, position, rows } = await recover(
+              { since: since ?? null, until: null, changed },
+              former,
+              options,
+            );
+            progress.stop();
+            if (json) print(JSON.stringify({ reason, position, ...rows }));
+            else {
+              note(`mended: ${reason}`);
+              print(`${backfillText(rows, changed)}; \`trajectory-compiler run\` goes on from there`);
+            }
+            return backfillExitCode(rows, changed);
+          } finally {
+            progress.stop();
           }
-          return rows.state === 'done' ? exitCodes.ok : exitCodes.partial;
-        } finally {
-          progress.stop();
-        }
-      }),
+        },
+      ),
     );
 }
