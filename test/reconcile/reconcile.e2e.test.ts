@@ -135,7 +135,7 @@ describe('reconcile', () => {
     expect(stderr).toMatch(/4 rows of 52 not accounted for: 2 altered, 1 lost, 1 gone/);
   });
 
-  it('takes in again what is missing or lost, once', async () => {
+  it('takes in what is missing and sends again what is lost, once', async () => {
     await init();
     await insert('lost', 12);
     await insert('kept', 12);
@@ -152,13 +152,36 @@ describe('reconcile', () => {
     edit('journal.sqlite', 'DELETE FROM ledger WHERE id = (SELECT max(id) FROM ledger)');
     edit('topics.sqlite', `DELETE FROM finished_ids WHERE id LIKE '${missing}%'`);
     expect(await compare()).toMatchObject({ total: { rows: 36, classes: { dataset: 12, missing: 12, lost: 12 } } });
-    expect(await compare(true)).toMatchObject({ faults: 0, repaired: { rowsTaken: 24 } });
+    expect(await compare(true)).toMatchObject({ faults: 0, repaired: { rowsTaken: 12, resent: 1, notRebuilt: [] } });
     await run('idle');
     expect(await compare(true)).toMatchObject({
       faults: 0,
       repaired: null,
       total: { rows: 36, classes: { dataset: 36 }, gone: 0 },
     });
+  });
+
+  it('sends a lost trajectory again as itself, whatever its session goes on with, and names one that it can not', async () => {
+    await init();
+    await insert('goes on', 12);
+    await insert('cut', 12);
+    await run('idle');
+    const ids = [idOf('goes on'), idOf('cut')];
+    env.TC_SESSION_IDLE_TIMEOUT = '1h';
+    await insert('goes on', 12);
+    await run('once');
+    const cut = `SELECT min(id) FROM audit_log WHERE session_id = 'cut'`;
+    await queryOn(url, `DELETE FROM audit_log WHERE id = (${cut})`);
+    for (const id of ids)
+      edit('qa_pairs.sqlite', `DELETE FROM trajectory_turns WHERE trajectory_id = '${id}' AND turn = 5`);
+    const repaired = { rowsTaken: 0, resent: 1, notRebuilt: [{ trajectoryId: ids[1], reason: 'other_rows' }] };
+    expect(await compare(true)).toMatchObject({ repaired, total: { classes: { open: 12, lost: 1 } } });
+    await run('once');
+    const held = trajectoriesOf(env.TC_DATA_DIR!).map(({ id, part, turns }) => [ids.indexOf(id), part, turns.length]);
+    expect(held.sort()).toEqual([
+      [0, 0, 12],
+      [1, 0, 11],
+    ]);
   });
 
   it('raises no false alarm while rows are written, and has the running capture mend what is lost', async () => {
@@ -178,7 +201,7 @@ describe('reconcile', () => {
         `DELETE FROM trajectory_turns WHERE rowid IN (SELECT rowid FROM trajectory_turns LIMIT 1)`,
       );
       expect(await compare()).toMatchObject({ faults: 1, total: { classes: { lost: 1 } } });
-      expect(await compare(true)).toMatchObject({ faults: 0, repaired: { rowsTaken: 12 } });
+      expect(await compare(true)).toMatchObject({ faults: 0, repaired: { rowsTaken: 0, resent: 1, notRebuilt: [] } });
     } finally {
       writing.abort();
       await writer;
