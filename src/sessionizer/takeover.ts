@@ -2,16 +2,29 @@
  * The memory of other captures whose sessions this one takes over, as when the number of shards changes. Rows of their
  * sealed and released parts are known from then on; those of parts that were still open are to be read from the table.
  */
+import { randomUUID } from 'node:crypto';
 import { stop } from '../errors.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
-import { addFact, addToCounter, type RowColumns, readCounter, readFact } from './journal-facts.ts';
+import { addFact, addToCounter, type RowColumns, readCounter, readFact, writeFact } from './journal-facts.ts';
 
 /** Part ids of the journals taken over lie below zero, each journal's in a span of its own. */
 const idSpan = 2 ** 40;
 
+/** What was taken over of another journal. */
+interface TakenOver {
+  /** Of that journal. */
+  id: string;
+  /** Its part ids here: from this one on, up to `below`. */
+  from: number;
+  below: number;
+  /** What the counters have of it. */
+  rows: number;
+  bytes: number;
+}
+
 /**
  * Copies ledger, receipts and part numbers of `former`, in one transaction of `db`; of digests by another key, which
- * nothing here can be compared with, that there are none.
+ * nothing here can be compared with, that there are none. One that was taken over before, by an attempt that was cut short, is taken over anew.
  *
  * @throws OperatorError `journal_other_source`, `journal_unpublished` where sealed parts of it still wait in its outbox.
  */
@@ -36,6 +49,8 @@ export function takeOverLedger(
   }
   const columns = readFact<RowColumns>(former, 'row_columns');
   if (columns !== null) addFact(db, 'row_columns', columns);
+  const id = idOf(former);
+  const others = withoutFormer(db, id);
   const shift = nextShift(db);
   const receipt = db.prepare('INSERT INTO receipts (part_id, turns, trajectory_id, reason) VALUES (?, ?, ?, ?)');
   copyRows(
@@ -56,8 +71,30 @@ export function takeOverLedger(
     0,
   );
   const ended = former.prepare("SELECT total(turns) FROM receipts WHERE reason IS NOT 'disowned'").pluck().get();
-  addToCounter(db, 'ledger_rows', '', ended as number);
-  addToCounter(db, 'ledger_bytes', '', readCounter(former, 'ledger_bytes'));
+  const [rows, bytes] = [ended as number, readCounter(former, 'ledger_bytes')];
+  addToCounter(db, 'ledger_rows', '', rows);
+  addToCounter(db, 'ledger_bytes', '', bytes);
+  // It may have taken over others itself, whose parts lie below its own.
+  const taken: TakenOver = { id, from: nextShift(db) + idSpan, below: shift + idSpan, rows, bytes };
+  writeFact(db, 'taken_over', [...others, taken]);
+}
+
+/** A journal keeps its id wherever its folder is moved or mounted. */
+function idOf(former: SqliteDatabase): string {
+  addFact(former, 'journal_id', randomUUID());
+  return readFact<string>(former, 'journal_id')!;
+}
+
+/** Takes out what an earlier attempt brought in of that journal. Returns what was taken over of others. */
+function withoutFormer(db: SqliteDatabase, id: string): TakenOver[] {
+  const all = readFact<TakenOver[]>(db, 'taken_over') ?? [];
+  for (const { from, below, rows, bytes } of all.filter((taken) => taken.id === id)) {
+    db.prepare('DELETE FROM ledger WHERE lowest_part >= ? AND lowest_part < ?').run(from, below);
+    db.prepare('DELETE FROM receipts WHERE part_id >= ? AND part_id < ?').run(from, below);
+    addToCounter(db, 'ledger_rows', '', -rows);
+    addToCounter(db, 'ledger_bytes', '', -bytes);
+  }
+  return all.filter((taken) => taken.id !== id);
 }
 
 /** What is added to the part ids of the next journal. */
