@@ -7,6 +7,7 @@ import { type ChangedRows, Injector, type Stored, withoutTaken } from './injecti
 import { pause, persevere, type Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeStep } from './metrics.ts';
+import { type RowColumns, rowColumnsOf } from './postgres/row-columns.ts';
 import { openAuditReader } from './postgres/rows.ts';
 import type { Batch } from './records.ts';
 import { openRequests, type Requests } from './requests.ts';
@@ -25,6 +26,8 @@ import type { TrajectoryTopic } from './transport/transport.ts';
 
 export interface OpenJournal {
   journal: Journal;
+  /** Of the table as it is now. */
+  rowColumns: RowColumns;
   rules: SessionRules;
   /** What commands ask of this process. */
   requests: Requests;
@@ -60,7 +63,14 @@ export async function openCaptureJournal(
     log.info(`${config.dataDir} has a position already and goes on from there: --from beginning is for a fresh one`);
   }
   const openReader = () => openAuditReader({ url, ...tableSettings(config), exclude: [] });
-  return { journal, rules, requests, reseal: createReseal({ journal, digester, openReader }), interrupted };
+  return {
+    journal,
+    rowColumns: rowColumnsOf(reader.table),
+    rules,
+    requests,
+    reseal: createReseal({ journal, digester, openReader }),
+    interrupted,
+  };
 }
 
 /** `once`: the batches end at what is committed now. */

@@ -10,6 +10,7 @@ import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
 import { codeOf, exitCodes, messageOf, stop } from './errors.ts';
 import { Releasers } from './lifecycle.ts';
+import { refuseOtherColumns } from './postgres/row-columns.ts';
 import { type BackfillRequest, openRequests, type RequestState } from './requests.ts';
 import { openDigestKey } from './row-digest.ts';
 import type { Journal } from './sessionizer/journal.ts';
@@ -65,9 +66,10 @@ async function handOver(
   try {
     const keys = former.map((dir) => keyOf(dir, config, releasers));
     if (keys[0] !== undefined) inheritKey(keys[0], config);
-    const { journal } = await openCaptureJournal(config, 'now', log, releasers);
+    const { journal, rowColumns } = await openCaptureJournal(config, 'now', log, releasers);
     refuseOtherShare(journal.identity?.slot ?? null, settings);
     const reason = former.length > 0 ? takeOver(journal, former, keys, config) : await reasonOf(journal, settings);
+    refuseOtherColumns(journal.rowColumns, rowColumns, settings.table);
     const before = journal.identity?.slot;
     const { consistentPoint, replaced, created } = await recreateSlot(settings);
     crashPoint('recover.created');
