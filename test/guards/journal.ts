@@ -6,6 +6,7 @@ const journal = 'src/sessionizer/journal.ts';
 const outbox = 'src/sessionizer/outbox.ts';
 const capturing = 'src/capturing.ts';
 const journalTest = ['test/sessionizer/journal.test.ts'];
+const resealing = ['test/resealing.test.ts'];
 
 export const journalGuards: Guard[] = [
   {
@@ -105,6 +106,34 @@ export const journalGuards: Guard[] = [
     old: "if (this.#sql.insertSealed.run(...values).changes === 1) return { kind: 'sealed', trajectoryId };",
     new: "this.#sql.insertSealed.run(...values);\n    if (values.length > 0) return { kind: 'sealed', trajectoryId };",
     tests: journalTest,
+  },
+  {
+    name: 'repair: the rows of a lost trajectory make its id, or it stays out',
+    file: 'src/resealing.ts',
+    old: "if (trajectoryIdOf(source, sessionId, rowKeys) !== trajectoryId) return notRebuilt('other_rows');",
+    new: "if (rowKeys.length === 0) return notRebuilt('other_rows');",
+    tests: resealing,
+  },
+  {
+    name: 'repair: a lost trajectory goes out with the rows that were taken in',
+    file: 'src/resealing.ts',
+    old: "if (its.some(({ sight }) => sight.same === false)) return notRebuilt('rows_altered');",
+    new: '',
+    tests: resealing,
+  },
+  {
+    name: 'repair: a lost trajectory keeps the number of its part',
+    file: 'src/resealing.ts',
+    old: 'ended.filter((id) => id < partId)',
+    new: 'ended.filter((id) => id <= partId)',
+    tests: resealing,
+  },
+  {
+    name: 'repair: what the outbox holds still is published again',
+    file: 'src/sessionizer/outbox.ts',
+    old: 'UPDATE sealed SET published = 0 WHERE trajectory_id = ? RETURNING turns',
+    new: 'UPDATE sealed SET published = published WHERE trajectory_id = ? RETURNING turns',
+    tests: resealing,
   },
   {
     name: 'outbox: part numbers are never given twice',
