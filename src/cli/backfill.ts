@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { submitBackfill } from '../backfilling.ts';
 import { count } from '../dataset/figures.ts';
-import { type ExitCode, exitCodes } from '../errors.ts';
+import { type ExitCode, exitCodes, stop } from '../errors.ts';
 import { isoOf, microsOf } from '../records.ts';
 import type { RequestState } from '../requests.ts';
 import type { Act } from './context.ts';
@@ -28,6 +28,7 @@ export function defineBackfill(program: Command, act: Act): void {
     .action(
       act(
         async ({ config, log, version, json, print, note, drain, abort }, { since, until, changed }: BackfillFlags) => {
+          refuseEmpty(since, until);
           const progress = showBackfill(note);
           try {
             const request = { reason: 'backfill' as const, since, until: until ?? null, resend: [], changed };
@@ -91,6 +92,14 @@ export function backfillText({ state, rowsRead, rowsTaken, rowsChanged }: Reques
 export function backfillExitCode({ state, rowsChanged }: RequestState, changed: ChangedRows): ExitCode {
   const isWhole = state === 'done' && (rowsChanged === 0 || changed === 'take');
   return isWhole ? exitCodes.ok : exitCodes.partial;
+}
+
+/** @throws OperatorError `empty_range` where nothing can lie between the two. */
+export function refuseEmpty(since: string | undefined, until: string | undefined): void {
+  if (since === undefined || until === undefined || microsOf(since)! < microsOf(until)!) return;
+  throw stop('empty_range', `--since ${since} is not before --until ${until}: nothing lies between them`, {
+    exitCode: exitCodes.usage,
+  });
 }
 
 /** ISO text, so that the server reads what the person meant: a date alone is midnight in UTC. */

@@ -5,7 +5,7 @@ import { accountedClasses, type BucketReport, differs, faultClasses } from '../r
 import { timeOfHour } from '../reconcile/faulty.ts';
 import { type Reconciliation, type Repaired, reconcile } from '../reconciling.ts';
 import { microsOf } from '../records.ts';
-import { parseDate } from './backfill.ts';
+import { parseDate, refuseEmpty } from './backfill.ts';
 import type { Act } from './context.ts';
 import { counted } from './figures.ts';
 import { showStatus } from './status-line.ts';
@@ -33,6 +33,7 @@ export function defineReconcile(program: Command, act: Act): void {
         let rows = 0;
         const line = showStatus(() => `${counted(rows, 'row')} of the table compared`);
         try {
+          refuseEmpty(flags.since, flags.until);
           const range = { since: hourOf(flags.since, Math.floor), until: hourOf(flags.until, Math.ceil) };
           const onProgress = (n: number) => {
             rows = n;
@@ -121,12 +122,17 @@ function verdictOf({ total, faults, repaired, complete }: Reconciliation, repair
       ? [`${counted(classes.unread ?? 0, 'row')} from before capture began: backfill --since takes them in`]
       : []),
     ...((classes.parked ?? 0) > 0 ? [`${counted(classes.parked ?? 0, 'row')} among the dead letters: dlq list`] : []),
-    ...(pruned > 0 ? [`${counted(pruned, 'row')} taken in and no longer in the table, older than all that are`] : []),
+    ...(pruned > 0
+      ? [
+          `${counted(pruned, 'row')} taken in and no longer in the table, from before the hour of its oldest row or from that hour: pruned, or deleted by somebody`,
+        ]
+      : []),
     ...(notCompared > 0
       ? [`${counted(notCompared, 'row')} without a digest of this key: present, not shown to be unchanged`]
       : []),
   ];
   const rest = asides.length === 0 ? '' : ` (${asides.join('; ')})`;
+  if (rows === 0 && faults === 0) return `${taken}the table has no row in this range${rest}`;
   if (faults === 0) return `${taken}every row is accounted for: ${counted(rows, 'row')} of the table${rest}`;
   const advice = [
     ...((classes.missing ?? 0) + (classes.lost ?? 0) > 0

@@ -150,6 +150,8 @@ describe('backfill', () => {
     expect(countIn(`${env.TC_DATA_DIR}/requests.sqlite`, "SELECT count(*) FROM requests WHERE state <> 'failed'")).toBe(
       0,
     );
+    const reversed = await run(['backfill', '--since', '2026-11-02', '--until', '2026-11-01']);
+    expect(reversed).toMatchObject({ code: 2, stderr: expect.stringContaining('is not before') });
     const timeless = await run(['backfill', '--since', '2020-01-01', '--columns-time', '-']);
     expect(timeless).toMatchObject({ code: 1, stderr: expect.stringContaining('set columns.time') });
   });
@@ -187,6 +189,8 @@ describe('recover', () => {
     await insert(['skipped']);
     await queryOn(url, 'SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())', [env.TC_POSTGRES_SLOT]);
     expect((await run(['run', '--once'])).stderr).toContain('ahead of');
+    const unrecognised = await run(['recover', '--columns-time', '-']);
+    expect(unrecognised).toMatchObject({ code: 3, stderr: expect.stringContaining('none would be recognised') });
     expect(await json(['recover'])).toMatchObject({ state: 'done', rowsRead: 24, rowsTaken: 12 });
     await succeed(['run', '--until-idle']);
     await expectEveryRowOnce();
