@@ -46,7 +46,7 @@ class ReadingFault extends Error {}
 const lookEveryMs = 1000;
 /** The stream stands still for so long where a snapshot is opened; where that takes longer it goes on meanwhile. */
 const openPatienceMs = 1000;
-const backoff = { baseMs: 1000, maxMs: 60_000 };
+const backoff = { baseMs: 500, maxMs: 60_000 };
 
 export class Injector {
   readonly #options: InjectorOptions;

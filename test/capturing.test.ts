@@ -6,13 +6,16 @@ import Database from 'better-sqlite3';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { capture } from '../src/capturing.ts';
+import { retry, stop } from '../src/errors.ts';
 import { createMetrics } from '../src/metrics.ts';
 import type { Batch, Lsn, Progress, ResumeLsn, Turn } from '../src/records.ts';
 import { openRequests, type Requests } from '../src/requests.ts';
+import { createDigester } from '../src/row-digest.ts';
 import { type Journal, openJournal } from '../src/sessionizer/journal.ts';
 import type { Source } from '../src/stream/contract.ts';
 import { Waker } from '../src/topic/waker.ts';
 import { batchOf, LogWriter, lsn, rules } from './sessionizer/log.ts';
+import { until } from './support/capture.ts';
 
 const never = new AbortController().signal;
 const range = { since: null, until: null };
@@ -169,4 +172,126 @@ describe('rows of the table beside the stream', () => {
     expect(journal.injection).toBeNull();
     expect(journal.totals()).toMatchObject({ rows: 2, skipped: { already_taken: 1 } });
   });
+
+  it('that can not be read fail their request alone, before the stream or beside it, with words', async () => {
+    const writer = new LogWriter();
+    const refused = stop('source_refused', 'date out of range');
+    await run(sourceOf([batchOf([], { progress: at(1) })]).source);
+    requests.submit({ id: 'gap', reason: 'recover', ...range, resend: [] });
+    requests.submit({ id: 'r', reason: 'backfill', ...range, resend: [] });
+    journal.beginInjection({ id: 'gap', reason: 'recover', range, seenBefore: lsn(1) });
+    const { source } = sourceOf([batchOf([writer.turn({})], { progress: at(100) })]);
+    const opened = await source.openExisting(range, never);
+    const breaking = { ...opened, batches: (before: Progress) => broken(opened.batches(before, never), refused) };
+    let openings = 0;
+    const openExisting = async () => {
+      openings += 1;
+      if (openings === 1) return breaking;
+      throw refused;
+    };
+    await run({ ...source, openExisting });
+    expect(openings).toBe(2);
+    expect(requests.stateOf('gap')).toMatchObject({ state: 'failed', error: expect.stringContaining('backfill') });
+    expect(requests.stateOf('r')).toMatchObject({ state: 'failed', error: 'date out of range' });
+    expect([journal.injection, requests.next(), journal.totals().rows]).toEqual([null, null, 1]);
+  });
+
+  it('are read again after a lost connection, and the stream goes on meanwhile', async () => {
+    const writer = new LogWriter();
+    const missing = writer.turn({});
+    requests.submit({ id: 'r', reason: 'backfill', ...range, resend: [] });
+    const { source } = sourceOf([], [missing].map(historic));
+    const opened = await source.openExisting(range, never);
+    const lost = retry('source_unreachable', 'connection terminated');
+    const outcomes = [
+      async () => Promise.reject(lost),
+      async () => ({ ...opened, batches: (before: Progress) => broken(opened.batches(before, never), lost) }),
+      async () => opened,
+    ];
+    const pending = [...outcomes];
+    const openExisting = async () => await pending.shift()!();
+    const streamed = streamUntil(() => requests.next() === null, writer);
+    await run({ ...source, openExisting, batches: streamed.batches });
+    expect(requests.stateOf('r')).toMatchObject({ state: 'done', error: null, rowsTaken: 1 });
+    expect([pending.length, streamed.count() > outcomes.length]).toEqual([0, true]);
+    expect(journal.totals().rows).toBe(streamed.count() + 1);
+  });
+
+  it('do not hold up the stream while their snapshot is opened', async () => {
+    const writer = new LogWriter();
+    requests.submit({ id: 'r', reason: 'backfill', ...range, resend: [] });
+    const { source } = sourceOf([], [writer.turn({})].map(historic));
+    const streamed = streamUntil(() => requests.next() === null, writer);
+    const openExisting = async () => {
+      await until('five batches of the stream', () => streamed.count() > 5);
+      return await source.openExisting(range, never);
+    };
+    await run({ ...source, openExisting, batches: streamed.batches });
+    expect(requests.stateOf('r')).toMatchObject({ state: 'done', rowsTaken: 1 });
+  });
+
+  it('that can not be stored end the capture, and their request waits', async () => {
+    const writer = new LogWriter();
+    requests.submit({ id: 'r', reason: 'backfill', ...range, resend: [] });
+    const db = new Database(join(dir, 'journal.sqlite'));
+    db.exec("CREATE TRIGGER full BEFORE INSERT ON parts BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    db.close();
+    const { source } = sourceOf([batchOf([], { progress: at(100) })], [writer.turn({})].map(historic));
+    await expect(run(source)).rejects.toThrow('no room');
+    expect(requests.next()).toMatchObject({ id: 'r' });
+  });
+
+  it('are not read again where a crash came between their end and the note of it', async () => {
+    const writer = new LogWriter();
+    const missing = writer.turn({});
+    requests.submit({ id: 'r', reason: 'backfill', ...range, resend: [] });
+    await run(sourceOf([batchOf([], { progress: at(100) })], [missing].map(historic)).source);
+    requests.update('r', { state: 'reading' });
+    const { source, happened } = sourceOf([batchOf([], { progress: at(200) })], [missing].map(historic));
+    await run(source);
+    expect(happened.filter((what) => what.startsWith('table'))).toEqual([]);
+    expect(requests.stateOf('r')).toMatchObject({ state: 'done', rowsRead: 1, rowsTaken: 1 });
+  });
+
+  it('whose keys are known with other contents are counted and left out, and taken in where asked', async () => {
+    journal.close();
+    const digester = createDigester('a key of these tests');
+    journal = openJournal(join(dir, 'journal.sqlite'), { source: 'test', rules, digester });
+    const writer = new LogWriter();
+    const [same, other] = [writer.turn({}), writer.turn({})];
+    const given = { ...other, sessionId: 'after the failover', response: 'another row' };
+    const table = [same, given].map(historic);
+    requests.submit({ id: 'left', reason: 'backfill', ...range, resend: [] });
+    await run(sourceOf([batchOf([same, other], { progress: at(100) })], table).source);
+    expect(requests.stateOf('left')).toMatchObject({ state: 'done', rowsTaken: 0, rowsChanged: 1 });
+    expect(journal.totals()).toMatchObject({ rows: 2, skipped: { already_taken: 1, changed: 1 } });
+    for (const id of ['taken', 'again']) {
+      requests.submit({ id, reason: 'backfill', ...range, resend: [], changed: 'take' });
+      await run(sourceOf([batchOf([], { progress: at(200) })], table).source);
+    }
+    expect(requests.stateOf('taken')).toMatchObject({ state: 'done', rowsTaken: 1, rowsChanged: 1 });
+    expect(requests.stateOf('again')).toMatchObject({ state: 'done', rowsTaken: 0, rowsChanged: 0 });
+    expect(journal.recall([given.sessionId], null).parts.get(given.sessionId)).toMatchObject({ turns: 1 });
+  });
 });
+
+/** The first of these batches, and then the error. */
+async function* broken(batches: AsyncGenerator<Batch>, error: Error): AsyncGenerator<Batch> {
+  const first = await batches.next();
+  if (!first.done) yield { ...first.value, changes: [], sessionIds: new Set() };
+  throw error;
+}
+
+/** A stream that brings a row now and then until the condition holds. */
+function streamUntil(isOver: () => boolean, writer: LogWriter) {
+  let count = 0;
+  return {
+    count: () => count,
+    async *batches(): AsyncGenerator<Batch> {
+      for (; !isOver(); count += 1) {
+        yield batchOf([writer.turn({ session: 'streamed' })], { progress: at(1000 + count) });
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+  };
+}
