@@ -1,6 +1,6 @@
 /** By what a row is recognised when it is read again: its key and its time, as text. Other columns may change. */
 import type pg from 'pg';
-import { stop } from '../errors.ts';
+import { exitCodes, stop } from '../errors.ts';
 import { type AuditTable, describeTable, type TableSettings } from './audit-table.ts';
 
 /** Name and type, as `id (bigint)`. */
@@ -38,5 +38,6 @@ export function refuseOtherColumns(before: RowColumns | null, now: RowColumns, t
   throw stop(
     'columns_changed',
     `rows of ${table} were taken in by ${said(before)}, and it has ${said(now)} now: none would be recognised, so nothing is read from the table beside the stream; set columns.key and columns.time, or the types, back, or capture into a fresh dataDir`,
+    { exitCode: exitCodes.configuration },
   );
 }

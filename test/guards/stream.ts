@@ -218,4 +218,25 @@ export const streamGuards: Guard[] = [
     new: 'return index < 0 ?',
     tests: ['test/stream/shard.test.ts', 'test/stream/shard.pg.test.ts'],
   },
+  {
+    name: 'stream: a row too large for a string is left out',
+    file: 'src/stream/pgoutput.ts',
+    old: 'jsonBytes(buffer, start, places) > this.#maxRowBytes',
+    new: 'jsonBytes(buffer, start, places) < 0',
+    tests: ['test/stream/pgoutput.test.ts'],
+  },
+  {
+    name: 'stream: rows beside it are refused where none would be recognised',
+    file: 'src/stream/tail.ts',
+    old: 'refuseOtherColumns(this.#takenBy, now, this.#capture.table.sql);',
+    new: 'now.key;',
+    tests: ['test/stream/history.pg.test.ts'],
+  },
+  {
+    name: 'recover: no slot is replaced where no row would be recognised',
+    file: 'src/recovering.ts',
+    old: 'refuseOtherColumns(journal.rowColumns, rowColumns, settings.table);',
+    new: '',
+    tests: ['test/e2e/backfill.e2e.test.ts'],
+  },
 ];
