@@ -142,8 +142,10 @@ describe('backfill', () => {
 
   it('says what is wrong with a date or a table without times', async () => {
     await succeed(['init', '--create-table']);
-    const wrong = await run(['backfill', '--since', 'yesterday']);
-    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('2026-11-01') });
+    for (const since of ['yesterday', '2026-06-31', '2026-06-30T24:30:00Z']) {
+      const wrong = await run(['backfill', '--since', since]);
+      expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('2026-11-01') });
+    }
     // Refused, and not kept for a later start either.
     const away = await run(['backfill', '--since', '2020-01-01'], { TC_POSTGRES_SLOT: 'nowhere' });
     expect(away).toMatchObject({ code: 3, stderr: expect.stringContaining('nowhere') });
@@ -178,6 +180,25 @@ describe('recover', () => {
     await expectEveryRowOnce();
     const turns = Object.fromEntries(trajectoriesOf(env.TC_DATA_DIR!).map((t) => [t.sessionId, t.turns.length]));
     expect(turns).toEqual({ after: 12, before: 24, between: 12, gap: 12 });
+  });
+
+  it('says that keys were given again, as by a standby that never had their rows, and takes those in where asked', async () => {
+    await succeed(['init', '--create-table']);
+    await insert(['kept', 'unreplicated']);
+    await succeed(['run', '--once']);
+    await queryOn(url, "DELETE FROM audit_log WHERE session_id = 'unreplicated'");
+    await queryOn(url, "SELECT setval(pg_get_serial_sequence('audit_log', 'id'), 12)");
+    await queryOn(url, 'SELECT pg_drop_replication_slot($1)', [env.TC_POSTGRES_SLOT]);
+    await insert(['given again']);
+    const recovered = await run(['recover']);
+    expect(recovered).toMatchObject({
+      code: 6,
+      stdout: expect.stringContaining('12 rows with a key that was taken in'),
+    });
+    expect(recovered.stdout).toContain('--changed take');
+    const known = await run(['backfill', '--since', '2020-01-01', '--json']);
+    expect(known).toMatchObject({ code: 6, stdout: expect.stringContaining('"rowsChanged":12') });
+    expect(await json(['backfill', '--since', '2020-01-01', '--changed', 'take'])).toMatchObject({ rowsTaken: 12 });
   });
 
   it('mends a slot that something else moved on, and leaves a sound one alone', async () => {
