@@ -280,7 +280,8 @@ async function watchForEnd(
   const { journal, requests } = parts.capture ?? {};
   const at = journal === undefined ? 0 : (await currentTarget(urlOf(config))).at;
   const quiet = () => journal === undefined || ((journal.watermark ?? 0) >= at && journal.totals().open === 0);
-  const taken = () => (until === 'once' ? captured.all : quiet() && (requests?.next() ?? null) === null);
+  const asked = () => (requests?.next() ?? null) !== null || (journal?.injection ?? null) !== null;
+  const taken = () => (until === 'once' ? captured.all : quiet() && !asked());
   while (!signal.aborted && !(taken() && (await isIdle(parts)))) await pause(watchEveryMs, signal);
 }
 
