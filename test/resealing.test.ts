@@ -7,6 +7,8 @@ import type { Turn } from '../src/records.ts';
 import { type BackfillRequest, openRequests } from '../src/requests.ts';
 import { createReseal } from '../src/resealing.ts';
 import { createDigester } from '../src/row-digest.ts';
+import { assembleTrajectory } from '../src/sessionizer/trajectory.ts';
+import { messageOf } from '../src/transport/kafka.ts';
 import { day, hour, LogWriter, lsn, minute, start, watermark } from './sessionizer/log.ts';
 import { TemporaryJournal } from './sessionizer/temporary-journal.ts';
 
@@ -62,7 +64,9 @@ test('a lost trajectory goes out as what it was, as often as it is asked for, an
   // The second time it is held still, before the third it was finished once more.
   for (const rowsRead of [5, 0, 5]) {
     expect(await again(was.id)).toEqual({ rowsRead, rowsSent: 3, notRebuilt: [] });
-    expect(journal.outbox.pending(9)).toMatchObject([{ trajectoryId: was.id, part: 1, turns: 3, bytes: ref!.bytes }]);
+    expect(journal.outbox.pending(9)).toMatchObject([
+      { trajectoryId: was.id, part: 1, turns: 3, bytes: ref!.bytes, resentAt: expect.any(Number) },
+    ]);
     const { id, part, startedAt, endedAt, contentHash, ...now } = journal.outbox.assemble(was.id);
     expect({ id, part, startedAt, endedAt, contentHash }).toEqual({
       id: was.id,
@@ -81,13 +85,22 @@ test('a lost trajectory goes out as what it was, as often as it is asked for, an
   expect(ledger.buckets().reduce((sum: number, bucket) => sum + ledger.entries(bucket).size, 0)).toBe(5);
 });
 
+test('its message on Kafka is another one each time it is sent again', () => {
+  const rows = turns(0, 1, 2);
+  const part = { sessionId: 's', part: 0, firstAt: start, lastAt: start };
+  const value = assembleTrajectory({ source: 'test', part, closedBy: 'idle', turns: rows });
+  const message = { id: value.id, key: 's', value };
+  expect(messageOf({ resentAt: null }, value)).toEqual(message);
+  expect(messageOf({ resentAt: 7 }, value)).toEqual({ ...message, again: '7' });
+});
+
 test('one that is held still is published once more, and the table is not read', async () => {
   temporary.take([...turns(0, 1, 2), watermark(hour)]);
   const ids = temporary.journal.outbox.pending(9).map(({ trajectoryId }) => trajectoryId);
   temporary.journal.outbox.published(ids);
   const { again, readSession } = resealOver([]);
   expect(await again(...ids)).toEqual({ rowsRead: 0, rowsSent: 3, notRebuilt: [] });
-  expect(temporary.journal.outbox.depth()).toBe(1);
+  expect(temporary.journal.outbox.pending(9)).toMatchObject([{ trajectoryId: ids[0], resentAt: expect.any(Number) }]);
   expect(readSession).not.toHaveBeenCalled();
 });
 

@@ -79,4 +79,7 @@ export const journalMigrations: readonly Migration[] = [
   DROP TABLE parts;
   ALTER TABLE live_parts RENAME TO parts;
   `,
+  `
+  ALTER TABLE sealed ADD COLUMN resent_at INTEGER;
+  `,
 ];

@@ -101,7 +101,7 @@ export class StepWriter {
   }
 
   /** Into the outbox alone: ledger, receipts and counters have it. Returns the change of the bytes held. */
-  reseal({ trajectoryId, partId, sessionId, part, turns }: LostPart): number {
+  reseal({ trajectoryId, partId, sessionId, part, turns }: LostPart, now: number): number {
     const digester = this.#digester;
     const digests = digester === null ? [] : turns.map((turn) => digester.digestOf(turn));
     const chunk = this.#chunks.append(noChunk, partId, packTurns(turns, digests));
@@ -110,9 +110,12 @@ export class StepWriter {
     const [firstAt, lastAt] = [times[0] ?? unknownTime, times.at(-1) ?? unknownTime];
     const closedBy: CloseReason = 'history';
     const values = [trajectoryId, partId, chunk, sessionId, part, turns.length, bytes, firstAt, lastAt, closedBy];
-    if (this.#sql.insertSealed.run(...values).changes === 1) return bytes;
-    this.#chunks.drop(chunk);
-    return 0;
+    if (this.#sql.insertSealed.run(...values).changes === 0) {
+      this.#chunks.drop(chunk);
+      return 0;
+    }
+    this.#sql.markResent.run(now, trajectoryId);
+    return bytes;
   }
 
   #writePart({ part, appended, isNew, standing }: PartStep, written: Written): void {
@@ -212,6 +215,7 @@ function prepareAll(db: SqliteDatabase) {
     insertSealed: db.prepare(
       'INSERT INTO sealed (trajectory_id, part_id, last_chunk, session_id, part, turns, bytes, first_at, last_at, closed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trajectory_id) DO NOTHING',
     ),
+    markResent: db.prepare('UPDATE sealed SET resent_at = ? WHERE trajectory_id = ?'),
     count: db.prepare(addToCounterSql),
   };
 }

@@ -275,7 +275,7 @@ export class Journal {
    * is the one it was. Where the outbox holds it already, nothing changes.
    */
   reseal(part: LostPart): void {
-    this.#space.add(this.#change(() => this.#writer.reseal(part)));
+    this.#space.add(this.#change(() => this.#writer.reseal(part, Date.now())));
   }
 
   /** Ids of the keys that rows were digested with. */

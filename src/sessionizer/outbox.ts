@@ -18,10 +18,12 @@ export interface TrajectoryRef {
   firstAt: Micros;
   lastAt: Micros;
   closedBy: CloseReason;
+  /** When it was put back to go out once more, in ms since the Unix epoch; null where it goes out for the first time. */
+  resentAt: number | null;
 }
 
 const refColumns =
-  'trajectory_id AS trajectoryId, session_id AS sessionId, part, turns, bytes, first_at AS firstAt, last_at AS lastAt, closed_by AS closedBy';
+  'trajectory_id AS trajectoryId, session_id AS sessionId, part, turns, bytes, first_at AS firstAt, last_at AS lastAt, closed_by AS closedBy, resent_at AS resentAt';
 
 /** The reading half, which another process may open too. Its methods throw OperatorErrors as `explainSqlite` words them. */
 export class OutboxReader {
@@ -103,9 +105,9 @@ export class Outbox extends OutboxReader {
   }
 
   /** Has it published once more, whether or not it was. Returns how many turns it has; null where it is not held. */
-  publishAgain(trajectoryId: string): number | null {
-    const sql = 'UPDATE sealed SET published = 0 WHERE trajectory_id = ? RETURNING turns';
-    return this.#change(() => (this.#db.prepare(sql).pluck().get(trajectoryId) as number | undefined) ?? null);
+  publishAgain(trajectoryId: string, now = Date.now()): number | null {
+    const sql = 'UPDATE sealed SET published = 0, resent_at = ? WHERE trajectory_id = ? RETURNING turns';
+    return this.#change(() => (this.#db.prepare(sql).pluck().get(now, trajectoryId) as number | undefined) ?? null);
   }
 
   /** Removes bodies that no unfinished message needs. What is not published yet stays. Returns how many went. */

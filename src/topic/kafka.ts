@@ -3,7 +3,7 @@ import type { BackoffOptions } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import type { KafkaCluster } from './kafka/client.ts';
 import { type Claims, packValue, unpackValue, type ValueForm } from './kafka/delivery.ts';
-import type { Entry } from './kafka/entry.ts';
+import { type Entry, headerNames } from './kafka/entry.ts';
 import { unpack } from './kafka/envelope.ts';
 import { type ConsumerCounts, GroupConsumer } from './kafka/group-consumer.ts';
 import { oldestAgeOf, unfinishedOf } from './kafka/lag.ts';
@@ -94,12 +94,13 @@ class OnKafka<T> implements KafkaTopic<T> {
   }
 
   async publish(message: Message<T>): Promise<void> {
-    const { key } = message;
+    const { key, again } = message;
     const packed = packValue(message, this.#form);
     const before = this.#publishing.get(key) ?? Promise.resolve();
     const mine = before.then(async () => {
       const { value, headers } = await packed;
-      await send(this.#options.cluster, { topic: this.#names.main, key, value, headers });
+      const marked = again === undefined ? headers : { ...headers, [headerNames.requeued]: again };
+      await send(this.#options.cluster, { topic: this.#names.main, key, value, headers: marked });
     });
     // Whatever became of it, the next of its key may go.
     const settled = mine

@@ -11,6 +11,11 @@ export interface Message<T> {
    */
   id: string;
   value: T;
+  /**
+   * Set where an id that may be finished is to be delivered once more, and different each time. Of use on Kafka, whose
+   * members remember what they have finished; the embedded topic's memory is cleared instead.
+   */
+  again?: string;
 }
 
 export interface Delivery<T> {

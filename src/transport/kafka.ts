@@ -6,6 +6,7 @@ import type { TrajectoryRef } from '../sessionizer/outbox.ts';
 import { jsonCodec } from '../topic/codec.ts';
 import type { KafkaCluster } from '../topic/kafka/client.ts';
 import { type KafkaTopic, type KafkaTopicOptions, openKafkaTopic } from '../topic/kafka.ts';
+import type { Message } from '../topic/topic.ts';
 import { encodeClaim, type RowReader, redeemClaim } from './claims.ts';
 import { compiledCodec, messagesOf } from './compiled-messages.ts';
 import {
@@ -86,10 +87,7 @@ function trajectoryTopic(topic: KafkaTopic<Trajectory>, assemble: (id: string) =
     carriesBodies: true,
     async publish(refs) {
       for (const some of withinBytes(refs)) {
-        const messages = some.map(({ trajectoryId }) => {
-          const value = assemble(trajectoryId);
-          return { id: value.id, key: value.sessionId, value };
-        });
+        const messages = some.map((ref) => messageOf(ref, assemble(ref.trajectoryId)));
         await publishInOrder(topic, messages);
       }
     },
@@ -99,6 +97,12 @@ function trajectoryTopic(topic: KafkaTopic<Trajectory>, assemble: (id: string) =
     lags: () => lagsOf(topic),
     counts: () => ({ topic: topic.name, ...topic.status() }),
   };
+}
+
+/** One that was lost is delivered once more, to a member that has finished it too. */
+export function messageOf({ resentAt }: Pick<TrajectoryRef, 'resentAt'>, value: Trajectory): Message<Trajectory> {
+  const again = resentAt === null ? {} : { again: String(resentAt) };
+  return { id: value.id, key: value.sessionId, value, ...again };
 }
 
 function* withinBytes(refs: readonly TrajectoryRef[]): Generator<TrajectoryRef[]> {

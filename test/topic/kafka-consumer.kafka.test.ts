@@ -99,6 +99,16 @@ describeKafka('a consumer on Kafka', () => {
   };
   const keys = Array.from({ length: 12 }, (_, index) => `key-${index}`);
 
+  it('delivers a finished id once more for each time that it is sent again on purpose', async () => {
+    const topic = await open();
+    const { handled, drained } = run(topic);
+    const sent = [parcel('a', 1), parcel('a', 1), { ...parcel('a', 1), again: '7' }, { ...parcel('a', 1), again: '7' }];
+    for (const message of [...sent, { ...parcel('a', 1), again: '8' }, parcel('a', 2)]) await topic.publish(message);
+    await until(() => expect(handled).toEqual(['a-1', 'a-1', 'a-1', 'a-2']));
+    expect(topic.status().duplicates).toBe(2);
+    await drained();
+  });
+
   it('finishes what is in work when another consumer joins: each call is made once', async () => {
     const one = await open();
     const two = await open();

@@ -27,7 +27,7 @@ export const headerNames = {
   publishedAt: 'published-at',
   /** A message that one group alone is to handle. */
   only: 'only-group',
-  /** The dead letter that was put back. */
+  /** The dead letter that was put back, or which sending of a message is meant. */
   requeued: 'requeued',
   claim: 'claim',
 } as const;
