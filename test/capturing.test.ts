@@ -272,6 +272,16 @@ describe('rows of the table beside the stream', () => {
     expect(requests.stateOf('taken')).toMatchObject({ state: 'done', rowsTaken: 1, rowsChanged: 1 });
     expect(requests.stateOf('again')).toMatchObject({ state: 'done', rowsTaken: 0, rowsChanged: 0 });
     expect(journal.recall([given.sessionId], null).parts.get(given.sessionId)).toMatchObject({ turns: 1 });
+    // Of a key that is another one now nothing can be told.
+    journal.close();
+    journal = openJournal(join(dir, 'journal.sqlite'), {
+      source: 'test',
+      rules,
+      digester: createDigester('another key of them'),
+    });
+    requests.submit({ id: 'new key', reason: 'backfill', ...range, resend: [] });
+    await run(sourceOf([batchOf([], { progress: at(300) })], table).source);
+    expect(requests.stateOf('new key')).toMatchObject({ state: 'done', rowsTaken: 0, rowsChanged: 0 });
   });
 });
 

@@ -177,6 +177,27 @@ export const streamGuards: Guard[] = [
     tests: traps,
   },
   {
+    name: 'existing rows: their position lies behind what is not flushed yet',
+    file: 'src/stream/snapshot.ts',
+    old: 'const lsn = await flushedTarget(url, signal);',
+    new: "const { lsn } = await (await import('./target.ts')).currentTarget(url);",
+    tests: ['test/stream/existing.pg.test.ts'],
+  },
+  {
+    name: 'existing rows: transaction_timeout is off',
+    file: 'src/stream/snapshot.ts',
+    old: "set_config(name, '0', false) FROM",
+    new: 'name FROM',
+    tests: ['test/stream/existing.pg.test.ts'],
+  },
+  {
+    name: 'positions: a page header that is not written is not waited for',
+    file: 'src/stream/target.ts',
+    old: 'return at % pageBytes === pageHeader ? lsnOf(at - pageHeader) : insert;',
+    new: 'return pageBytes === pageHeader ? lsnOf(at) : insert;',
+    tests: ['test/stream/existing.pg.test.ts'],
+  },
+  {
     name: 'history: the stream goes on where the snapshot ends',
     file: 'src/stream/snapshot.ts',
     old: 'yield { ...emptyBatch(reading.after, reading), history',
