@@ -9,7 +9,7 @@ import { codeOf, messageOf } from './errors.ts';
 import { backoffMs, within } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import type { Batch, Progress, Turn } from './records.ts';
-import type { BackfillRequest, Requests } from './requests.ts';
+import type { BackfillRequest, ChangedRows, Requests } from './requests.ts';
 import type { Reseal } from './resealing.ts';
 import type { Journal } from './sessionizer/journal.ts';
 import type { ExistingRows, Source } from './stream/contract.ts';
@@ -21,8 +21,6 @@ export interface Stored {
   /** Rows beside the stream whose key was taken in before, with other contents. */
   changed: number;
 }
-
-export type ChangedRows = 'leave' | 'take';
 
 export interface InjectorOptions {
   source: Pick<Source, 'openExisting'>;

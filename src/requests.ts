@@ -18,6 +18,8 @@ export interface NotRebuilt extends LostTrajectory {
   reason: 'other_rows' | 'rows_altered';
 }
 
+export type ChangedRows = 'leave' | 'take';
+
 export interface BackfillRequest {
   id: string;
   reason: 'backfill' | 'recover' | 'repair';
@@ -28,7 +30,7 @@ export interface BackfillRequest {
   /** Trajectories to send once more; where there are any, nothing else is read. */
   resend: LostTrajectory[];
   /** What is done with rows whose key was taken in before, with other contents; `leave` by default. */
-  changed?: 'leave' | 'take';
+  changed?: ChangedRows;
 }
 
 export interface RequestState {

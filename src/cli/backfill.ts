@@ -3,7 +3,7 @@ import { submitBackfill } from '../backfilling.ts';
 import { count } from '../dataset/figures.ts';
 import { type ExitCode, exitCodes, stop } from '../errors.ts';
 import { isoOf, microsOf } from '../records.ts';
-import type { RequestState } from '../requests.ts';
+import type { ChangedRows, RequestState } from '../requests.ts';
 import type { Act } from './context.ts';
 import { counted } from './figures.ts';
 import { showStatus } from './status-line.ts';
@@ -13,8 +13,6 @@ interface BackfillFlags {
   until?: string;
   changed: ChangedRows;
 }
-
-export type ChangedRows = 'leave' | 'take';
 
 export function defineBackfill(program: Command, act: Act): void {
   program

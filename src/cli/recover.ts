@@ -1,13 +1,7 @@
 import type { Command } from 'commander';
 import { recover } from '../recovering.ts';
-import {
-  backfillExitCode,
-  backfillText,
-  type ChangedRows,
-  changedOption,
-  parseDate,
-  showBackfill,
-} from './backfill.ts';
+import type { ChangedRows } from '../requests.ts';
+import { backfillExitCode, backfillText, changedOption, parseDate, showBackfill } from './backfill.ts';
 import type { Act } from './context.ts';
 
 interface RecoverFlags {
