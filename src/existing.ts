@@ -20,7 +20,7 @@ import { type AuditReader, openAuditReader } from './postgres/rows.ts';
 import type { Compiled, Micros, Trajectory, Turn } from './records.ts';
 import { createDigester, openDigestKey, type RowDigester } from './row-digest.ts';
 import { groupHistory } from './sessionizer/history.ts';
-import { type JournalReader, openJournalReader } from './sessionizer/journal.ts';
+import { type JournalReader, openJournalReader } from './sessionizer/journal-reader.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { SqliteDatabase } from './sqlite.ts';
 import { filesOf, openCompileStage, openSinks, sessionRules, tableSettings, urlOf } from './stages.ts';

@@ -20,7 +20,7 @@ import { hasPassed, patienceMs, StandingReader } from './reconcile/standing.ts';
 import { forgetFinished } from './reconcile/topic-file.ts';
 import type { BackfillRequest, LostTrajectory, NotRebuilt } from './requests.ts';
 import { createDigester, openDigestKey, type RowDigester } from './row-digest.ts';
-import { type JournalReader, openJournalReader } from './sessionizer/journal.ts';
+import { type JournalReader, openJournalReader } from './sessionizer/journal-reader.ts';
 import { captureSettings, filesOf, tableSettings } from './stages.ts';
 import { shardCondition } from './stream/shard.ts';
 

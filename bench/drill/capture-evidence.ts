@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { pause } from '../../src/lifecycle.ts';
 import { microsOf, type Turn } from '../../src/records.ts';
 import { unpackTurns } from '../../src/sessionizer/chunk.ts';
-import { openJournalReader } from '../../src/sessionizer/journal.ts';
+import { openJournalReader } from '../../src/sessionizer/journal-reader.ts';
 import { inTurnOrder } from '../../src/sessionizer/trajectory.ts';
 import { parseLsn } from '../../src/stream/lsn.ts';
 import { trajectoriesOf } from '../../test/e2e/pipe.ts';

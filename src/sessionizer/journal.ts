@@ -4,7 +4,7 @@
  */
 
 import { crashPoint } from '../crash-points.ts';
-import { exitCodes, type OperatorError, stop } from '../errors.ts';
+import { type OperatorError, stop } from '../errors.ts';
 import type { Batch, Lsn, Micros, Progress, ResumeLsn, Turn } from '../records.ts';
 import type { RowDigester } from '../row-digest.ts';
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../sqlite.ts';
@@ -23,15 +23,15 @@ import {
   type SourceIdentity,
   writeFact,
 } from './journal-facts.ts';
+import { otherSource } from './journal-reader.ts';
 import { journalMigrations } from './journal-schema.ts';
 import { type LostPart, StepWriter, type Written } from './journal-write.ts';
 import type { Sighting } from './known-rows.ts';
 import { Ledger } from './ledger.ts';
 import { LiveParts } from './live-parts.ts';
-import { Outbox, OutboxReader } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import type { PartState, SessionRules } from './part.ts';
 import { compareProgress, type KnownParts, type Step } from './sessionize.ts';
-import { SessionsInPipe } from './sessions-in-pipe.ts';
 import { Space } from './space.ts';
 import { takeOverLedger } from './takeover.ts';
 
@@ -62,46 +62,6 @@ export function openJournal(path: string, options: JournalOptions): Journal {
     db.pragma('journal_size_limit = 16777216');
     claimSource(db, path, options.source);
     return new Journal(db, path, options);
-  } catch (error) {
-    db.close();
-    throw explainSqlite(error, 'journal', path);
-  }
-}
-
-export interface JournalReader {
-  source: string;
-  outbox: OutboxReader;
-  ledger: Ledger;
-  totals(): JournalTotals;
-  /** Ids of the keys that rows were digested with. */
-  digestKeys(): string[];
-  /** Rows of this session are in open or held parts, or on their way to the compiler. */
-  isInPipe(sessionId: string): boolean;
-  close(): void;
-}
-
-/**
- * Opens the journal beside the process that writes it: to assemble trajectories, or for statistics.
- *
- * @throws OperatorError as `openSqlite`, `journal_other_source` where it belongs to another source than `expected`, and
- * `journal_older` where only the process that writes it may bring it up to date.
- */
-export function openJournalReader(path: string, expected?: string): JournalReader {
-  const db = openSqlite(path, { what: 'journal', migrations: journalMigrations, readonly: true });
-  try {
-    if (db.pragma('user_version', { simple: true }) !== journalMigrations.length) throw olderError(path);
-    const source = readFact<string>(db, 'source') ?? expected ?? '';
-    if (expected !== undefined && source !== expected) throw otherSource(path, source, expected);
-    const sessions = new SessionsInPipe(db);
-    return {
-      source,
-      outbox: new OutboxReader(db, path, source),
-      ledger: new Ledger(db, path),
-      totals: () => readTotals(db),
-      digestKeys: () => readFact<string[]>(db, 'digest_keys') ?? [],
-      isInPipe: (sessionId) => sessions.has(sessionId),
-      close: () => db.close(),
-    };
   } catch (error) {
     db.close();
     throw explainSqlite(error, 'journal', path);
@@ -433,13 +393,6 @@ export class Journal {
   }
 }
 
-function olderError(path: string): OperatorError {
-  return stop(
-    'journal_older',
-    `journal ${path} was written by an older version: start the process that captures into it with this version first`,
-  );
-}
-
 function pendingError({ id, reason }: Injection): OperatorError {
   return stop('injection_pending', `the ${reason} ${id} has not ended yet: let run finish it, and then begin another`);
 }
@@ -448,12 +401,4 @@ function claimSource(db: SqliteDatabase, path: string, source: string): void {
   const known = readFact<string>(db, 'source');
   if (known === null) writeFact(db, 'source', source);
   else if (known !== source) throw otherSource(path, known, source);
-}
-
-function otherSource(path: string, known: string, source: string): OperatorError {
-  return stop(
-    'journal_other_source',
-    `journal ${path} belongs to another server, database or table (source ${known.slice(0, 8)}, not ${source.slice(0, 8)}): set another dataDir, or postgres.url and postgres.table to what it was made for`,
-    { exitCode: exitCodes.configuration },
-  );
 }

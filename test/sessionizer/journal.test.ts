@@ -5,7 +5,8 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Batch, Change, ResumeLsn, Turn } from '../../src/records.ts';
 import { trajectorySchema } from '../../src/records.ts';
-import { type Journal, openJournal, openJournalReader } from '../../src/sessionizer/journal.ts';
+import { type Journal, openJournal } from '../../src/sessionizer/journal.ts';
+import { openJournalReader } from '../../src/sessionizer/journal-reader.ts';
 import { sessionize, watermarkOf } from '../../src/sessionizer/sessionize.ts';
 import { batchOf, day, hour, LogWriter, lsn, rules, second, start, watermark } from './log.ts';
 
