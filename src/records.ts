@@ -76,6 +76,8 @@ export interface Batch {
   progress: Progress;
   /** Rows that are not carried on, by reason (`no_session`, `no_key`, `excluded`, …). */
   skipped: Record<string, number>;
+  /** With a watermark: the server's time that it was taken from. The watermark keeps some way behind it. */
+  serverAt?: Micros;
   /**
    * Absent in the stream. In history, `reading` turns the idle rule off; `done` ends it: what lies `idleTimeout`
    * before `snapshotAt` closes at once, the rest goes on in the stream.

@@ -11,7 +11,7 @@ import { flushedTarget } from '../stream/target.ts';
 export interface Standing extends CaptureFacts {
   /** Rows that come in beside the stream just now. */
   injection: Injection | null;
-  /** The first watermark that capture had; null where the journal does not say. */
+  /** When the first row was, or the server's time at the first watermark; null where the journal does not say. */
   began: Micros | null;
   /** Hour of the first row that was ever taken in; null where that has no time, or there is none. */
   firstBucket: number | null;

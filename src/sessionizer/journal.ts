@@ -283,7 +283,7 @@ export class Journal {
    * @throws OperatorError `journal_stale_step` where the step was not computed from the latest recall, `disk_full` and
    * others of `explainSqlite`.
    */
-  commit(step: Step, batch: Pick<Batch, 'progress' | 'history' | 'injected'>): void {
+  commit(step: Step, batch: Pick<Batch, 'progress' | 'serverAt' | 'history' | 'injected'>): void {
     if (step.version !== this.#version) {
       throw stop(
         'journal_stale_step',
@@ -291,10 +291,12 @@ export class Journal {
       );
     }
     const facts = this.#factsAfter(step, batch);
-    const begins = this.#facts.watermark === null && facts.watermark !== null;
+    const isFirst = this.#facts.watermark === null && facts.watermark !== null;
+    // Rows from before the first one, or from before the server's time where there is none, were never to be read.
+    const began = isFirst ? (step.parts[0]?.part.firstAt ?? batch.serverAt ?? facts.watermark) : null;
     const endsInjection = this.#injection !== null && batch.injected === true && batch.history?.state === 'done';
-    if (begins || endsInjection || !this.#isIdle(step, facts)) {
-      this.#remember(this.#write(step, facts, { begins, endsInjection }));
+    if (isFirst || endsInjection || !this.#isIdle(step, facts)) {
+      this.#remember(this.#write(step, facts, { began, endsInjection }));
     }
     this.#facts = facts;
     if (endsInjection) this.#injection = null;
@@ -331,12 +333,11 @@ export class Journal {
   #write(
     step: Step,
     facts: CaptureFacts,
-    { begins, endsInjection }: { begins: boolean; endsInjection: boolean },
+    { began, endsInjection }: { began: Micros | null; endsInjection: boolean },
   ): Written {
     const written = this.#change(() => {
       writeFact(this.#db, 'capture', facts);
-      // The first row says it more exactly than a watermark, which keeps some way behind.
-      if (begins) addFact(this.#db, 'began', step.parts[0]?.part.firstAt ?? facts.watermark);
+      if (began !== null) addFact(this.#db, 'began', began);
       if (endsInjection) dropFact(this.#db, 'injection');
       if (endsInjection) writeFact(this.#db, 'injected', this.#injection?.id);
       const result = this.#writer.write(step);

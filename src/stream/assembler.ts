@@ -286,6 +286,7 @@ export class Assembler {
     batch.progress = this.#yielded;
     if (this.#mark.at !== null && this.#mark.at !== this.#yieldedMark) {
       batch.changes.push({ kind: 'watermark', at: this.#mark.at });
+      if (this.#mark.heard !== null) batch.serverAt = this.#mark.heard;
       this.#yieldedMark = this.#mark.at;
     }
     this.#queue.push({ batch, bytes });

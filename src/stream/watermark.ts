@@ -24,12 +24,14 @@ export interface Watermark {
   slack: Micros;
   /** Never steps back; null before the first. */
   at: Micros | null;
+  /** The latest server time that `at` was taken from, without the slack; null before the first. */
+  heard: Micros | null;
   /** The question to the server that the stream has not caught up with yet. */
   probe: Probe | null;
 }
 
 export function freshWatermark(slack: Micros): Watermark {
-  return { slack, at: null, probe: null };
+  return { slack, at: null, heard: null, probe: null };
 }
 
 /** (a) A commit was received: what lies the slack before it has been. */
@@ -52,4 +54,5 @@ export function reached(mark: Watermark, lsn: Lsn): void {
 function advance(mark: Watermark, at: Micros): void {
   const candidate = at - mark.slack;
   if (mark.at === null || candidate > mark.at) mark.at = candidate;
+  mark.heard = Math.max(at, mark.heard ?? at);
 }

@@ -122,6 +122,14 @@ describe('a row', () => {
     db.close();
   });
 
+  test('from a moment before the first watermark was before capture too: a watermark keeps behind the server', () => {
+    temporary.take([watermark(hour)], { serverAt: start + hour + 800 });
+    temporary.take([...turns([2 * hour]), watermark(2 * hour)], { serverAt: start + 2 * hour + 800 });
+    const db = new Database(temporary.path, { readonly: true });
+    expect(readFact(db, 'began')).toBe(start + hour + 800);
+    db.close();
+  });
+
   test('carries its digest: 64 bits in the ledger, all of it in its trajectory', () => {
     const digester = createDigester('a key of sixteen characters');
     const digested = new TemporaryJournal({ digester });
