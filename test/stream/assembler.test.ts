@@ -100,7 +100,11 @@ describe('idle positions', () => {
     a.keepalive(at(500), false);
     a.probe({ lsn: at(400), at: 50 * second });
     const quiet = await a.take(never);
-    expect(quiet).toMatchObject({ progress: progress(100), changes: [{ kind: 'watermark', at: 49 * second }], serverAt: 50 * second });
+    expect(quiet).toMatchObject({
+      progress: progress(100),
+      changes: [{ kind: 'watermark', at: 49 * second }],
+      serverAt: 50 * second,
+    });
     transaction(a, 600, 1, 610);
     expect((await a.take(never))!.progress).toEqual(progress(610));
   });
