@@ -24,6 +24,8 @@ export interface ErrorDetails {
   exitCode?: ExitCode;
   /** Milliseconds that the other side asked us to wait. */
   retryAfterMs?: number;
+  /** Of a `stop`: from when on it may go on by itself, as with the budget of a new day. Who runs for ever waits for that. */
+  resumeAt?: Date;
   cause?: unknown;
 }
 
@@ -36,6 +38,7 @@ export class OperatorError extends Error {
   readonly code: string;
   readonly exitCode: ExitCode;
   readonly retryAfterMs: number | undefined;
+  readonly resumeAt: Date | undefined;
 
   constructor(message: string, details: ErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -44,6 +47,7 @@ export class OperatorError extends Error {
     this.code = details.code;
     this.exitCode = details.exitCode ?? exitCodes.failed;
     this.retryAfterMs = details.retryAfterMs;
+    this.resumeAt = details.resumeAt;
   }
 }
 
@@ -51,7 +55,7 @@ export class OperatorError extends Error {
 export function stop(
   code: string,
   message: string,
-  more: { exitCode?: ExitCode; cause?: unknown } = {},
+  more: { exitCode?: ExitCode; resumeAt?: Date; cause?: unknown } = {},
 ): OperatorError {
   return new OperatorError(message, { kind: 'stop', code, ...more });
 }

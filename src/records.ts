@@ -185,6 +185,12 @@ export type Evidence = z.infer<typeof evidenceSchema>;
 export const verificationSchema = z.object({
   status: z.enum(['unverified', 'proved', 'pass', 'fail', 'held', 'error']),
   reason: z.string().nullable(),
+  /** The verifier's version, which names its model; absent where no model looked at the pair. */
+  version: z.string().optional(),
+  /** ISO 8601, UTC. */
+  at: z.string().optional(),
+  /** The verifying model is of the same family as the one that wrote the pair: they may share an error. */
+  sameFamily: z.boolean().optional(),
 });
 export type Verification = z.infer<typeof verificationSchema>;
 
@@ -299,6 +305,8 @@ export const compiledSchema = z.object({
   rejected: z.array(rejectedPairSchema),
   calls: z.array(modelCallSchema),
   compiledAt: z.string(),
+  /** Values that were redacted, by kind. */
+  redactions: z.record(z.string(), z.number()).optional(),
   /** Where `trajectory.turns` is empty because they travel as `compiled_turns/1`: how many they are. */
   turnsApart: z.int().positive().optional(),
 });

@@ -36,6 +36,26 @@ export function whole(
   });
 }
 
+/** Null for none. */
+export function optionalWhole(min: number, sentence: string) {
+  return setting<number | null>({
+    schema: asNumber.pipe(z.int().min(min)).nullable(),
+    fallback: null,
+    allowed: `a whole number of at least ${min}`,
+    sentence,
+  });
+}
+
+/** US dollars; null for no limit, or for not known. */
+export function dollars(fallback: number | null, sentence: string) {
+  return setting<number | null>({
+    schema: asNumber.pipe(z.number().min(0)).nullable(),
+    fallback,
+    allowed: 'an amount in US dollars such as 5 or 0.25',
+    sentence,
+  });
+}
+
 export function text(fallback: string, sentence: string) {
   return setting({ schema: z.string().min(1), fallback, allowed: 'text that is not empty', sentence });
 }

@@ -6,14 +6,17 @@
  * holds it) and `--a-b-c` on the command line; flags win over the environment, the environment over the file.
  */
 import { z } from 'zod';
+import { kindNames } from './compile/redact/kinds.ts';
 import { logLevels } from './log.ts';
 import {
+  dollars,
   duration,
   durationOrForever,
   list,
   listOf,
   oneOf,
   optionalText,
+  optionalWhole,
   setting,
   size,
   structured,
@@ -120,22 +123,84 @@ export const settings = {
   'compile.timeout': duration('2m', 'One attempt of a model call.'),
   'compile.serviceTier': oneOf(['standard', 'flex'], 'standard', 'flex halves the price and may take minutes.'),
   'compile.maxAttempts': whole(5, 1, 'Attempts for one trajectory before it becomes a dead letter.', { max: 100 }),
+  'compile.provider': oneOf(
+    ['gemini', 'vertex', 'openai-compatible'],
+    'gemini',
+    'Who serves the model of compile.tier: the Gemini API, Vertex AI, or a server that speaks the OpenAI protocol.',
+  ),
+  'compile.requestsPerMinute': optionalWhole(1, 'Calls of one model a minute at most, in this process.'),
+  'compile.tokensPerMinute': optionalWhole(1, 'Tokens of one model a minute at most, in this process.'),
+  'verify.mode': oneOf(
+    ['on', 'off'],
+    'on',
+    'Whether another model looks at what compile.tier cheap or strong has written.',
+  ),
+  'verify.provider': setting<'gemini' | 'vertex' | 'openai-compatible' | null>({
+    schema: z.enum(['gemini', 'vertex', 'openai-compatible']).nullable(),
+    fallback: null,
+    allowed: 'one of gemini, vertex, openai-compatible',
+    sentence: 'Who serves verify.model; by default compile.provider.',
+  }),
+  'verify.model': optionalText("The model that verifies, in place of the tier's own; best of another family."),
+  'coverage.first': whole(20, 1, 'Segments of one shape that a model compiles within coverage.window.'),
+  'coverage.oneIn': whole(20, 1, 'Of the further ones of that shape, one in so many is compiled; 1 for all.'),
+  'coverage.window': duration('7d', 'How far back segments of the same shape are counted.'),
+  'budget.perCall': dollars(null, 'What one call of a model may cost; what would cost more is left out.'),
+  'budget.perTrajectory': dollars(null, 'What one trajectory may cost; the rest of it is left out.'),
+  'budget.perDay': dollars(null, 'What a day (UTC) may cost; run then waits for the next one.'),
+  'budget.perMonth': dollars(null, 'What a month (UTC) may cost; run then waits for the next one.'),
+  'budget.unpriced': oneOf(
+    ['refuse', 'allow'],
+    'refuse',
+    'What is done under a cap with a model that has no price: refuse to start, or count it as nothing.',
+  ),
+  'budget.patience': duration('7d', 'A trajectory that waited for money this long is skipped, and counted.'),
+  'budget.url': optionalText(
+    'Connection string of a Postgres database that counts what several hosts spend; by default calls.url.',
+    { secret: true, allowed: 'a connection string such as postgres://user@host:5432/database' },
+  ),
   'gemini.apiKey': optionalText('Key of the Gemini API; GEMINI_API_KEY and GOOGLE_API_KEY are read too.', {
     secret: true,
   }),
   'gemini.baseUrl': optionalText('Another address for the Gemini API.', { allowed: 'a URL' }),
+  'vertex.project': optionalText('Google Cloud project of Vertex AI; credentials are found as Google documents.'),
+  'vertex.location': text('global', 'Location of Vertex AI, such as europe-west2.'),
+  'openai.baseUrl': optionalText('Address of the server that speaks the OpenAI protocol.', {
+    allowed: 'a URL such as http://127.0.0.1:11434/v1',
+  }),
+  'openai.apiKey': optionalText('Its key, where it asks for one.', { secret: true }),
+  'openai.usdPerHour': dollars(
+    null,
+    'What an hour of it costs; by default nothing for an address of this machine or its network, else by price.',
+  ),
   prices: structured(
     priceSchema,
     {},
     'a table model: {input, cached, output} in US dollars per million tokens',
     'Prices that the built-in table lacks or has otherwise.',
   ),
-  'redact.mode': setting<'off' | null>({
-    schema: z.literal('off').nullable(),
-    fallback: null,
-    allowed: 'off (no redaction in this version; the tiers that call a model ask for the word)',
-    sentence: 'What is redacted before text leaves for a model: nothing yet, and off says that this is understood.',
+  'redact.mode': oneOf(
+    ['on', 'off'],
+    'on',
+    'Whether personal data and secrets are replaced before a model or a sink sees a text; off stores and sends it as it is.',
+  ),
+  'redact.policy': structured(
+    z.partialRecord(z.enum(kindNames), z.enum(['mask', 'drop', 'keep'])),
+    {},
+    'a table kind: mask, drop or keep, such as {IP: keep}',
+    'What becomes of a kind: mask (a placeholder with a number, the default), drop (one without), keep.',
+  ),
+  'redact.namesFile': optionalText("File of names and other terms to mask, one a line: the operator's own list.", {
+    allowed: 'a file',
   }),
+  'redact.key': optionalText(
+    'Key of the hashes that tell values apart; without one a random key is made in dataDir. Workers of several hosts share one.',
+    { secret: true, allowed: 'at least 16 characters' },
+  ),
+  'redact.vaultKey': optionalText(
+    'Where it is set, masked values (never secrets) are kept encrypted, so that redact --restore can bring them back.',
+    { secret: true, allowed: 'at least 16 characters' },
+  ),
   roles: listOf(
     ['capture', 'compile', 'sink'],
     ['capture', 'compile', 'sink'],

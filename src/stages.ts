@@ -5,7 +5,7 @@ import { type CallStore, openCallStore } from './compile/calls.ts';
 import { openPostgresCallStore } from './compile/calls-postgres.ts';
 import { type CompileStage, createCompileStage } from './compile/compile.ts';
 import { createGeminiCompiler } from './compile/models/tiers.ts';
-import { createRedactor } from './compile/redact.ts';
+import { noRedaction } from './compile/redact/redactor.ts';
 import { recompute } from './compile/rules/recompute.ts';
 import { createRulesCompiler } from './compile/rules/rules.ts';
 import type { Config } from './config.ts';
@@ -142,7 +142,7 @@ export async function openCompileStage(
   { onCall, ...patience }: CompileStageHooks = {},
 ): Promise<OpenCompileStage> {
   const tier = config['compile.tier'];
-  const redactor = createRedactor({ mode: config['redact.mode'] }, tier);
+  const redactor = noRedaction;
   const url = config['calls.url'];
   const calls =
     url === null ? openCallStore(filesOf(config).calls) : await openPostgresCallStore({ url, log, ...patience });

@@ -21,6 +21,8 @@ export interface Assembly {
   /** The model that answered, else the requested one. */
   sourceModel: string;
   createdAt: string;
+  /** Text of a model as it may be stored. */
+  scrub: (text: string) => string;
 }
 
 export function pairOf(passed: PassedPair, share: number | null, assembly: Assembly): QaPair {
@@ -48,7 +50,7 @@ export function pairOf(passed: PassedPair, share: number | null, assembly: Assem
     requestedModel: version.model,
     promptVersion: version.promptVersion,
     costUsd: share,
-    rawExtraction: draft.raw,
+    rawExtraction: assembly.scrub(draft.raw),
     createdAt,
   };
 }
@@ -61,6 +63,7 @@ function verificationOf({ held, recomputed }: PassedPair, { kind }: CompilerVers
 
 export function rejectedOf(gates: GateResult, malformed: Proposal['malformed'], assembly: Assembly): RejectedPair[] {
   const seen = new Map<string, number>();
+  const { scrub } = assembly;
   const rejected = (raw: string, reason: string, detail: string, draft?: DraftPair): RejectedPair => {
     // The same text proposed twice is two proposals.
     const nth = seen.get(raw) ?? 0;
@@ -69,10 +72,10 @@ export function rejectedOf(gates: GateResult, malformed: Proposal['malformed'], 
       key: digestOf('rejected', assembly.view.segment.id, compilerKey(assembly.version), raw, String(nth)),
       segmentId: assembly.view.segment.id,
       reason,
-      detail: detail.toWellFormed(),
-      question: draft?.question.toWellFormed() ?? null,
-      answer: draft?.answer.toWellFormed() ?? null,
-      rawExtraction: raw,
+      detail: scrub(detail.toWellFormed()),
+      question: draft === undefined ? null : scrub(draft.question.toWellFormed()),
+      answer: draft === undefined ? null : scrub(draft.answer.toWellFormed()),
+      rawExtraction: scrub(raw),
     };
   };
   return [
@@ -94,7 +97,7 @@ export function costShare(calls: readonly ModelCall[], count: number): number | 
 const userPattern = /(^|[._-])(user|human|customer)$/i;
 
 /** The agent that did most of it: in many logs the user's words are rows of their own. */
-function actingAgent({ trajectory }: SegmentView): string | null {
+export function actingAgent({ trajectory }: SegmentView): string | null {
   const counts = new Map<string, number>();
   for (const { agent, tool } of trajectory.turns) {
     if (agent !== null && !userPattern.test(tool ?? '')) counts.set(agent, (counts.get(agent) ?? 0) + 1);

@@ -1,22 +1,30 @@
-/** Trajectory → Compiled: redact, segment, propose, gates. What a segment gave is on disk before it is handed on. */
+/**
+ * Trajectory → Compiled: redact, segment, choose, propose, gates, verify. What a segment gave is on disk before it is
+ * handed on.
+ */
 import {
   type Compiled,
   type CompilerVersion,
   compilerKey,
   type ModelCall,
+  type QaPair,
   type SegmentOutcome,
   type Trajectory,
+  type Verification,
 } from '../records.ts';
 import { type Assembly, costShare, pairOf, rejectedOf } from './assemble.ts';
+import { BudgetRefusal } from './budget/budget.ts';
 import type { CallStore, SegmentKey, SegmentResult } from './calls.ts';
 import type { Compiler, Proposal, SegmentView } from './compiler.ts';
+import type { Coverage } from './coverage/coverage.ts';
 import { type Recompute, recomputeShared } from './derivation.ts';
 import { digestOf } from './digest.ts';
 import { type GateResult, runGates } from './gates/run.ts';
 import type { SegmentReason } from './reasons.ts';
 import { rebase } from './rebase.ts';
-import { type Redactor, redactOrPark } from './redact.ts';
+import { type Redactor, redactOrPark } from './redact/redactor.ts';
 import { defaultWindowTokens, segmentTrajectory } from './segment.ts';
+import type { Verifier } from './verify/verifier.ts';
 
 /**
  * Raised when the gates judge differently: known segments are then judged again, by recorded answers where a model gave
@@ -35,6 +43,12 @@ export interface CompileStageOptions {
   recompute?: Recompute;
   /** What a model is sent at once. Rules always see the whole trajectory. */
   windowTokens?: number;
+  /** Which segments are compiled; all where it is not given. */
+  coverage?: Coverage | null;
+  /** Looks at what the gates let through and nothing has proved. */
+  verifier?: Verifier | null;
+  /** How long a trajectory waits for a day's or a month's money before it is skipped. */
+  patienceMs?: number;
   now?: () => Date;
 }
 
@@ -43,7 +57,7 @@ export interface CompileStage {
   /**
    * Compiles a trajectory; segments that are known are taken from the call store, unless `force`.
    *
-   * @throws OperatorError `retry` where a model may answer later (finished segments are kept), `stop` where only an
+   * @throws BudgetRefusal where a cap of the day or the month is reached; OperatorError `retry` where a model may answer later (finished segments are kept), `stop` where only an
    * operator can help (a refused key, an exhausted quota), `park` where this trajectory alone can't be compiled.
    */
   compileTrajectory(trajectory: Trajectory, signal: AbortSignal, options?: { force?: boolean }): Promise<Compiled>;
@@ -51,6 +65,7 @@ export interface CompileStage {
 
 export function createCompileStage(options: CompileStageOptions): CompileStage {
   const { compiler, calls, redactor, recompute = recomputeShared, now = () => new Date() } = options;
+  const { coverage = null, verifier = null, patienceMs = Number.POSITIVE_INFINITY } = options;
   const { version } = compiler;
   const windowTokens = version.kind === 'rules' ? null : (options.windowTokens ?? defaultWindowTokens);
   const stored = digestOf(compilerKey(version), gatesVersion);
@@ -62,30 +77,68 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
   const viewsOf = (trajectory: Trajectory) => segmentTrajectory(trajectory, { windowTokens });
 
   async function compileSegment(view: SegmentView, signal: AbortSignal, fresh: boolean): Promise<SegmentResult> {
+    if (!fresh && coverage !== null && !isTooShort(view) && !(await coverage.admits(view)))
+      return skipped(view, 'coverage');
+    try {
+      const result = await proposeAndJudge(view, signal, fresh);
+      // Where another worker was first, its result is the one that both publish.
+      return rebase(await calls.settle(keyOf(view), result, { replace: fresh }), view);
+    } catch (error) {
+      if (!(error instanceof BudgetRefusal)) throw error;
+      const waits = error.scope === 'day' || error.scope === 'month';
+      if (waits && now().getTime() - error.since.getTime() < patienceMs) throw error;
+      return skipped(view, 'budget');
+    }
+  }
+
+  async function proposeAndJudge(view: SegmentView, signal: AbortSignal, fresh: boolean): Promise<SegmentResult> {
     const proposal = isTooShort(view) ? tooShort : await compiler.propose(view, signal, { fresh });
-    const gates = runGates(proposal.drafts, view, { recompute });
-    const made = merge(await calls.unsettled(view.segment.id), proposal.calls);
+    const gates = runGates(proposal.drafts, view, { recompute, leaks: (text) => redactor.leaks(text) });
     const createdAt = now().toISOString();
     const sourceModel = proposal.calls.findLast(({ model }) => model !== null)?.model ?? version.model;
-    const result = resultOf(proposal, gates, { view, version, calls: made, sourceModel, createdAt });
-    // Where another worker was first, its result is the one that both publish.
-    return rebase(await calls.settle(keyOf(view), result, { replace: fresh }), view);
+    const scrub = (text: string) => redactor.scrub(text);
+    const assembly = { view, version, calls: proposal.calls, sourceModel, createdAt, scrub };
+    const { verdicts, calls: verifying } = await verify(gates, assembly, signal, fresh);
+    const made = merge(await calls.unsettled(view.segment.id), [...proposal.calls, ...verifying]);
+    return resultOf(proposal, gates, verdicts, { ...assembly, calls: made });
+  }
+
+  /** Verdicts by pair key, of those pairs that no code has proved and no gate holds back. */
+  async function verify(gates: GateResult, assembly: Assembly, signal: AbortSignal, fresh: boolean) {
+    const due = gates.passed.map((passed) => pairOf(passed, null, assembly)).filter(isUnverified);
+    if (verifier === null || due.length === 0) return { verdicts: new Map<string, Verification>(), calls: [] };
+    const { verdicts, calls: made } = await verifier.verify(due, assembly.view, signal, { fresh });
+    return { verdicts: new Map(due.map(({ pairKey }, at) => [pairKey, verdicts[at]!])), calls: made };
+  }
+
+  /** Not recorded: asked for by session, or with a higher cap, it is compiled after all. */
+  async function skipped(view: SegmentView, reason: 'coverage' | 'budget'): Promise<SegmentResult> {
+    return {
+      spec: 'segment_result/1',
+      outcome: { segment: view.segment, outcome: 'skipped', reason },
+      pairs: [],
+      rejected: [],
+      calls: await calls.unsettled(view.segment.id),
+      compiledAt: now().toISOString(),
+    };
   }
 
   return {
     version,
     async compileTrajectory(original, signal, { force = false } = {}) {
-      const trajectory = redactOrPark(redactor, original);
+      const { trajectory, counts } = await redactOrPark(redactor, original);
       const results: SegmentResult[] = [];
       for (const view of viewsOf(trajectory)) {
         signal.throwIfAborted();
         const known = force ? null : await calls.segment(keyOf(view));
         results.push(known === null ? await compileSegment(view, signal, force) : rebase(known, view));
       }
-      return compiledOf(trajectory, version, results);
+      return compiledOf(trajectory, version, results, counts);
     },
   };
 }
+
+const isUnverified = ({ verification }: QaPair) => verification.status === 'unverified';
 
 const tooShort: Proposal = { drafts: [], calls: [], malformed: [], emptyReason: 'too_few_turns' };
 
@@ -93,9 +146,17 @@ function isTooShort({ turns }: SegmentView): boolean {
   return turns.filter(({ bearsEvidence }) => bearsEvidence).length < minEvidenceTurns;
 }
 
-function resultOf(proposal: Proposal, gates: GateResult, assembly: Assembly): SegmentResult {
+function resultOf(
+  proposal: Proposal,
+  gates: GateResult,
+  verdicts: ReadonlyMap<string, Verification>,
+  assembly: Assembly,
+): SegmentResult {
   const share = costShare(assembly.calls, gates.passed.length);
-  const pairs = gates.passed.map((passed) => pairOf(passed, share, assembly));
+  const pairs = gates.passed.map((passed) => {
+    const pair = pairOf(passed, share, assembly);
+    return { ...pair, verification: verdicts.get(pair.pairKey) ?? pair.verification };
+  });
   return {
     spec: 'segment_result/1',
     outcome: outcomeOf(proposal, pairs.length, assembly.view),
@@ -124,7 +185,12 @@ function merge(earlier: readonly ModelCall[], latest: readonly ModelCall[]): Mod
   return [...new Map([...earlier, ...latest].map((call) => [call.id, call])).values()];
 }
 
-function compiledOf(trajectory: Trajectory, compiler: CompilerVersion, results: readonly SegmentResult[]): Compiled {
+function compiledOf(
+  trajectory: Trajectory,
+  compiler: CompilerVersion,
+  results: readonly SegmentResult[],
+  redactions: Record<string, number>,
+): Compiled {
   return {
     spec: 'compiled/1',
     trajectory,
@@ -133,6 +199,7 @@ function compiledOf(trajectory: Trajectory, compiler: CompilerVersion, results: 
     pairs: results.flatMap(({ pairs }) => pairs),
     rejected: results.flatMap(({ rejected }) => rejected),
     calls: results.flatMap(({ calls }) => calls),
+    redactions,
     // Of the segments, not of this moment: a redelivered trajectory gives the same record again.
     compiledAt:
       results

@@ -1,6 +1,7 @@
 /** The compiler that asks a model. What it proposes is believed no further than the gates can check. */
 import type { CompilerVersion } from '../records.ts';
 import { type ReadAnswer, readAnswer } from './answer.ts';
+import { actingAgent } from './assemble.ts';
 import type { Compiler, Proposal, SegmentView } from './compiler.ts';
 import type { ModelTier } from './models/capabilities.ts';
 import type { Door } from './models/door.ts';
@@ -23,8 +24,11 @@ export function createLlmCompiler(options: LlmOptions): Compiler {
 
   async function propose(view: SegmentView, signal: AbortSignal, { fresh = false } = {}): Promise<Proposal> {
     const request = requestFor(view, maxPairs);
-    const segmentId = view.segment.id;
-    const { reply, calls } = await door.ask({ request, segmentId, stage: 'compile', fresh }, signal);
+    const { id: segmentId, trajectoryId } = view.segment;
+    const { reply, calls } = await door.ask(
+      { request, segmentId, trajectoryId, agent: actingAgent(view), stage: 'compile' as const, fresh },
+      signal,
+    );
     const { drafts, malformed, emptyReason, parseMode } = readReply(reply, maxPairs);
     const last = calls.at(-1);
     if (last !== undefined) {

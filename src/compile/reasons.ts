@@ -20,6 +20,7 @@ export const reasons = {
   prompt_label: 'question or answer names a turn, row or message by its number',
   answer_in_question: 'the question gives its answer away',
   near_duplicate: 'another pair of the segment asks the same',
+  unredacted: 'question, answer or quote holds personal data or a secret',
   unknown_placeholder: 'question or answer holds a placeholder that the segment does not',
 } as const;
 
@@ -41,6 +42,8 @@ export const segmentReasons = {
   blocked: 'the model or its provider refused to answer',
   empty: 'the model answered nothing',
   unparsable: 'the model’s answer is no JSON of the asked form',
+  coverage: 'enough of its shape was compiled lately',
+  budget: 'it would have cost more than a cap allows',
 } as const;
 
 export type SegmentReason = keyof typeof segmentReasons;

@@ -7,7 +7,7 @@ import { createCompileStage } from '../../src/compile/compile.ts';
 import type { Compiler } from '../../src/compile/compiler.ts';
 import { createDoor, type Question } from '../../src/compile/models/door.ts';
 import { type Model, ModelFault, type ModelReply, noUsage } from '../../src/compile/models/model.ts';
-import { createRedactor } from '../../src/compile/redact.ts';
+import { noRedaction } from '../../src/compile/redact/redactor.ts';
 import { heavierDraft, leadsDraft, parcelRows, trajectoryOf } from '../support/trajectories.ts';
 
 let folder: string;
@@ -25,6 +25,8 @@ const never = new AbortController().signal;
 const questionOf = (segmentId: string, fresh = false): Question => ({
   request: { system: 'fixed part', prompt: 'the same prompt', schema: {}, maxOutputTokens: 4_096 },
   segmentId,
+  trajectoryId: 'trajectory-1',
+  agent: 'tester',
   stage: 'compile',
   fresh,
 });
@@ -145,7 +147,7 @@ describe('one trajectory that two workers compile at once', () => {
           return { drafts: [{ ...draft, raw: '{}' }], calls: [], malformed: [], emptyReason: null };
         },
       };
-      return createCompileStage({ compiler, calls: store, redactor: createRedactor({ mode: 'off' }, 'cheap') });
+      return createCompileStage({ compiler, calls: store, redactor: noRedaction });
     };
     const beside = openCallStore(join(folder, 'calls.sqlite'));
     try {

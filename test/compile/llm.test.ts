@@ -7,7 +7,7 @@ import { type CallStore, openCallStore } from '../../src/compile/calls.ts';
 import { createCompileStage } from '../../src/compile/compile.ts';
 import { createGeminiCompiler } from '../../src/compile/models/tiers.ts';
 import { requestFor } from '../../src/compile/prompt.ts';
-import { createRedactor } from '../../src/compile/redact.ts';
+import { noRedaction } from '../../src/compile/redact/redactor.ts';
 import { createView, segmentTrajectory } from '../../src/compile/segment.ts';
 import { compiledSchema, type Trajectory } from '../../src/records.ts';
 import {
@@ -40,7 +40,7 @@ const trajectory = trajectoryOf(parcelRows);
 const never = new AbortController().signal;
 
 function stageOf(store = calls, windowTokens = 24_000) {
-  const redactor = createRedactor({ mode: 'off' }, 'cheap');
+  const redactor = noRedaction;
   const compiler = createGeminiCompiler(
     {
       tier: 'cheap',

@@ -5,7 +5,7 @@ import { clipMark } from '../clip.ts';
 import type { DraftPair, RenderedTurn, SegmentView } from '../compiler.ts';
 import { normalise } from '../fold.ts';
 import { standsIn } from '../mentions.ts';
-import { excerpt, type Refusal, refuse } from './gate.ts';
+import { excerpt, type GateContext, type Refusal, refuse } from './gate.ts';
 
 const pairForm = z.object({
   question: z.string().trim().min(12).max(1_000),
@@ -64,6 +64,12 @@ function isOption(told: string, question: string): boolean {
   if (!/\bor\b|\bwhich (one )?of\b/i.test(question)) return false;
   const offered = question.split(/[,;:()?]|\bor\b/i).map(normalise);
   return offered.some((option) => option === told || option.endsWith(` ${told}`) || option.startsWith(`${told} `));
+}
+
+/** A model may know or make up what the rows were cleared of. */
+export function checkLeaks({ question, answer, evidence }: DraftPair, { leaks }: GateContext): Refusal | null {
+  const found = leaks([question, answer, ...evidence.map(({ quote }) => quote)].join('\n'));
+  return found.length === 0 ? null : refuse('unredacted', found.join(', '));
 }
 
 const placeholderPattern = /⟦[^⟧]*⟧?/g;

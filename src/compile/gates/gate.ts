@@ -13,6 +13,7 @@ export interface Refusal {
 export interface GateContext {
   view: SegmentView;
   recompute: Recompute;
+  leaks: (text: string) => string[];
 }
 
 /** A pair on its way through the gates. */

@@ -4,7 +4,7 @@ import type { DraftPair, SegmentView } from '../compiler.ts';
 import { type Recompute, recomputeShared } from '../derivation.ts';
 import type { HeldReason } from '../reasons.ts';
 import { checkDuplicate } from './duplicates.ts';
-import { checkForm, checkGivenAway, checkLabels, checkPlaceholders, citedTurns } from './form.ts';
+import { checkForm, checkGivenAway, checkLabels, checkLeaks, checkPlaceholders, citedTurns } from './form.ts';
 import type { Candidate, GateContext, Refusal } from './gate.ts';
 import { checkDerivation, checkGrounding } from './grounding.ts';
 import { findQuotes } from './quotes.ts';
@@ -14,6 +14,8 @@ import { heldBack } from './trust.ts';
 export interface GateOptions {
   /** Runs derivations again; the shared operations where it is not given. */
   recompute?: Recompute;
+  /** Kinds of personal data or secrets that stand in a text for certain; none where it is not given. */
+  leaks?: (text: string) => string[];
 }
 
 /** A draft that passed, with what the gates found out about it. */
@@ -34,7 +36,11 @@ export interface GateResult {
 }
 
 export function runGates(drafts: readonly DraftPair[], view: SegmentView, options: GateOptions = {}): GateResult {
-  const context: GateContext = { view, recompute: options.recompute ?? recomputeShared };
+  const context: GateContext = {
+    view,
+    recompute: options.recompute ?? recomputeShared,
+    leaks: options.leaks ?? (() => []),
+  };
   const result: GateResult = { passed: [], refused: [] };
   for (const draft of drafts) {
     const verdict = judge(draft, context, result.passed);
@@ -48,6 +54,8 @@ function judge(draft: DraftPair, context: GateContext, earlier: readonly PassedP
   const { view } = context;
   const malformed = checkForm(draft);
   if (malformed !== null) return malformed;
+  const unredacted = checkLeaks(draft, context);
+  if (unredacted !== null) return unredacted;
   const turns = citedTurns(draft, view);
   if ('reason' in turns) return turns;
   const evidence = findQuotes(draft, turns);

@@ -8,6 +8,7 @@ import { crashPoint } from '../../crash-points.ts';
 import { exitCodes, OperatorError, park, retry, stop } from '../../errors.ts';
 import { backoffMs, pause } from '../../lifecycle.ts';
 import type { ModelCall } from '../../records.ts';
+import type { Budget } from '../budget/budget.ts';
 import type { CallStore } from '../calls.ts';
 import { digestOf } from '../digest.ts';
 import { type Model, ModelFault, type ModelReply, type ModelRequest, noUsage } from './model.ts';
@@ -26,6 +27,10 @@ export interface DoorOptions {
   /** Longer waits are left to the topic, which holds no worker meanwhile. */
   maxWaitMs?: number;
   backoff?: { baseMs: number; maxMs: number };
+  /** Reserves what a call may cost, settles what it did; null where there is no cap. */
+  budget?: Budget | null;
+  /** Kinds of personal data or secrets that stand in a text for certain: a prompt that holds one is not sent. */
+  leaks?: (text: string) => string[];
   /** Hears of each call that was made now, not of reused ones: for metrics. */
   onCall?: (call: ModelCall) => void;
   now?: () => Date;
@@ -35,6 +40,9 @@ export interface DoorOptions {
 export interface Question {
   request: ModelRequest;
   segmentId: string;
+  trajectoryId: string;
+  /** Who did most of it: budgets are shared out by agent. */
+  agent: string | null;
   stage: ModelCall['stage'];
   /** Ask again although the answer is known. */
   fresh: boolean;
@@ -52,7 +60,8 @@ export interface Door {
    * The answer, from the call store where it is known: then its call says `reused`.
    *
    * @throws OperatorError `retry` where it may be answered later, `stop` where only an operator can help, `park` where
-   * this question alone is refused; the signal's reason where it fired.
+   * this question alone is refused (`redaction_leak` where its prompt holds what redaction should have taken out),
+   * BudgetRefusal where a cap stands against it; the signal's reason where it fired.
    */
   ask(question: Question, signal: AbortSignal): Promise<Answer>;
   status(): { inFlight: number; waiting: number };
@@ -67,6 +76,7 @@ export function createDoor(options: DoorOptions): Door {
   const asking = new Map<string, Promise<Answer>>();
 
   async function ask(question: Question, signal: AbortSignal): Promise<Answer> {
+    refuseLeaks(question);
     const key = answerKey(model, question.request);
     if (question.fresh) return askModel(question, key, signal);
     // Nobody pays for what another is about to have. It is on disk then, unless whoever asked gave up.
@@ -78,6 +88,16 @@ export function createDoor(options: DoorOptions): Door {
     } finally {
       asking.delete(key);
     }
+  }
+
+  /** The last guard before text leaves: every prompt passes here. */
+  function refuseLeaks({ request }: Question): void {
+    const found = options.leaks?.(request.prompt) ?? [];
+    if (found.length === 0) return;
+    throw park(
+      'redaction_leak',
+      `a prompt for ${model.name} still held ${found.join(', ')} after redaction and was not sent: its trajectory waits among the dead letters (dlq list); the kinds may be allowed by redact.policy`,
+    );
   }
 
   async function lookUp(question: Question, key: string, signal: AbortSignal): Promise<Answer> {

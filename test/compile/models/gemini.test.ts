@@ -41,6 +41,8 @@ afterEach(async () => {
 const question: Question = {
   request: { system: 'fixed part', prompt: 'segment and ask', schema: { type: 'object' }, maxOutputTokens: 4_096 },
   segmentId: 'segment-1',
+  trajectoryId: 'trajectory-1',
+  agent: 'tester',
   stage: 'compile',
   fresh: false,
 };
