@@ -1,8 +1,21 @@
 /** Every guard that `npm run test:guards` takes out. */
+import { budgetGuards } from './budget.ts';
 import { coreGuards } from './core.ts';
 import { downstreamGuards } from './downstream.ts';
 import type { Guard } from './guard.ts';
 import { journalGuards } from './journal.ts';
+import { judgeGuards } from './judge.ts';
+import { modelsGuards } from './models.ts';
+import { redactGuards } from './redact.ts';
 import { streamGuards } from './stream.ts';
 
-export const guards: readonly Guard[] = [...coreGuards, ...streamGuards, ...journalGuards, ...downstreamGuards];
+export const guards: readonly Guard[] = [
+  ...coreGuards,
+  ...streamGuards,
+  ...journalGuards,
+  ...redactGuards,
+  ...modelsGuards,
+  ...budgetGuards,
+  ...judgeGuards,
+  ...downstreamGuards,
+];
