@@ -17,6 +17,7 @@ import { kindOf } from './errors.ts';
 import { pause, persevere, Releasers, within } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Metrics, observeCall, observeCompile, observeSink } from './metrics.ts';
+import { createPauses, type Pause, type Pauses } from './pausing.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
 import type { ModelCall, Trajectory } from './records.ts';
 import type { Requests } from './requests.ts';
@@ -65,6 +66,8 @@ export interface Pipeline {
   /** How every group of the topics that are open here stands; a topic that can't be asked just now is left out. */
   lags(): Promise<GroupLag[]>;
   counts(): TopicCounts[];
+  /** What compiling waits for just now; null for nothing. */
+  paused(): Pause | null;
   /** What this process needs and found away when it last asked or wrote; null for nothing. */
   away(): string | null;
   /** Runs every loop until the work is done or a signal fires; rejects with what stopped it. */
@@ -92,6 +95,7 @@ interface Parts {
   compiled: CompiledTopic | null;
   stored: SqliteDatabase | null;
   readiness: Readiness;
+  pauses: Pauses;
 }
 
 async function assemble(options: PipelineOptions, releasers: Releasers): Promise<Pipeline> {
@@ -127,10 +131,12 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
     compiled,
     stored,
     readiness: createReadiness(),
+    pauses: createPauses({ waitsForMoney: options.until === 'stopped', log }),
   };
   return {
     ...parts,
     lags: () => lagsOf(parts),
+    paused: () => parts.pauses.current(),
     away: () => awayFrom(parts),
     counts: () => [trajectories, compiled].flatMap((topic) => topic?.counts() ?? []),
     run: () => runLoops(parts, options),
@@ -225,7 +231,7 @@ function captureLoops(
 const publishingShare = 1.25;
 
 function compileLoops(
-  { compile: stage, trajectories, compiled }: Parts,
+  { compile: stage, trajectories, compiled, pauses }: Parts,
   { config, log, metrics }: PipelineOptions,
   signal: AbortSignal,
   abort: AbortSignal,
@@ -233,9 +239,10 @@ function compileLoops(
   if (stage === null || trajectories === null || compiled === null) return [];
   const compile = observeCompile(stage.compileTrajectory, metrics);
   const compileAndPublish = async (trajectory: Trajectory, delivered: AbortSignal) => {
-    const result = await compile(trajectory, delivered);
+    const given = AbortSignal.any([delivered, signal]);
+    const result = await pauses.outlast(() => compile(trajectory, delivered), given);
     // Acknowledged only once the result is durable.
-    const patience = { signal: AbortSignal.any([delivered, signal]), log, doing: 'publish what was compiled' };
+    const patience = { signal: given, log, doing: 'publish what was compiled' };
     await persevere(() => compiled.publish(result), patience);
     crashPoint('compile.published');
   };

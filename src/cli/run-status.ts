@@ -38,6 +38,7 @@ interface Figures {
   history: History | null;
   waiting: number;
   inWork: number;
+  paused: string | null;
 }
 
 async function readFigures(pipeline: Pipeline): Promise<Figures> {
@@ -46,7 +47,9 @@ async function readFigures(pipeline: Pipeline): Promise<Figures> {
   const waiting = lags.reduce((sum, { lag }) => sum + lag.messages, 0);
   const totals = await totalsOf({ ...pipeline, lags: async () => lags });
   const { lagBytes = null, history = null } = pipeline.capture?.source.status() ?? {};
-  return { at: Date.now(), totals, lagBytes, history, waiting, inWork };
+  const pause = pipeline.paused();
+  const paused = pause === null ? null : `waiting for ${pause.code} until ${timeText(pause.until)}`;
+  return { at: Date.now(), totals, lagBytes, history, waiting, inWork, paused };
 }
 
 /** `history 1,200 of about 9,000 rows (300/s, about 26 s left)`; without what can't be told. */
@@ -65,7 +68,12 @@ function timeLeft(seconds: number): string {
   return seconds < 7200 ? `${Math.ceil(seconds / 60)} min` : `${Math.ceil(seconds / 3600)} h`;
 }
 
-function statusText({ at, totals, lagBytes, history, waiting, inWork }: Figures, before: Figures): string {
+/** `2026-03-02 00:00 UTC`. */
+function timeText(at: Date): string {
+  return `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function statusText({ at, totals, lagBytes, history, waiting, inWork, paused }: Figures, before: Figures): string {
   const { capture, dataset, parked } = totals;
   const seconds = (at - before.at) / 1000;
   const figures: string[] = history === null ? [] : [historyText(history, at)];
@@ -82,5 +90,6 @@ function statusText({ at, totals, lagBytes, history, waiting, inWork }: Figures,
   if (dataset !== undefined) figures.push(`pairs ${count(dataset.pairs)}`, `rejected ${count(dataset.rejected)}`);
   if (parked > 0) figures.push(`parked ${count(parked)}`);
   if (dataset !== undefined) figures.push(usd(dataset.costUsd));
+  if (paused !== null) figures.push(paused);
   return figures.join(' · ');
 }

@@ -42,7 +42,8 @@ async function unlessStopped({ drain, note }: CommandContext, run: () => Promise
   try {
     return await run();
   } catch (error) {
-    if (!drain.aborted || !(error instanceof OperatorError) || error.kind !== 'retry') throw error;
+    const waited = error instanceof OperatorError && (error.kind === 'retry' || error.resumeAt !== undefined);
+    if (!drain.aborted || !waited) throw error;
     note(`stopped while it waited: ${error.message}`);
     return null;
   }
@@ -81,7 +82,7 @@ export async function runPipeline(
 export function mentionUnusedKey({ config, note }: CommandContext): void {
   if (config['gemini.apiKey'] === null || config['compile.tier'] !== 'rules') return;
   note(
-    'a Gemini key is set and not used: `run --tier cheap --redact-mode off` would send the text of sessions to the model',
+    'a Gemini key is set and not used: `run --tier cheap` would send the redacted text of sessions to the model; `estimate` says what that may cost',
   );
 }
 

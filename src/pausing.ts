@@ -1,0 +1,71 @@
+/** Waiting for what comes back by itself: a new day's budget or quota, a model that is away. Nothing is lost or parked. */
+import { codeOf, exitCodes, messageOf, OperatorError } from './errors.ts';
+import { pause } from './lifecycle.ts';
+import type { Logger } from './log.ts';
+
+export interface Pause {
+  code: string;
+  message: string;
+  until: Date;
+}
+
+export interface Pauses {
+  /** The one that lasts longest; null while nothing waits. */
+  current(): Pause | null;
+  /**
+   * Does `work`, and where it throws an error with `resumeAt`, waits and does it again.
+   *
+   * @throws whatever else it throws; that error, where the signal fires meanwhile or it is one not to be waited for.
+   */
+  outlast<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
+/** Looked again at least so often: a cap may have been raised, a bill corrected. Timers reach no further than 24 days. */
+const lookAgainMs = 15 * 60_000;
+/** However near or past the moment that was named. */
+const shortestMs = 500;
+
+export interface PausesOptions {
+  /** False for those who want to end: they wait for a model that is away, not for the money of another day. */
+  waitsForMoney: boolean;
+  log: Logger;
+}
+
+export function createPauses({ waitsForMoney, log }: PausesOptions): Pauses {
+  const waiting = new Set<Pause>();
+
+  function begin(pause: Pause): void {
+    if (![...waiting].some(({ code }) => code === pause.code))
+      log.warn({ code: pause.code, until: pause.until.toISOString() }, `compiling waits: ${pause.message}`);
+    waiting.add(pause);
+  }
+
+  function end(pause: Pause): void {
+    waiting.delete(pause);
+    if (![...waiting].some(({ code }) => code === pause.code)) log.info({ code: pause.code }, 'compiling tries again');
+  }
+
+  return {
+    current: () => [...waiting].sort((a, b) => b.until.getTime() - a.until.getTime())[0] ?? null,
+    async outlast(work, signal) {
+      for (;;) {
+        try {
+          return await work();
+        } catch (error) {
+          const resumeAt = resumeOf(error, waitsForMoney);
+          if (resumeAt === null || signal.aborted) throw error;
+          const pausing = { code: codeOf(error), message: messageOf(error), until: resumeAt };
+          begin(pausing);
+          await pause(Math.min(Math.max(shortestMs, resumeAt.getTime() - Date.now()), lookAgainMs), signal);
+          end(pausing);
+          if (signal.aborted) throw error;
+        }
+      }
+    },
+  };
+}
+
+function resumeOf(error: unknown, waitsForMoney: boolean): Date | null {
+  if (!(error instanceof OperatorError) || error.resumeAt === undefined) return null;
+  return waitsForMoney || error.exitCode !== exitCodes.budget ? error.resumeAt : null;
+}
