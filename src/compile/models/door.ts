@@ -64,7 +64,14 @@ export interface Door {
    * BudgetRefusal where a cap stands against it; the signal's reason where it fired.
    */
   ask(question: Question, signal: AbortSignal): Promise<Answer>;
-  status(): { inFlight: number; waiting: number };
+  status(): DoorStatus;
+}
+
+export interface DoorStatus {
+  provider: string;
+  model: string;
+  inFlight: number;
+  waiting: number;
 }
 
 export function createDoor(options: DoorOptions): Door {
@@ -163,7 +170,8 @@ export function createDoor(options: DoorOptions): Door {
     };
   }
 
-  return { model, ask, status: () => ({ inFlight: queue.pending, waiting: queue.size }) };
+  const status = () => ({ provider: model.provider, model: model.name, inFlight: queue.pending, waiting: queue.size });
+  return { model, ask, status };
 }
 
 /**

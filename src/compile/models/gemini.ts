@@ -75,7 +75,7 @@ function configOf(request: ModelRequest, abortSignal: AbortSignal): GenerateCont
 
 function thinkingOf(model: string): GenerateContentConfig {
   const { thinking } = capabilityOf(model);
-  if (thinking === null) return {};
+  if (thinking === null || 'effort' in thinking) return {};
   return 'level' in thinking
     ? { thinkingConfig: { thinkingLevel: thinking.level as ThinkingLevel } }
     : { thinkingConfig: { thinkingBudget: thinking.budget } };

@@ -3,9 +3,9 @@ import type { Logger } from '../../log.ts';
 import type { CallStore } from '../calls.ts';
 import type { Compiler } from '../compiler.ts';
 import { createLlmCompiler } from '../llm.ts';
-import { type ModelTier, shutdownWarning, tierModels } from './capabilities.ts';
-import { createDoor, type Door, type DoorOptions } from './door.ts';
-import { createGemini } from './gemini.ts';
+import { type ModelTier, modelFor } from './capabilities.ts';
+import type { Door, DoorOptions } from './door.ts';
+import { createDoors } from './doors.ts';
 import type { PriceTable } from './prices.ts';
 
 export interface GeminiCompilerOptions {
@@ -32,10 +32,8 @@ export function createGeminiCompiler(
   log: Logger,
 ): Compiler & { readonly door: Door } {
   const { tier, apiKey, redaction, model: override, baseUrl = null, serviceTier = 'standard', ...limits } = options;
-  const name = override ?? tierModels[tier];
-  const warning = shutdownWarning(name, new Date());
-  if (warning !== null) log.warn(warning);
-  const model = createGemini({ apiKey, model: name, baseUrl, serviceTier });
-  const door = createDoor({ ...limits, model, calls });
+  const doors = createDoors({ ...limits, connections: { gemini: { apiKey, baseUrl } }, serviceTier }, calls, log);
+  const provider = 'gemini';
+  const door = doors.open({ provider, model: modelFor({ tier, stage: 'compile', provider, model: override ?? null }) });
   return { ...createLlmCompiler({ door, tier, redaction }), door };
 }

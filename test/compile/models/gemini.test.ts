@@ -276,7 +276,7 @@ describe('the door', () => {
       [1, 0],
     ]) {
       await vi.waitUntil(() => held.length === inFlight);
-      expect(door.status()).toEqual({ inFlight, waiting });
+      expect(door.status()).toMatchObject({ inFlight, waiting });
       for (const release of held.splice(0)) release();
     }
     await Promise.all(asked);

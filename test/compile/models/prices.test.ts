@@ -65,6 +65,7 @@ describe('what a model takes', () => {
     expect(shutdownWarning('gemini-2.5-flash', before)).toContain('is shut down on 2026-12-01');
     expect(shutdownWarning('gemini-2.5-flash', after)).toContain('was shut down');
     expect(shutdownWarning('gemini-2.5-flash-lite', after)).toBeNull();
-    for (const model of Object.values(tierModels)) expect(shutdownWarning(model, after)).toBeNull();
+    for (const model of Object.values(tierModels).flatMap((tier) => Object.values(tier)))
+      expect(shutdownWarning(model, after)).toBeNull();
   });
 });
