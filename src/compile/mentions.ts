@@ -42,14 +42,19 @@ export function mentionsOf(text: string): Mentions {
   const rest = takeDates(folded, dates);
   const literals: string[] = [];
   const take = (match: string) => {
-    const literal = match.replace(/[.,:;]+$/, '');
+    const literal = match.replace(/[.,:;?!]+$/, '');
     if (measurePattern.test(literal)) return match;
     literals.push(literal);
     return ' ';
   };
   // Word by word: over a megabyte without a space, the pattern would look at every end from every beginning.
   const plain = rest.replace(/\S+/g, (word) => (word.length > maxWordChars ? ' ' : word.replace(literalPattern, take)));
-  return { literals: unique(literals), numbers: unique(numbersIn(plain)), dates: unique(dates), names: namesIn(plain) };
+  return {
+    literals: unique(literals),
+    numbers: unique(numbersIn(plain)),
+    dates: unique(dates),
+    names: namesIn(plain, folded),
+  };
 }
 
 /** Whether it names nothing at all. */
@@ -102,10 +107,10 @@ function takeDates(text: string, found: string[]): string {
     });
 }
 
-/** A capital at the beginning of a sentence says nothing. */
-function namesIn(text: string): string[] {
-  const names = [...text.matchAll(/(?<=[\p{L}\d,;)'"] )\p{Lu}[\p{L}'’-]*\p{L}/gu)].map(([name]) => name);
-  const quoted = [...text.matchAll(/["“'‘]([^"”'’]{3,80})["”'’](?![\p{L}])/gu)].map((match) => match[1]!.trim());
+/** A capital at the beginning of a sentence says nothing, nor does one of a unit. What is quoted is taken whole. */
+function namesIn(plain: string, whole: string): string[] {
+  const names = [...plain.matchAll(/(?<=[\p{L},;)'"] |\d[,;)] )\p{Lu}[\p{L}'’-]*\p{L}/gu)].map(([name]) => name);
+  const quoted = [...whole.matchAll(/["“'‘]([^"”'’]{3,80})["”'’](?![\p{L}])/gu)].map((match) => match[1]!.trim());
   return unique([...names.filter((name) => !/^(I|The|A|An)$/.test(name)), ...quoted]);
 }
 

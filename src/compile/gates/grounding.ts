@@ -1,15 +1,22 @@
 /** Gates on truth: what the answer names stands in the cited turns, or follows from them by a derivation run again. */
 import type { Derivation } from '../../records.ts';
+import type { DraftPair, RenderedTurn } from '../compiler.ts';
 import { agrees, operandStands, smallNumbers } from '../derivation.ts';
 import { fold } from '../fold.ts';
-import { factsOf, holdsDate, holdsLiteral, holdsNumber, mentionsOf, standsIn, textFacts } from '../mentions.ts';
+import {
+  factsOf,
+  holdsDate,
+  holdsLiteral,
+  holdsNumber,
+  mentionsOf,
+  standsIn,
+  type TurnFacts,
+  textFacts,
+} from '../mentions.ts';
 import { type Candidate, excerpt, type GateContext, type Refusal, refuse } from './gate.ts';
 
 /** Operations that say something about what is *not* there, or about how many: they need every turn. */
 const wholeSessionOps: ReadonlySet<Derivation['op']> = new Set(['count', 'exclusion']);
-
-/** Operations whose result is the answer itself; of the others it is its structure, which the answer puts in words. */
-const statedOps: ReadonlySet<Derivation['op']> = new Set(['count', 'difference', 'duration', 'order', 'exclusion']);
 
 /** Runs the derivation again, where there is one. */
 export function checkDerivation({ draft, turns }: Candidate, { view, recompute }: GateContext): Refusal | null {
@@ -25,8 +32,7 @@ export function checkDerivation({ draft, turns }: Candidate, { view, recompute }
   const result = recompute(derivation, view);
   if (result === null || result === '')
     return refuse('derivation_mismatch', `${derivation.op} can't be run on its operands`);
-  const said = !statedOps.has(derivation.op) || says(draft.answer, derivation.result);
-  if (!said || !agrees(derivation.op, result, derivation.result))
+  if (!says(draft.answer, derivation.result) || !agrees(derivation.op, result, derivation.result))
     return refuse(
       'derivation_mismatch',
       `${derivation.op} gives ${excerpt(result)}, not ${excerpt(derivation.result)}`,
@@ -48,24 +54,79 @@ function numbersSaid(text: string): Set<string> {
   return new Set([...mentionsOf(text).numbers, ...words]);
 }
 
-export function checkGrounding({ draft, turns }: Candidate): Refusal | null {
-  const facts = turns.map(factsOf);
-  const derived = derivedFacts(draft.derivation);
+/** What the answer names stands in its quotes, in the question, or in what was derived; times may be those of the rows. */
+export function checkGrounding({ draft, turns, evidence }: Candidate): Refusal | null {
+  const told = [draft.question, ...evidence.map(({ quote }) => quote)].join('\n');
+  const holders = [textFacts(`${told}\n${derivedText(draft.derivation)}`)];
   const answer = mentionsOf(draft.answer);
-  for (const literal of answer.literals) {
-    // What was recomputed is checked; all else must be read off the turns.
-    if (!facts.some((turn) => holdsLiteral(turn, literal)) && !holdsLiteral(derived, literal))
-      return refuse('ungrounded_literal', excerpt(literal));
-  }
-  const holders = [...facts, derived];
-  for (const number of answer.numbers)
-    if (!holders.some((holder) => holdsNumber(holder, number))) return refuse('ungrounded_number', number);
-  for (const date of answer.dates)
-    if (!holders.some((holder) => holdsDate(holder, date))) return refuse('ungrounded_date', date);
-  return null;
+  const lacks = <T>(values: readonly T[], holds: (value: T) => boolean) => values.find((value) => !holds(value));
+  const literal = lacks(answer.literals, (value) => holders.some((one) => holdsLiteral(one, value)));
+  if (literal !== undefined) return refuse('ungrounded_literal', excerpt(literal));
+  const numbers = [...answer.numbers, ...countsIn(draft)];
+  const number = lacks(numbers, (value) => holders.some((one) => holdsNumber(one, value)));
+  if (number !== undefined) return refuse('ungrounded_number', number);
+  const timed = [...holders, ...turns.map(factsOf)];
+  const date = lacks(answer.dates, (value) => timed.some((one) => holdsDate(one, value)));
+  if (date !== undefined) return refuse('ungrounded_date', date);
+  const called = [...holders, ...turns.map(headerFacts)];
+  const name = lacks(namesOf(draft.answer, answer.names), (value) => called.some((one) => holdsLiteral(one, value)));
+  return name === undefined ? null : refuse('ungrounded_name', excerpt(name));
 }
 
-function derivedFacts(derivation: Derivation | null) {
-  if (derivation === null) return textFacts('');
-  return textFacts([derivation.result, ...derivation.operands.map(({ value }) => value)].join(' '));
+const timesSaid: Record<string, string> = { once: '1', twice: '2', thrice: '3' };
+
+/** "Three of them": asked how many, words are numbers. */
+function countsIn({ question, answer }: DraftPair): string[] {
+  if (!/\bhow (many|often|much)\b/i.test(question)) return [];
+  const words = answer.toLowerCase().match(/\p{L}+/gu) ?? [];
+  return words.flatMap((word) => {
+    const value = smallNumbers.indexOf(word);
+    return value > 1 ? [String(value)] : (timesSaid[word] ?? []);
+  });
+}
+
+/** Openers of sentences, and adverbs that are whole answers. */
+const noName =
+  /^(I|The|A|An|First|Then|Last|Only|Both|Neither|None|No|Not|Yes|Never|Always|Once|Twice|Because|After|Before|From|In|On|At|By|It|They|He|She|There|All|Each|Every|About|Around|Over|Under|Between)$/;
+
+/** As mentions have them, and the first word where it is part of a name or the whole answer. */
+function namesOf(answer: string, names: readonly string[]): string[] {
+  const opening = /^\p{Lu}[\p{L}'’-]*\p{L}(?=$|[.,;!]?$| \p{Lu})/u.exec(answer.trim())?.[0];
+  const all = opening === undefined ? names : [opening, ...names];
+  return all.filter((name) => !noName.test(name));
+}
+
+/** Who acted, and with which tool: named by no quote as a rule. */
+function headerFacts({ turn }: RenderedTurn): TurnFacts {
+  const header = [turn.agent, turn.tool].join(' ');
+  return textFacts(`${header} ${header.replace(/[^\p{L}\p{N}]+|(?<=\p{Ll})(?=\p{Lu})/gu, ' ')}`);
+}
+
+function derivedText(derivation: Derivation | null): string {
+  if (derivation === null) return '';
+  return [derivation.result, ...derivation.operands.map(({ value }) => value)].join('\n');
+}
+
+/** Shorter numbers of a question count things (`the 3 orders`), or stand anywhere. */
+const minTellingDigits = 3;
+
+/**
+ * What the question names stands in a turn that is cited: else the evidence leaves out what the question starts from.
+ * Names that no turn holds are the asker's own words (`British`, `Friday`).
+ */
+export function checkQuestion({ draft, turns }: Candidate, { view }: GateContext): Refusal | null {
+  const cited = (draft.derivation?.scope === 'session' ? view.turns : turns).map(factsOf);
+  const derived = textFacts(derivedText(draft.derivation));
+  const { literals, numbers, dates, names } = mentionsOf(draft.question);
+  const stands = (holds: (facts: TurnFacts) => boolean) => cited.some(holds) || holds(derived);
+  const literal = literals.find((value) => !stands((facts) => holdsLiteral(facts, value)));
+  if (literal !== undefined) return refuse('ungrounded_question', excerpt(literal));
+  const telling = numbers.filter((value) => value.length >= minTellingDigits && !/^(19|20)\d\d$/.test(value));
+  const number = telling.find((value) => !stands((facts) => holdsNumber(facts, value)));
+  if (number !== undefined) return refuse('ungrounded_question', number);
+  const date = dates.find((value) => !stands((facts) => holdsDate(facts, value)));
+  if (date !== undefined) return refuse('ungrounded_question', date);
+  const elsewhere = (name: string) => view.turns.some((turn) => holdsLiteral(factsOf(turn), name));
+  const name = names.find((value) => !stands((facts) => holdsLiteral(facts, value)) && elsewhere(value));
+  return name === undefined ? null : refuse('ungrounded_question', excerpt(name));
 }

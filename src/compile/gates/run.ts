@@ -3,12 +3,14 @@ import type { Evidence } from '../../records.ts';
 import type { DraftPair, SegmentView } from '../compiler.ts';
 import { type Recompute, recomputeShared } from '../derivation.ts';
 import type { HeldReason } from '../reasons.ts';
-import { checkDuplicate } from './duplicates.ts';
+import { checkAnswer } from './answer.ts';
 import { checkForm, checkGivenAway, checkLabels, checkLeaks, checkPlaceholders, citedTurns } from './form.ts';
 import type { Candidate, GateContext, Refusal } from './gate.ts';
-import { checkDerivation, checkGrounding } from './grounding.ts';
+import { checkDerivation, checkGrounding, checkQuestion } from './grounding.ts';
 import { findQuotes } from './quotes.ts';
-import { checkAdjacentSupport, checkGap, checkSingleTurn, trimSupport } from './support.ts';
+import { checkDuplicate } from './same-question.ts';
+import { checkStale } from './stale.ts';
+import { checkAdjacentSupport, checkGap, checkLinked, checkQuoted, checkSingleTurn, trimSupport } from './support.ts';
 import { heldBack } from './trust.ts';
 
 export interface GateOptions {
@@ -62,15 +64,20 @@ function judge(draft: DraftPair, context: GateContext, earlier: readonly PassedP
   if ('reason' in evidence) return evidence;
   const cited: Candidate = { draft, turns, evidence, recomputed: false };
   const untrue =
+    checkAnswer(draft) ??
     checkLabels(draft, turns) ??
     checkPlaceholders(draft, view) ??
     checkDerivation(cited, context) ??
     checkGrounding(cited) ??
+    checkQuestion(cited, context) ??
+    checkStale(cited, context) ??
     checkGivenAway(draft);
   if (untrue !== null) return untrue;
   const needed = trimmed(cited);
   const easy =
     checkGap(needed.turns, view) ??
+    checkQuoted(needed, view) ??
+    checkLinked(needed) ??
     checkSingleTurn(needed, view) ??
     checkAdjacentSupport(needed, view) ??
     checkDuplicate(

@@ -5,6 +5,9 @@ import { contentWords } from '../fold.ts';
 import { factsOf, holdsAll, holdsText, mentionsOf, singly, type TurnFacts } from '../mentions.ts';
 import { type Candidate, type Refusal, refuse } from './gate.ts';
 
+/** Shorter numbers stand in many turns by chance. */
+const minTellingDigits = 4;
+
 /**
  * The cited turns without those that add nothing: a turn is needed if a derivation starts from it, if it says something
  * of question or answer that no other cited turn says, or if it leads from one needed turn to another by a value that
@@ -24,29 +27,42 @@ export function trimSupport({ draft, turns, evidence }: Candidate): RenderedTurn
   // The last first: of two turns that say the same, the earlier is where it was learnt.
   for (const turn of kept.toReversed()) {
     const others = kept.filter((other) => other !== turn);
-    const bridge = groupsOf(others) > groupsOf(kept);
+    const bridge = groupsOf(others).length > groupsOf(kept).length;
     if (!pinned.has(turn.index) && !bridge && !saysMore(turn, others.map(factsOf))) kept = others;
   }
   return kept;
 }
 
-/** Into how many groups the turns fall, where turns that hold a common value are in one group. */
-function groupsOf(turns: readonly RenderedTurn[]): number {
-  const groups: Set<string>[] = [];
+/** The turns in groups: those that hold a common value are in one. */
+function groupsOf(turns: readonly RenderedTurn[]): RenderedTurn[][] {
+  let groups: { values: ReadonlySet<string>; turns: RenderedTurn[] }[] = [];
   for (const turn of turns) {
-    const values = valuesOf(turn);
-    const joined = groups.filter((group) => values.some((value) => group.has(value)));
-    const merged = new Set([...values, ...joined.flatMap((group) => [...group])]);
-    for (const group of joined) groups.splice(groups.indexOf(group), 1);
-    groups.push(merged);
+    const own = valuesOf(turn);
+    const joined = groups.filter(({ values }) => [...own].some((value) => values.has(value)));
+    const values = new Set([...own, ...joined.flatMap((group) => [...group.values])]);
+    groups = groups.filter((group) => !joined.includes(group));
+    groups.push({ values, turns: [...joined.flatMap((group) => group.turns), turn] });
   }
-  return groups.length;
+  return groups.map((group) => group.turns);
 }
 
-function valuesOf({ text, turn }: RenderedTurn): string[] {
-  return mentionsOf(text)
-    .literals.filter((value) => value !== turn.tool && value !== turn.agent)
-    .map((value) => value.toLowerCase());
+const known = new WeakMap<RenderedTurn, ReadonlySet<string>>();
+
+/** Ids, paths and long numbers, in lower case. */
+function valuesOf(rendered: RenderedTurn): ReadonlySet<string> {
+  let values = known.get(rendered);
+  if (values === undefined) {
+    const { literals, numbers } = mentionsOf(rendered.text);
+    const { tool, agent } = rendered.turn;
+    const telling = numbers.filter((number) => number.replace('.', '').length >= minTellingDigits);
+    values = new Set(
+      [...literals.filter((value) => value !== tool && value !== agent), ...telling].map((value) =>
+        value.toLowerCase(),
+      ),
+    );
+    known.set(rendered, values);
+  }
+  return values;
 }
 
 /** Counted over turns that bear evidence: a thought between two turns makes no gap. */
@@ -57,6 +73,39 @@ export function checkGap(turns: readonly RenderedTurn[], view: SegmentView): Ref
     return next !== undefined && bearingBetween(view, turn.index, next.index) > 0;
   });
   return gap ? null : refuse('adjacent', turns.map(({ index }) => index).join(', '));
+}
+
+/** A turn that is cited but not quoted supports nothing: what is quoted must itself stand apart. */
+export function checkQuoted({ turns, evidence }: Candidate, view: SegmentView): Refusal | null {
+  const quoted = turns.filter(({ index }) => evidence.some(({ turn }) => turn === index));
+  const refusal = checkGap(quoted, view);
+  return refusal === null ? null : refuse('thin_evidence', `quotes stand in ${quoted.map(({ index }) => index)}`);
+}
+
+const asksByTime =
+  /\b(when|first|last|second|next|before|after|then|later|between|during|while|until|earlier|order|change[ds]?|in the end|at the end|how long|how much time)\b/i;
+
+/**
+ * The turn with the answer is reached from what the question names: by a value that both hold, by words that one is
+ * quoted with and the other holds, or by time, where the question asks by it. A pair without that link cites too little.
+ */
+export function checkLinked({ draft, turns, evidence }: Candidate): Refusal | null {
+  if (draft.derivation !== null || asksByTime.test(draft.question)) return null;
+  const asked = singly(mentionsOf(draft.question));
+  const isNamed = (turn: RenderedTurn) => asked.some((one) => holdsAll(factsOf(turn), one));
+  if (!turns.some(isNamed)) return null;
+  const own = contentWords(draft.question);
+  const quotes = (turn: RenderedTurn) => evidence.filter((one) => one.turn === turn.index).map(({ quote }) => quote);
+  const saysOf = (turn: RenderedTurn, other: RenderedTurn) =>
+    contentWords(quotes(turn).join(' ')).some((word) => !own.includes(word) && factsOf(other).lower.includes(word));
+  const alone = groupsOf(turns).find(
+    (group) =>
+      !group.some(isNamed) &&
+      !turns.some(
+        (other) => !group.includes(other) && group.some((turn) => saysOf(turn, other) || saysOf(other, turn)),
+      ),
+  );
+  return alone === undefined ? null : refuse('unlinked', `turn ${alone.map(({ index }) => index).join(', ')}`);
 }
 
 function bearingBetween({ turns }: SegmentView, after: number, before: number): number {

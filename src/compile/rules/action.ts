@@ -1,8 +1,9 @@
 /** What a call did, in a sentence, with the values that the sentence rests on. */
+
+import { type Leaf, looksLikeId } from '../flatten.ts';
+import { firstSentence } from '../readings.ts';
 import type { Call } from './call.ts';
 import { type Support, support } from './candidate.ts';
-import { type Leaf, looksLikeId } from './flatten.ts';
-import { firstSentence } from './readings.ts';
 import { fold, shortened } from './text.ts';
 import { participle } from './verbs.ts';
 import { anyOf, isUnit, passive, singular, spell, spellKey, splitName } from './words.ts';

@@ -1,8 +1,8 @@
 /** A turn as the families see it: what was called on what, what came back, and whether it changed anything. */
 import type { RenderedTurn, SegmentView } from '../compiler.ts';
+import { type FoundRecord, isObject, type Leaf, leavesOf, recordsOf } from '../flatten.ts';
+import { type Reading, readingsOf } from '../readings.ts';
 import { failureOf, hasFailed } from './failure.ts';
-import { type FoundRecord, isObject, type Leaf, leavesOf, recordsOf } from './flatten.ts';
-import { type Reading, readingsOf } from './readings.ts';
 import { isShell, shellEffect } from './shell.ts';
 import { isChangingVerb, isReadingVerb } from './verbs.ts';
 import { splitName } from './words.ts';

@@ -1,6 +1,7 @@
 /** Checks: the same question put to the world several times, and what each time was observed. */
+
+import { type Quantity, quantityIn, type Reading } from '../readings.ts';
 import type { Call } from './call.ts';
-import { type Quantity, quantityIn, type Reading } from './readings.ts';
 import { sameValue, shortened } from './text.ts';
 import { checkNoun, spellKey } from './words.ts';
 

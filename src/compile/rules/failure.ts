@@ -1,5 +1,5 @@
 /** Whether a call failed, and why, in the tool's own words. */
-import { isObject } from './flatten.ts';
+import { isObject } from '../flatten.ts';
 import { fold } from './text.ts';
 
 const errorHead =

@@ -1,5 +1,5 @@
 /** What a shell command does, by its programs. */
-import type { Leaf } from './flatten.ts';
+import type { Leaf } from '../flatten.ts';
 import { splitName } from './words.ts';
 
 const shellTools = new Set(['bash', 'sh', 'shell', 'zsh', 'terminal', 'powershell', 'cmd']);

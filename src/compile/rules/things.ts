@@ -1,7 +1,7 @@
 /** Things that the session's records speak of, by id: where each was seen, and with which attributes. */
 import { parse } from 'yaml';
+import { type FoundRecord, isObject, type Leaf, looksLikeId, recordsOf } from '../flatten.ts';
 import type { Call } from './call.ts';
-import { type FoundRecord, isObject, type Leaf, looksLikeId, recordsOf } from './flatten.ts';
 import { singular, spell, spellKey, splitName } from './words.ts';
 
 export interface Sighting {

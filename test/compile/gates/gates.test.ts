@@ -159,12 +159,13 @@ describe('distance', () => {
 });
 
 describe('grounding', () => {
-  it('refuses an id, a path and an address that no cited turn holds', () => {
+  it('refuses an id, a path and an address that no quote holds', () => {
     for (const answer of ['tk_9999', '/srv/depot/list.txt', 'lead@example.com', 'Badge QZ-881'])
       expect(reasonOf(run({ answer }))).toBe('ungrounded_literal');
-    expect(
-      run({ question: 'What badge has the lead of the depot of complaint C-71?', answer: 'tk_2207' }).refused,
-    ).toEqual([]);
+    const badge = { question: 'What badge has the lead of the depot of complaint C-71?', answer: 'tk_2207' };
+    expect(reasonOf(run(badge))).toBe('ungrounded_literal');
+    const evidence = [...good.evidence.slice(0, 2), { turn: 6, quote: 'badge: tk_2207' }];
+    expect(run({ ...badge, evidence }).refused).toEqual([]);
   });
 
   it('refuses a number that stands nowhere, and takes one that is written differently', () => {
@@ -258,6 +259,7 @@ describe('wording', () => {
       ...good,
       question: 'What badge does the lead of the depot of complaint C-71 wear?',
       answer: 'tk_2207',
+      evidence: [...good.evidence.slice(0, 2), { turn: 6, quote: 'badge: tk_2207' }],
     };
     const { passed, refused } = runGates([good, again, other], view);
     expect(passed.map(({ draft }) => draft.question)).toEqual([good.question, other.question]);

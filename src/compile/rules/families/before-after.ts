@@ -1,9 +1,10 @@
 /** The same check, first and last: what it reported then and in the end. */
+
+import { segmentsOf } from '../../readings.ts';
 import { inQuotes } from '../action.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 import { type Check, type Difference, differences, keyOf, observationsIn } from '../check.ts';
-import { segmentsOf } from '../readings.ts';
 import { askedOfTwo, runOf, verbOf } from '../showing.ts';
 import { join, spokenLabel } from '../words.ts';
 

@@ -1,8 +1,9 @@
 /** Two turns joined by an id that the question does not say: one turn names the thing, the other tells about it. */
+
+import type { Leaf } from '../../flatten.ts';
 import { articled, inQuotes, spoken } from '../action.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, type Support, support } from '../candidate.ts';
-import type { Leaf } from '../flatten.ts';
 import { holds } from '../text.ts';
 import { flows, isIdKey, isNaming, kindOf, nameFor, type Sighting, type Things, tellable } from '../things.ts';
 import { participle } from '../verbs.ts';

@@ -1,9 +1,9 @@
 /** How often something was done over the whole session. */
 import type { SegmentView } from '../../compiler.ts';
+import { type Leaf, looksLikeId } from '../../flatten.ts';
 import { created, editedText, fileOf, pathKey } from '../action.ts';
 import type { Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import { type Leaf, looksLikeId } from '../flatten.ts';
 import { anyOf, attempted, inverted, plural, spellKey, splitName } from '../words.ts';
 
 const minCount = 3;

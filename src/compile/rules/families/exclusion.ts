@@ -1,8 +1,8 @@
 /** Of several things that were looked up: the one that nothing was done to, or the only one that something was. */
 import type { SegmentView } from '../../compiler.ts';
+import { looksLikeId } from '../../flatten.ts';
 import type { Call } from '../call.ts';
 import { type Candidate, derivation, type Support, support } from '../candidate.ts';
-import { looksLikeId } from '../flatten.ts';
 import { join, plural, spellKey } from '../words.ts';
 
 const maxThings = 6;

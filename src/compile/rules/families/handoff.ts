@@ -1,8 +1,8 @@
 /** Work that agents hand to each other: what one was asked first and what last, and how often. */
 import type { SegmentView } from '../../compiler.ts';
+import type { Leaf } from '../../flatten.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import type { Leaf } from '../flatten.ts';
 
 const handoffTool = /hand_?off|delegate|assign_task|dispatch_task|transfer_to_agent/i;
 const maxTaskChars = 230;

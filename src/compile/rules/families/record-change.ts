@@ -1,7 +1,8 @@
 /** A thing that was seen twice, by whichever calls, and was not the same: what it was first and what in the end. */
+
+import type { Leaf } from '../../flatten.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import type { Leaf } from '../flatten.ts';
 import { sameValue } from '../text.ts';
 import { isIdKey, kindOf, type Sighting, type Things, within } from '../things.ts';
 import { passive, spellKey } from '../words.ts';

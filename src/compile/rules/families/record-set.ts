@@ -1,7 +1,8 @@
 /** A value that a lookup showed and an action then set anew: what it was, and what it was set to. */
+
+import type { Leaf } from '../../flatten.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import type { Leaf } from '../flatten.ts';
 import { sameValue } from '../text.ts';
 import { isIdKey, kindOf, type Sighting, type Things } from '../things.ts';
 import { passive, spellKey, splitName } from '../words.ts';

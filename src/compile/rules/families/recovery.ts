@@ -1,8 +1,9 @@
 /** A call failed, and the same tool on the same target later worked with something changed: why, and with what. */
+
+import type { Leaf } from '../../flatten.ts';
 import { editedText, fileOf, inQuotes } from '../action.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
-import type { Leaf } from '../flatten.ts';
 import { holds, shortened } from '../text.ts';
 import { spell, spellKey, splitName } from '../words.ts';
 
