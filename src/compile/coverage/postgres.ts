@@ -3,8 +3,8 @@
  * repeated after a lost connection it is found recorded.
  */
 import type pg from 'pg';
-import type { Logger } from '../../log.ts';
 import { persevere } from '../../lifecycle.ts';
+import type { Logger } from '../../log.ts';
 import { openPool } from '../../postgres/connection.ts';
 import { explainCalls, refuseOtherUrls } from '../calls-postgres-faults.ts';
 import { type Coverage, type CoverageRules, decide, shapeAmong, windowRound } from './coverage.ts';
@@ -68,16 +68,23 @@ async function onConnection<T>(pool: pg.Pool, work: (client: pg.ClientBase) => P
 }
 
 async function admit(client: pg.ClientBase, traits: Traits, rules: CoverageRules): Promise<boolean> {
-  const { key } = traits;
-  const decided = 'SELECT admitted FROM trajectory_compiler.coverage_decisions WHERE key = $1';
-  const before = await client.query<{ admitted: boolean }>(decided, [key]);
-  if (before.rows[0] !== undefined) return before.rows[0].admitted;
+  const before = await readDecision(client, traits.key);
+  if (before !== null) return before;
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
   await client.query('SELECT pg_advisory_xact_lock($1)', [decisionLock]);
-  const meanwhile = await client.query<{ admitted: boolean }>(decided, [key]);
-  const admitted = meanwhile.rows[0]?.admitted ?? (await decideAndRecord(client, traits, rules));
+  const meanwhile = await readDecision(client, traits.key);
+  const admitted = meanwhile ?? (await decideAndRecord(client, traits, rules));
   await client.query('COMMIT');
   return admitted;
+}
+
+async function readDecision(client: pg.ClientBase, key: string): Promise<boolean | null> {
+  // These connections hand out everything as text.
+  const { rows } = await client.query<{ admitted: string }>(
+    'SELECT admitted::integer AS admitted FROM trajectory_compiler.coverage_decisions WHERE key = $1',
+    [key],
+  );
+  return rows[0] === undefined ? null : Number(rows[0].admitted) === 1;
 }
 
 async function decideAndRecord(client: pg.ClientBase, traits: Traits, rules: CoverageRules): Promise<boolean> {
@@ -91,15 +98,16 @@ async function decideAndRecord(client: pg.ClientBase, traits: Traits, rules: Cov
   );
   const newTool = (added.rowCount ?? 0) > 0;
   const { admitted, why } = decide({ compiled: ofShape, passedOver, newTool, failures: ofFailures }, rules);
-  await client.query(
-    'INSERT INTO trajectory_compiler.coverage_decisions (key, admitted, why) VALUES ($1, $2, $3)',
-    [key, admitted, why],
-  );
+  await client.query('INSERT INTO trajectory_compiler.coverage_decisions (key, admitted, why) VALUES ($1, $2, $3)', [
+    key,
+    admitted,
+    why,
+  ]);
   if (admitted) {
-    await client.query(
-      'INSERT INTO trajectory_compiler.coverage_compiled (name, at) SELECT unnest($1::text[]), $2',
-      [names, at],
-    );
+    await client.query('INSERT INTO trajectory_compiler.coverage_compiled (name, at) SELECT unnest($1::text[]), $2', [
+      names,
+      at,
+    ]);
   }
   await client.query(
     `UPDATE trajectory_compiler.coverage_shapes
