@@ -5,6 +5,7 @@
  * `generation` orders compiles of one segment (sinks/generation.ts); `status` says which of them is in force.
  */
 import { storeByTurn } from './dataset-by-turn.ts';
+import { groupQuestions } from './dataset-groups.ts';
 import { stop } from './errors.ts';
 import type { Migration, SqliteDatabase } from './sqlite.ts';
 
@@ -170,6 +171,25 @@ export const datasetMigrations: readonly Migration[] = [
   storeByTurn,
   // Keyed digest of the row as it was taken in; null for those of before.
   'ALTER TABLE trajectory_turns ADD COLUMN digest TEXT;',
+  `-- Of question, answer and supporting turns: what a verdict is about. Null for pairs of before, whose verdict is that of
+   -- the row until there is one in verdicts.
+   ALTER TABLE qa_pairs ADD COLUMN content_hash TEXT;
+   ALTER TABLE qa_pairs ADD COLUMN verdict_version TEXT;
+   ALTER TABLE qa_pairs ADD COLUMN verified_at TEXT;
+   ALTER TABLE qa_pairs ADD COLUMN same_family INTEGER;
+   CREATE TABLE verdicts (
+     pair_key TEXT NOT NULL,
+     content_hash TEXT NOT NULL,
+     session_id TEXT NOT NULL,
+     verification TEXT NOT NULL,
+     verification_reason TEXT,
+     verdict_version TEXT,
+     verified_at TEXT,
+     same_family INTEGER,
+     generation TEXT NOT NULL,
+     PRIMARY KEY (pair_key, content_hash)
+   ) WITHOUT ROWID;`,
+  groupQuestions,
 ];
 
 /** Takes over a file of the published shape, whatever the type of its id: its pairs stay, unverified. */
