@@ -1,18 +1,20 @@
 /**
- * The one door to models: every call passes here, is limited in number and time, tried again where that helps, priced,
- * and on disk before its answer is used.
+ * The one door to models: every call passes here, is paid for by a budget, limited in number and time, tried again where
+ * that helps, priced, and on disk before its answer is used.
  */
-import { randomUUID } from 'node:crypto';
-import PQueue from 'p-queue';
 import { crashPoint } from '../../crash-points.ts';
 import { exitCodes, OperatorError, park, retry, stop } from '../../errors.ts';
 import { backoffMs, pause } from '../../lifecycle.ts';
 import type { ModelCall } from '../../records.ts';
-import type { Budget } from '../budget/budget.ts';
+import { type Budget, BudgetRefusal, type Reservation } from '../budget/budget.ts';
 import type { CallStore } from '../calls.ts';
-import { digestOf } from '../digest.ts';
-import { type Model, ModelFault, type ModelReply, type ModelRequest, noUsage } from './model.ts';
-import { createPricing, type Priced, type PriceTable } from './prices.ts';
+import { type Attempt, answerKey, attempt, billingOf, callOf, newCallId, reused } from './attempt.ts';
+import { type BreakerOptions, type BreakerState, createBreaker, type Pass, type Sign } from './breaker.ts';
+import { createLimiter, type Lease } from './limiter.ts';
+import { type Model, ModelFault, type ModelReply, type ModelRequest } from './model.ts';
+import { orAborted } from './or-aborted.ts';
+import { createBound, createPricing, namesOf, type PriceTable } from './prices.ts';
+import { estimatedTokens, mostTokens } from './tokens.ts';
 
 export interface DoorOptions {
   model: Model;
@@ -20,13 +22,20 @@ export interface DoorOptions {
   prices?: PriceTable;
   /** Calls in flight at once. */
   concurrency?: number;
+  /** Of this model, begun within any minute; null for no limit. */
+  requestsPerMinute?: number | null;
+  /** Tokens in and out, by estimate until they are counted; null for no limit. */
+  tokensPerMinute?: number | null;
   /** Of one attempt. */
   timeoutMs?: number;
   /** Attempts of one question before the message is given back to the topic. */
   maxAttempts?: number;
   /** Longer waits are left to the topic, which holds no worker meanwhile. */
   maxWaitMs?: number;
+  /** Calls and waits of one question together, after which no further attempt begins. */
+  maxElapsedMs?: number;
   backoff?: { baseMs: number; maxMs: number };
+  breaker?: Omit<BreakerOptions, 'now'>;
   /** Reserves what a call may cost, settles what it did; null where there is no cap. */
   budget?: Budget | null;
   /** Kinds of personal data or secrets that stand in a text for certain: a prompt that holds one is not sent. */
@@ -54,31 +63,47 @@ export interface Answer {
   calls: ModelCall[];
 }
 
-export interface Door {
-  readonly model: Model;
-  /**
-   * The answer, from the call store where it is known: then its call says `reused`.
-   *
-   * @throws OperatorError `retry` where it may be answered later, `stop` where only an operator can help, `park` where
-   * this question alone is refused (`redaction_leak` where its prompt holds what redaction should have taken out),
-   * BudgetRefusal where a cap stands against it; the signal's reason where it fired.
-   */
-  ask(question: Question, signal: AbortSignal): Promise<Answer>;
-  status(): DoorStatus;
-}
-
 export interface DoorStatus {
   provider: string;
   model: string;
   inFlight: number;
   waiting: number;
+  /** Calls that may be in flight at once. */
+  concurrency: number;
+  breaker: BreakerState;
+  /** While the breaker is open: when it lets a call through again. */
+  resumeAt: Date | null;
 }
 
+export interface Door {
+  readonly model: Model;
+  /**
+   * The answer, from the call store where it is known: then its call says `reused`.
+   *
+   * @throws OperatorError `retry` where it may be answered later, `stop` where only an operator can help or, with
+   * `resumeAt`, waiting does (`model_unavailable`, `model_quota_exhausted`), `park` where this question alone is refused
+   * (`redaction_leak` where its prompt holds what redaction should have taken out), BudgetRefusal where a cap stands
+   * against it; the signal's reason where it fired.
+   */
+  ask(question: Question, signal: AbortSignal): Promise<Answer>;
+  status(): DoorStatus;
+}
+
+/** Attempts on the flex tier that may be turned away before the standard tier is asked. */
+const flexAttempts = 2;
+
+type Tried = { call: ModelCall; reply: ModelReply } | { call: ModelCall; fault: ModelFault };
+
 export function createDoor(options: DoorOptions): Door {
-  const { model, calls, concurrency = 4, maxAttempts = 4, maxWaitMs = 60_000, timeoutMs = 120_000 } = options;
-  const { backoff = { baseMs: 1_000, maxMs: 30_000 }, random = Math.random, now = () => new Date() } = options;
+  const { model, calls, concurrency = 4, maxAttempts = 4, timeoutMs = 120_000, budget = null } = options;
+  const { maxWaitMs = 60_000, maxElapsedMs = 600_000, backoff = { baseMs: 1_000, maxMs: 30_000 } } = options;
+  const { random = Math.random, now = () => new Date() } = options;
   const price = createPricing(options.prices);
-  const queue = new PQueue({ concurrency });
+  const bound = createBound(options.prices);
+  const limiter = createLimiter({ ...options, concurrency });
+  const breaker = createBreaker(model.name, { ...options.breaker, now });
+  /** Every name that it may answer under, as far as is known. */
+  const names = new Set(namesOf(model.name));
   /** Questions that are being looked up or asked, by the key of their answer. */
   const asking = new Map<string, Promise<Answer>>();
 
@@ -115,29 +140,78 @@ export function createDoor(options: DoorOptions): Door {
 
   async function askModel(question: Question, key: string, signal: AbortSignal): Promise<Answer> {
     const made: ModelCall[] = [];
-    for (let attempt = 1; ; attempt++) {
-      const tried = await queue.add(() => tryOnce(question, key, signal));
+    let elapsedMs = 0;
+    for (let nth = 1; ; nth++) {
+      const serviceTier = tierOf(made);
+      const tried = await tryOnce({ id: newCallId(), question, serviceTier }, key, signal);
       made.push(tried.call);
       if ('reply' in tried) return { reply: tried.reply, calls: made };
       signal.throwIfAborted();
-      const waitMs = Math.max(tried.fault.retryAfterMs ?? 0, backoffMs(attempt, { ...backoff, random }));
-      if (tried.fault.kind !== 'retry' || attempt >= maxAttempts || waitMs > maxWaitMs)
-        throw errorOf(tried.fault, attempt);
+      const { fault } = tried;
+      // A timeout may be this question's own fault, and is billed: it counts, or it could go on for ever.
+      const refusal = fault.outcome === 'timeout' ? null : breaker.refusal();
+      if (refusal !== null) throw refusal;
+      const waitMs = tierOf(made) === serviceTier ? waitAfter(fault, nth) : 0;
+      elapsedMs += tried.call.durationMs + waitMs;
+      const patient = nth < maxAttempts && waitMs <= maxWaitMs && elapsedMs <= maxElapsedMs;
+      if (fault.kind !== 'retry' || !patient) throw errorOf(fault, nth);
+      if (fault.retryAfterMs !== undefined && waitMs > 0) limiter.hold(fault.retryAfterMs);
       await pause(waitMs, signal);
       signal.throwIfAborted();
     }
   }
 
-  /** One attempt, recorded whatever comes of it. */
-  async function tryOnce(question: Question, key: string, signal: AbortSignal) {
-    signal.throwIfAborted();
-    const startedAt = now();
-    const from = performance.now();
-    const limit = AbortSignal.timeout(timeoutMs);
-    const result = await attemptOf(model, question.request, AbortSignal.any([signal, limit])).catch((error: unknown) =>
-      faultOf(error, { signal, limit, timeoutMs, model: model.name }),
-    );
-    const call = callOf(question, startedAt, performance.now() - from, result);
+  /** What the provider asked for, and some more by chance: what it told many at once does not come back at once. */
+  function waitAfter({ retryAfterMs }: ModelFault, nth: number): number {
+    if (retryAfterMs === undefined) return backoffMs(nth, { ...backoff, random });
+    return retryAfterMs + backoffMs(1, { ...backoff, random });
+  }
+
+  /** The flex tier turns work away when it is busy: whoever was turned away often enough pays the full price. */
+  function tierOf(made: readonly ModelCall[]): string {
+    const shed = made.filter(({ serviceTier, outcome }) => serviceTier === 'flex' && isShed(outcome)).length;
+    return model.serviceTier === 'flex' && shed >= flexAttempts ? 'standard' : model.serviceTier;
+  }
+
+  /** One attempt, recorded whatever comes of it. No slot is taken before its money is reserved. */
+  async function tryOnce(attempted: Attempt, key: string, signal: AbortSignal): Promise<Tried> {
+    const { question } = attempted;
+    const pass = await breaker.admit(signal);
+    let reservation: Reservation | null = null;
+    let spentUsd: number | null = 0;
+    try {
+      reservation = await reserve(attempted, signal);
+      const lease = await limiter.acquire(estimatedTokens(question.request), signal);
+      try {
+        pass.check();
+        spentUsd = null;
+        const tried = await callModel(attempted, key, signal, { pass, lease });
+        spentUsd = tried.call.costUsd;
+        return tried;
+      } finally {
+        lease.release(null);
+      }
+    } finally {
+      pass.end('unknown');
+      await reservation?.settle(spentUsd);
+    }
+  }
+
+  async function reserve({ id, question }: Attempt, signal: AbortSignal): Promise<Reservation | null> {
+    if (budget === null) return null;
+    const { trajectoryId, agent, stage, request } = question;
+    const tokens = model.mostTokens?.(request) ?? mostTokens(request);
+    const maxUsd = bound({ billing: billingOf(model), models: names, tokens, at: now(), timeoutMs });
+    return budget.reserve({ callId: id, trajectoryId, agent, stage, maxUsd }, signal);
+  }
+
+  async function callModel(attempted: Attempt, key: string, signal: AbortSignal, held: { pass: Pass; lease: Lease }) {
+    const timed = await attempt(model, attempted, { signal, timeoutMs }, now);
+    const { result } = timed;
+    const call = callOf(model, attempted, timed, price);
+    held.pass.end(signOf(result, attempted.serviceTier));
+    held.lease.release(tokensOf(call, result));
+    if (call.model !== null) names.add(call.model);
     const answered = !(result instanceof ModelFault);
     await calls.record(call, answered ? { key, reply: JSON.stringify(result) } : undefined);
     crashPoint('compile.recorded');
@@ -145,108 +219,50 @@ export function createDoor(options: DoorOptions): Door {
     return answered ? { call, reply: result } : { call, fault: result };
   }
 
-  function callOf(question: Question, startedAt: Date, durationMs: number, result: ModelReply | ModelFault): ModelCall {
-    const reply = result instanceof ModelFault ? null : result;
-    const usage = reply?.usage ?? noUsage;
-    const { provider, serviceTier } = model;
-    const priced: Priced = { provider, serviceTier, model: reply?.model ?? null, usage, at: startedAt };
-    const free = result instanceof ModelFault && !result.mayBeBilled;
-    return {
-      id: randomUUID(),
-      segmentId: question.segmentId,
-      stage: question.stage,
-      provider: model.provider,
-      requestedModel: model.name,
-      model: reply?.model ?? null,
-      serviceTier: model.serviceTier,
-      promptHash: promptHash(question.request),
-      ...usage,
-      ...(free ? { costUsd: 0, costSource: 'not_billed' } : price(priced)),
-      startedAt: startedAt.toISOString(),
-      durationMs: Math.round(durationMs),
-      outcome: result instanceof ModelFault ? result.outcome : 'ok',
-      finishReason: reply?.finishReason ?? reply?.blockReason ?? null,
-      parseMode: null,
-    };
+  function status(): DoorStatus {
+    const { state, resumeAt } = breaker.status();
+    return { provider: model.provider, model: model.name, ...limiter.status(), breaker: state, resumeAt };
   }
-
-  const status = () => ({ provider: model.provider, model: model.name, inFlight: queue.pending, waiting: queue.size });
   return { model, ask, status };
+}
+
+const isShed = (outcome: string) => outcome === 'rate_limited' || outcome === 'unavailable';
+
+function signOf(result: ModelReply | ModelFault, serviceTier: string): Sign {
+  if (!(result instanceof ModelFault)) return 'answered';
+  const { outcome } = result;
+  // That half the price is not to be had says nothing of the full one.
+  if (outcome === 'aborted' || (serviceTier === 'flex' && isShed(outcome))) return 'unknown';
+  return outcome === 'unavailable' || outcome === 'timeout' || outcome === 'network' ? 'failed' : 'answered';
+}
+
+/** Tokens that count towards a minute's: none where nothing was done, null where that is not known. */
+function tokensOf({ promptTokens, outputTokens, thinkingTokens }: ModelCall, result: ModelReply | ModelFault) {
+  if (result instanceof ModelFault && !result.mayBeBilled) return 0;
+  return promptTokens === null ? null : promptTokens + (outputTokens ?? 0) + (thinkingTokens ?? 0);
 }
 
 /**
  * Waits for another's question.
  *
- * @throws OperatorError where it was refused or found no answer: so would this one be. The signal's reason where it fired.
+ * @throws OperatorError where it was refused or found no answer: so would this one be, unless it is another's money that
+ * was at an end. The signal's reason where it fired.
  */
 async function over(other: Promise<Answer>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
   const ended = other.catch((error: unknown) => {
-    if (error instanceof OperatorError) throw error;
+    if (error instanceof OperatorError && !(error instanceof BudgetRefusal)) throw error;
   });
-  try {
-    await Promise.race([ended, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/** A model that throws before it returns a promise is caught like any other. */
-async function attemptOf(model: Model, request: ModelRequest, signal: AbortSignal): Promise<ModelReply> {
-  return model.generate(request, signal);
-}
-
-interface Limits {
-  signal: AbortSignal;
-  limit: AbortSignal;
-  timeoutMs: number;
-  model: string;
-}
-
-/** A call that was cut short may be billed all the same. */
-function faultOf(error: unknown, { signal, limit, timeoutMs, model }: Limits): ModelFault {
-  if (signal.aborted) return new ModelFault('aborted', 'given up', { kind: 'retry', mayBeBilled: true });
-  if (limit.aborted) {
-    const message = `${model} did not answer within ${timeoutMs} ms`;
-    return new ModelFault('timeout', message, { kind: 'retry', mayBeBilled: true });
-  }
-  if (error instanceof ModelFault) return error;
-  return new ModelFault('unexpected', `${model} could not be asked`, { kind: 'retry', mayBeBilled: true });
+  await orAborted(ended, signal);
 }
 
 function errorOf(fault: ModelFault, attempts: number): OperatorError {
   const code = `model_${fault.outcome}`;
+  const { message, resumeAt, retryAfterMs } = fault;
   if (fault.kind === 'stop') {
     const exitCode = fault.outcome === 'quota_exhausted' ? exitCodes.budget : exitCodes.configuration;
-    return stop(code, fault.message, { exitCode });
+    return stop(code, message, { exitCode, ...(resumeAt === undefined ? {} : { resumeAt }) });
   }
-  if (fault.kind === 'park') return park(code, fault.message);
-  const message = `${fault.message}, tried ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
-  return retry(code, message, fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs });
-}
-
-export function promptHash({ system, prompt, schema }: ModelRequest): string {
-  return digestOf('prompt', system, prompt, JSON.stringify(schema));
-}
-
-/** The service tier is left out: it changes the price, not the answer. */
-function answerKey(model: Model, request: ModelRequest): string {
-  const { provider, name, settings } = model;
-  return digestOf('answer', promptHash(request), provider, name, settings, String(request.maxOutputTokens));
-}
-
-/**
- * For the segment that paid for it, the call is the one that was recorded: same id, same cost, so that it is in the
- * dataset once. For any other segment it is a call of its own that cost nothing.
- */
-function reused(call: ModelCall, segmentId: string): ModelCall {
-  if (call.segmentId === segmentId) return { ...call, outcome: 'reused' };
-  const nothing = { promptTokens: 0, cachedTokens: 0, outputTokens: 0, thinkingTokens: 0, durationMs: 0 };
-  const id = digestOf('reused', call.id, segmentId);
-  return { ...call, ...nothing, id, segmentId, outcome: 'reused', costUsd: 0, costSource: 'reused' };
+  if (fault.kind === 'park') return park(code, message);
+  const tried = `${message}, tried ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
+  return retry(code, tried, retryAfterMs === undefined ? {} : { retryAfterMs });
 }

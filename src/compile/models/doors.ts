@@ -1,12 +1,12 @@
 /** One door for each model: whoever asks the same one, to compile or to verify, shares its limits and its breaker. */
 import type { GoogleGenAIOptions } from '@google/genai';
-import { exitCodes, stop } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { CallStore } from '../calls.ts';
 import { shutdownWarning } from './capabilities.ts';
 import { createDoor, type Door, type DoorOptions, type DoorStatus } from './door.ts';
-import { createGemini } from './gemini.ts';
+import { createGemini, createVertex } from './gemini.ts';
 import type { Model } from './model.ts';
+import { createOpenAiCompatible } from './openai-compatible.ts';
 
 export const modelProviders = ['gemini', 'vertex', 'openai-compatible'] as const;
 export type ModelProvider = (typeof modelProviders)[number];
@@ -72,11 +72,17 @@ export function createDoors(options: DoorsOptions, calls: CallStore, log: Logger
 }
 
 function modelOf({ provider, model }: ModelChoice, connections: Connections, serviceTier: 'standard' | 'flex'): Model {
-  if (provider === 'gemini') {
-    const { apiKey = null, baseUrl = null } = connections.gemini ?? {};
-    return createGemini({ apiKey, model, baseUrl, serviceTier });
+  const { gemini, vertex, openai } = connections;
+  switch (provider) {
+    case 'gemini':
+      return createGemini({ apiKey: null, ...gemini, model, serviceTier });
+    case 'vertex':
+      return createVertex({ project: null, location: 'global', ...vertex, model, serviceTier });
+    case 'openai-compatible':
+      return createOpenAiCompatible({ baseUrl: null, apiKey: null, usdPerHour: null, ...openai, model });
+    default: {
+      const never: never = provider;
+      return never;
+    }
   }
-  throw stop('provider_unknown', `${provider} can't be asked yet: set compile.provider to gemini`, {
-    exitCode: exitCodes.configuration,
-  });
 }

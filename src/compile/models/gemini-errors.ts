@@ -4,7 +4,9 @@
  */
 import { ApiError } from '@google/genai';
 import { z } from 'zod';
-import { ModelFault } from './model.ts';
+import { connectionFault, redirectFault } from './faults.ts';
+import { type FaultDetails, ModelFault } from './model.ts';
+import { quotaRenewal } from './pacific-day.ts';
 
 const bodySchema = z.object({
   error: z.object({
@@ -23,13 +25,44 @@ const bodySchema = z.object({
 });
 type Body = z.infer<typeof bodySchema>['error'];
 
-export function explainGemini(error: unknown, model: string): ModelFault {
-  if (error instanceof ApiError) return explainStatus(error.status, bodyOf(error.message), model);
+/** What is said of the two ways to the same models. */
+export interface Way {
+  api: string;
+  /** What to check where access is refused. */
+  access: string;
+  address: string;
+}
+
+export const geminiApi: Way = {
+  api: 'the Gemini API',
+  access: 'gemini.apiKey (TC_GEMINI_API_KEY or GEMINI_API_KEY), that the key may use the Gemini API',
+  address: 'gemini.baseUrl',
+};
+export const vertexApi: Way = {
+  api: 'Vertex AI',
+  access:
+    'the credentials (GOOGLE_APPLICATION_CREDENTIALS, or gcloud auth application-default login), that they may use Vertex AI (roles/aiplatform.user) in vertex.project',
+  address: 'vertex.location',
+};
+
+export function explainGemini(error: unknown, model: string, way: Way, now: Date): ModelFault {
+  if (error instanceof ApiError) return explainStatus(error.status, bodyOf(error.message), { model, way, now });
   if (error instanceof SyntaxError)
     return new ModelFault('garbled', `${model} gave an answer that is no JSON`, { kind: 'retry', mayBeBilled: true });
-  const cause = error instanceof Error ? (error.cause as { code?: unknown } | undefined) : undefined;
-  const code = typeof cause?.code === 'string' ? ` (${cause.code})` : '';
-  return new ModelFault('network', `the connection to ${model} broke${code}`, { kind: 'retry', mayBeBilled: true });
+  if (isWithoutCredentials(error))
+    return new ModelFault('key_refused', `${way.api} can't be asked without credentials: check ${way.access}`, {
+      kind: 'stop',
+      mayBeBilled: false,
+    });
+  return connectionFault(error, model);
+}
+
+/** Google's library found none, or who gives out tokens refused them. */
+function isWithoutCredentials(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (/default credentials|invalid_grant|invalid_client|invalid_rapt/i.test(error.message)) return true;
+  const { status } = error as { status?: unknown };
+  return status === 400 || status === 401 || status === 403;
 }
 
 function bodyOf(text: string): Body {
@@ -40,37 +73,35 @@ function bodyOf(text: string): Body {
   }
 }
 
-function explainStatus(status: number, body: Body, model: string): ModelFault {
-  const fault = (outcome: string, kind: 'retry' | 'park' | 'stop', message: string) =>
-    new ModelFault(outcome, message, { kind, mayBeBilled: false, retryAfterMs: retryDelayMs(body) });
+interface Asked {
+  model: string;
+  way: Way;
+  now: Date;
+}
+
+function explainStatus(status: number, body: Body, { model, way, now }: Asked): ModelFault {
+  const fault = (outcome: string, kind: FaultDetails['kind'], message: string, more: Partial<FaultDetails> = {}) =>
+    new ModelFault(outcome, message, { kind, mayBeBilled: false, retryAfterMs: retryDelayMs(body), ...more });
   const said = `${status}${body.status === undefined ? '' : ` ${body.status.slice(0, 60)}`}`;
-  if (status === 401 || status === 403 || isBadKey(body))
-    return fault(
-      'key_refused',
-      'stop',
-      `the Gemini API refused the key (${said}): check gemini.apiKey (TC_GEMINI_API_KEY or GEMINI_API_KEY), that the key may use the Gemini API and ${model}, and that billing is active`,
-    );
+  if (status >= 300 && status < 400) return redirectFault(way.api, way.address, status);
+  if (status === 401 || status === 403 || isBadKey(body)) {
+    const message = `${way.api} refused the key (${said}): check ${way.access} and ${model}, and that billing is active`;
+    return fault('key_refused', 'stop', message);
+  }
   if (status === 404)
     return fault('not_served', 'stop', `${model} is not served at this address (${said}): check compile.model`);
-  if (status === 429 && isDailyQuota(body))
-    return fault(
-      'quota_exhausted',
-      'stop',
-      `the day's quota of ${model} is used up (${said}): it is renewed at midnight Pacific time; raise it, choose another compile.model, or start again then: what is not compiled stays queued`,
-    );
+  if (status === 429 && isDailyQuota(body)) {
+    const message = `the day's quota of ${model} is used up (${said}): it is renewed at midnight Pacific time; raise it, choose another compile.model, or start again then: what is not compiled stays queued`;
+    return fault('quota_exhausted', 'stop', message, { resumeAt: quotaRenewal(now) });
+  }
   if (status === 429) return fault('rate_limited', 'retry', `${model} asks for fewer calls (${said})`);
   if (status === 408 || status >= 500) return fault('unavailable', 'retry', `${model} is not available (${said})`);
-  if (body.status === 'FAILED_PRECONDITION')
-    return fault(
-      'precondition_failed',
-      'stop',
-      `the Gemini API does not serve this account or place (${said}): check billing and the list of supported countries`,
-    );
-  return fault(
-    'request_refused',
-    'park',
-    `${model} refused the request (${said}): if it refuses every one, check compile.model and compile.windowTokens`,
-  );
+  if (body.status === 'FAILED_PRECONDITION') {
+    const message = `${way.api} does not serve this account or place (${said}): check billing and the list of supported countries`;
+    return fault('precondition_failed', 'stop', message);
+  }
+  const message = `${model} refused the request (${said}): if it refuses every one, check compile.model and compile.windowTokens`;
+  return fault('request_refused', 'park', message);
 }
 
 /** An invalid key is a 400 by status. */

@@ -7,6 +7,7 @@ export interface ModelRequest {
   prompt: string;
   /** JSON Schema of the answer, plain keywords only. */
   schema: Record<string, unknown>;
+  /** Of the answer itself; what a model thinks before it comes on top. */
   maxOutputTokens: number;
 }
 
@@ -32,37 +33,67 @@ export interface ModelReply {
   /** Why the prompt was refused, where it was. */
   blockReason: string | null;
   usage: Usage;
+  /** The service tier that answered, where the provider says so: it may be another than the one that was asked. */
+  serviceTier?: string | null;
+  /** US dollars, where the provider says what it bills. */
+  costUsd?: number | null;
+}
+
+/** How calls of a model are billed. */
+export interface Billing {
+  /** US dollars an hour, whatever is asked. */
+  usdPerHour: number | null;
+  /** Served by this machine or its network: nothing is billed. */
+  local: boolean;
+  /** Whose list prices hold. */
+  list: { providerId: string } | { providerApiUrl: string };
 }
 
 export interface Model {
   readonly provider: string;
   /** As requested. */
   readonly name: string;
+  /** The one that is asked first. */
   readonly serviceTier: string;
   /** JSON text of what else decides the answer, part of an answer's key. */
   readonly settings: string;
+  /** By tokens, at the list prices of `provider`, where it is not given. */
+  readonly billing?: Billing;
+  /** Tokens that one call may be billed for at most. */
+  mostTokens?(request: ModelRequest): { input: number; output: number };
   /** One attempt. Throws {@link ModelFault}, or the signal's reason where the signal fired. */
-  generate(request: ModelRequest, signal: AbortSignal): Promise<ModelReply>;
+  generate(request: ModelRequest, signal: AbortSignal, options?: { serviceTier?: string }): Promise<ModelReply>;
+}
+
+export interface FaultDetails {
+  kind: ErrorKind;
+  /** False: the provider does not bill such a failure. True: it may have. */
+  mayBeBilled: boolean;
+  /** Milliseconds that the provider asked to wait. */
+  retryAfterMs?: number | undefined;
+  /** Of a `stop`: from when on it may go by itself. */
+  resumeAt?: Date | undefined;
+  /** Where an answer came and is of no use: what it cost. */
+  reply?: ModelReply | undefined;
 }
 
 /** Why one attempt gave no answer, classified by who knows the provider. Holds no prompt and no key. */
 export class ModelFault extends Error {
   readonly outcome: string;
   readonly kind: ErrorKind;
-  /** False: the provider does not bill such a failure. True: it may have. */
   readonly mayBeBilled: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly resumeAt: Date | undefined;
+  readonly reply: ModelReply | undefined;
 
-  constructor(
-    outcome: string,
-    message: string,
-    details: { kind: ErrorKind; mayBeBilled: boolean; retryAfterMs?: number | undefined },
-  ) {
+  constructor(outcome: string, message: string, details: FaultDetails) {
     super(message);
     this.name = 'ModelFault';
     this.outcome = outcome;
     this.kind = details.kind;
     this.mayBeBilled = details.mayBeBilled;
     this.retryAfterMs = details.retryAfterMs;
+    this.resumeAt = details.resumeAt;
+    this.reply = details.reply;
   }
 }

@@ -74,7 +74,8 @@ describe('what is sent', () => {
     expect(body.systemInstruction?.parts[0]?.text).toBe('fixed part');
     expect(body.contents[0]?.parts[0]?.text).toBe('segment and ask');
     expect(body.generationConfig).toEqual({
-      maxOutputTokens: 4_096,
+      // Room for what the model thinks before it answers.
+      maxOutputTokens: 4_096 + 512,
       responseMimeType: 'application/json',
       responseJsonSchema: { type: 'object' },
       thinkingConfig: { thinkingLevel: 'MINIMAL' },

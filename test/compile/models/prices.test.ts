@@ -3,11 +3,13 @@ import { capabilityOf, shutdownWarning, tierModels } from '../../../src/compile/
 import { createPricing, type Priced } from '../../../src/compile/models/prices.ts';
 
 const call: Priced = {
-  provider: 'gemini',
+  billing: { usdPerHour: null, local: false, list: { providerId: 'google' } },
   model: 'gemini-3.5-flash-lite',
   serviceTier: 'standard',
   usage: { promptTokens: 10_000, cachedTokens: 4_000, outputTokens: 300, thinkingTokens: 100 },
   at: new Date('2026-11-20T12:00:00Z'),
+  durationMs: 2_000,
+  reportedUsd: null,
 };
 
 describe('what a call cost', () => {
@@ -15,7 +17,7 @@ describe('what a call cost', () => {
   it('is the list price of the model that answered, cached tokens and thoughts by their own rates', () => {
     const cost = createPricing()(call);
     expect(cost.costUsd).toBeCloseTo(0.00292, 10);
-    expect(cost.costSource).toBe('genai-prices');
+    expect(cost.costSource).toBe('genai-prices@0.1.8');
   });
 
   it('is half of that for flex', () => {
@@ -37,7 +39,7 @@ describe('what a call cost', () => {
   ])('is by the operator’s table where it has the model: %j', (price, costUsd) => {
     const cost = createPricing({ 'gemini-3.5-flash-lite': price })(call);
     expect(cost.costUsd).toBeCloseTo(costUsd, 10);
-    expect(cost.costSource).toBe('table');
+    expect(cost.costSource).toMatch(/^table@[0-9a-f]{8}$/);
   });
 
   it.each([

@@ -1,0 +1,77 @@
+/**
+ * One POST, its answer read whole. Not `fetch`: that gives up 300 seconds after the request whatever its caller allows,
+ * which a local model or the flex tier may need; it follows redirects, and reads as much as it is sent.
+ */
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+
+export interface PostRequest {
+  headers: Record<string, string>;
+  body: string;
+  signal: AbortSignal;
+  maxBytes?: number;
+}
+
+export interface PostAnswer {
+  status: number;
+  headers: Headers;
+  text: string;
+}
+
+/** More than any answer of a model, far less than the memory of a process. */
+export const maxAnswerBytes = 8 * 1024 * 1024;
+
+export class AnswerTooLarge extends Error {
+  constructor(maxBytes: number) {
+    super(`an answer of more than ${maxBytes} bytes`);
+    this.name = 'AnswerTooLarge';
+  }
+}
+
+/** @throws AnswerTooLarge; what Node throws where the connection breaks, with its `code`; AbortError where the signal fired. */
+export function post(address: string | URL, { headers, body, signal, ...more }: PostRequest): Promise<PostAnswer> {
+  const { maxBytes = maxAnswerBytes } = more;
+  const url = new URL(address);
+  const send = url.protocol === 'https:' ? requestHttps : requestHttp;
+  return new Promise((resolve, reject) => {
+    const length = { 'content-length': String(Buffer.byteLength(body)) };
+    const request = send(url, { method: 'POST', headers: { ...headers, ...length }, signal }, (response) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > maxBytes) request.destroy(new AnswerTooLarge(maxBytes));
+      });
+      // A connection that breaks within the answer is told to the response alone.
+      response.on('error', (error) => reject(bytes > maxBytes ? new AnswerTooLarge(maxBytes) : error));
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: headersOf(response),
+          text: Buffer.concat(chunks).toString('utf8'),
+        }),
+      );
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+function headersOf({ headersDistinct }: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(headersDistinct)) {
+    for (const value of values ?? []) headers.append(name, value);
+  }
+  return headers;
+}
+
+/** The same for a library that wants a `fetch`. */
+export const postAsFetch: typeof fetch = async (input, init) => {
+  const { status, headers, text } = await post(input instanceof Request ? input.url : input, {
+    headers: Object.fromEntries(new Headers(init?.headers)),
+    body: typeof init?.body === 'string' ? init.body : '',
+    signal: init?.signal ?? new AbortController().signal,
+  });
+  return new Response(status === 204 || status === 304 ? null : text, { status, headers });
+};
