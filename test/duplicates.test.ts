@@ -117,7 +117,7 @@ describe('the pass over the dataset that marks duplicates', () => {
         ),
         compiledArbitrary,
       ),
-      { minLength: 8, maxLength: 30 },
+      { minLength: 8, maxLength: 20 },
     );
     const orders = messages.chain((all) =>
       fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }), fc.integer({ min: 1, max: 7 })),
@@ -133,7 +133,7 @@ describe('the pass over the dataset that marks duplicates', () => {
         expect(dataset.marks()).toEqual(await marked(one, `${run} at once`));
         await dataset.close();
       }),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   });
 

@@ -41,6 +41,7 @@ function titleOf(pair: SampledPair, place: string): string {
     place,
     pair.qaType ?? 'no type',
     `${pair.verification}${reason}`,
+    ...(pair.duplicateOf === null ? [] : ['duplicate']),
     `session ${pair.sessionId ?? 'unknown'}${pair.part ? ` part ${pair.part}` : ''}`,
     ...(pair.agent === null ? [] : [`agent ${pair.agent}`]),
     ...(pair.turnCount === null ? [] : [`${pair.turnCount} turns`]),

@@ -23,7 +23,11 @@ export function renderStats(stats: DatasetStats, terminal: Terminal): string {
 function overview(stats: DatasetStats, terminal: Terminal): string {
   const { costUsd, unknownCosts, pairs } = stats;
   const rows: [string, string, string][] = [
-    ['pairs', count(pairs), stats.duplicates > 0 ? `${count(stats.duplicates)} of them duplicates` : ''],
+    [
+      'pairs',
+      count(pairs),
+      stats.duplicates > 0 ? `and ${count(stats.duplicates)} that ask the same of other things` : '',
+    ],
     ['sessions', count(stats.sessions), ''],
     ['agents', count(stats.agents.length), listed(stats.agents, terminal)],
     ['trajectories', count(stats.trajectories), `${count(stats.trajectoriesWithPairs)} with pairs`],

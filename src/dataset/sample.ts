@@ -9,8 +9,10 @@ export interface SampleOptions {
   qaType?: string;
   agent?: string;
   sessionId?: string;
-  /** `proved`, `pass`, …; without it pairs of any. */
-  verification?: string;
+  /** `proved`, `pass`, …: any of these; without it pairs of any. */
+  verification?: readonly string[];
+  /** Those too that ask what others of their week ask. */
+  duplicates?: boolean;
   /** The same seed draws the same pairs, as long as the dataset does not change. Default 0. */
   seed?: number;
 }
@@ -42,6 +44,8 @@ export interface SampledPair {
   sourceModel: string | null;
   costUsd: number | null;
   createdAt: string | null;
+  /** Key of the pair that it is a duplicate of; null where it is in view. */
+  duplicateOf: string | null;
   supportingTurns: SupportingTurn[];
 }
 
@@ -56,8 +60,8 @@ export function samplePairs(db: SqliteDatabase, options: SampleOptions): Sampled
   const one = db.prepare(
     `SELECT id, session_id AS sessionId, trajectory_id AS trajectoryId, part, agent, turn_count AS turnCount, question,
             answer, qa_type AS qaType, verification, verification_reason AS verificationReason,
-            source_model AS sourceModel, cost_usd AS costUsd, created_at AS createdAt, supporting_turns AS supporting,
-            evidence
+            source_model AS sourceModel, cost_usd AS costUsd, created_at AS createdAt, duplicate_of AS duplicateOf,
+            supporting_turns AS supporting, evidence
      FROM qa_pairs WHERE pair_key = ?`,
   );
   return keys.map((key) => {
@@ -66,15 +70,34 @@ export function samplePairs(db: SqliteDatabase, options: SampleOptions): Sampled
   });
 }
 
-function matchingKeys(db: SqliteDatabase, { qaType, agent, sessionId, verification }: SampleOptions): string[] {
-  const wanted = Object.entries({ qa_type: qaType, agent, session_id: sessionId, verification }).filter(
+/** What an export takes: what code has proved, or another model found right. */
+export const exported = ['proved', 'pass'];
+
+/** As {@link samplePairs}, of what an export takes; `unverified` pairs where there is no such one. */
+export function sampleExported(
+  db: SqliteDatabase,
+  options: Omit<SampleOptions, 'verification'>,
+): { pairs: SampledPair[]; verified: boolean } {
+  const verified = samplePairs(db, { ...options, verification: exported });
+  if (verified.length > 0) return { pairs: verified, verified: true };
+  return { pairs: samplePairs(db, { ...options, verification: ['unverified'] }), verified: false };
+}
+
+function matchingKeys(db: SqliteDatabase, options: SampleOptions): string[] {
+  const { qaType, agent, sessionId, verification, duplicates = false } = options;
+  const wanted = Object.entries({ qa_type: qaType, agent, session_id: sessionId }).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
-  const conditions = wanted.map(([column]) => ` AND ${column} = @${column}`).join('');
+  const conditions = [
+    "status = 'active'",
+    ...(duplicates ? [] : ['duplicate_of IS NULL']),
+    ...(verification === undefined ? [] : ['verification IN (SELECT value FROM json_each(@verification))']),
+    ...wanted.map(([column]) => `${column} = @${column}`),
+  ];
   return db
-    .prepare(`SELECT pair_key FROM qa_pairs WHERE status = 'active' AND duplicate_of IS NULL${conditions}`)
+    .prepare(`SELECT pair_key FROM qa_pairs WHERE ${conditions.join(' AND ')}`)
     .pluck()
-    .all(Object.fromEntries(wanted)) as string[];
+    .all({ ...Object.fromEntries(wanted), verification: JSON.stringify(verification ?? []) }) as string[];
 }
 
 /** By hash, not by chance: a pair that is added moves no other. */

@@ -29,7 +29,7 @@ export interface DayOfWork {
 }
 
 export interface DatasetStats {
-  /** In force. */
+  /** In force and in view: without those that ask what others of their agent and week ask. */
   pairs: number;
   rejected: number;
   sessions: number;
@@ -37,6 +37,7 @@ export interface DatasetStats {
   trajectories: number;
   trajectoriesWithPairs: number;
   turns: number;
+  /** In force and not in view. */
   duplicates: number;
   pairsByType: Counts;
   pairsByVerification: Counts;
@@ -53,6 +54,7 @@ export interface DatasetStats {
 }
 
 export interface DatasetTotals {
+  /** In force and in view. */
   pairs: number;
   rejected: number;
   costUsd: number | null;
@@ -64,15 +66,17 @@ const expenses = `
   SELECT substr(started_at, 1, 10) AS day, cost_usd, 1 AS calls FROM llm_calls
   UNION ALL SELECT substr(created_at, 1, 10), cost_usd, 0 FROM qa_pairs WHERE segment_id IS NULL`;
 
+const inView = "status = 'active' AND duplicate_of IS NULL";
+
 export function datasetTotals(db: SqliteDatabase): DatasetTotals {
-  const count = (table: string) =>
-    db.prepare(`SELECT count(*) FROM ${table} WHERE status = 'active'`).pluck().get() as number;
+  const count = (table: string, where: string) =>
+    db.prepare(`SELECT count(*) FROM ${table} WHERE ${where}`).pluck().get() as number;
   const spent = db
     .prepare(`SELECT count(*) AS items, sum(cost_usd) AS usd, count(*) - count(cost_usd) AS unknown FROM (${expenses})`)
     .get() as { items: number; usd: number | null; unknown: number };
   return {
-    pairs: count('qa_pairs'),
-    rejected: count('rejections'),
+    pairs: count('qa_pairs', inView),
+    rejected: count('rejections', "status = 'active'"),
     costUsd: spent.items === 0 ? 0 : spent.usd,
     unknownCosts: spent.unknown,
   };
@@ -85,8 +89,8 @@ export function datasetStats(db: SqliteDatabase): DatasetStats {
     return {
       ...totals,
       ...extent(db),
-      pairsByType: countBy(db, 'qa_pairs', 'qa_type'),
-      pairsByVerification: countBy(db, 'qa_pairs', 'verification'),
+      pairsByType: countBy(db, 'qa_pairs', 'qa_type', inView),
+      pairsByVerification: countBy(db, 'qa_pairs', 'verification', inView),
       pairsByStatus: countBy(db, 'qa_pairs', 'status', 'true'),
       rejectionsByReason: countBy(db, 'rejections', 'reason'),
       segments: segmentOutcomes(db),
@@ -158,7 +162,7 @@ function daysOfWork(db: SqliteDatabase): DayOfWork[] {
        FROM (SELECT day, 0 AS pairs, sum(calls) AS calls, count(*) AS items, sum(cost_usd) AS usd,
                     count(*) - count(cost_usd) AS unknown FROM (${expenses}) GROUP BY day
              UNION ALL
-             SELECT substr(created_at, 1, 10), count(*), 0, 0, NULL, 0 FROM qa_pairs WHERE status = 'active' GROUP BY 1)
+             SELECT substr(created_at, 1, 10), count(*), 0, 0, NULL, 0 FROM qa_pairs WHERE ${inView} GROUP BY 1)
        GROUP BY day ORDER BY day`,
     )
     .all() as DayOfWork[];

@@ -1,9 +1,10 @@
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { renderSample } from '../../src/dataset/render-sample.ts';
-import { samplePairs } from '../../src/dataset/sample.ts';
+import { sampleExported, samplePairs } from '../../src/dataset/sample.ts';
 import { terminalOf } from '../../src/dataset/terminal.ts';
 import type { Compiled, QaPair, Turn } from '../../src/records.ts';
+import type { SqliteDatabase } from '../../src/sqlite.ts';
 import { apartOf, compiledOf, pairOf, segmentOf, trajectoryOf, turnOf } from '../support/records.ts';
 import { withDataset } from './dataset.ts';
 
@@ -83,7 +84,25 @@ describe('a sample of pairs', () => {
       writer.exec("UPDATE qa_pairs SET duplicate_of = 'another' WHERE session_id = 't'");
       writer.close();
       expect(samplePairs(db, { limit: 5 }).map(({ sessionId }) => sessionId)).toEqual(['s']);
+      const all = samplePairs(db, { limit: 5, duplicates: true });
+      expect(all.map(({ sessionId }) => sessionId).sort()).toEqual(['s', 't']);
+      expect(renderSample(all, plain)).toContain('proved · duplicate · session t');
     });
+  });
+
+  it('takes what an export takes: proved and passed pairs, unverified ones where there are no such', async () => {
+    const judged = (status: QaPair['verification']['status']) =>
+      message(status, { verification: { status, reason: null } });
+    const drawn = (db: SqliteDatabase) => {
+      const { pairs, verified } = sampleExported(db, { limit: 9 });
+      return [verified, pairs.map(({ verification }) => verification).sort()];
+    };
+    await withDataset((['proved', 'pass', 'fail', 'held', 'error', 'unverified'] as const).map(judged), (db) =>
+      expect(drawn(db)).toEqual([true, ['pass', 'proved']]),
+    );
+    await withDataset((['fail', 'held', 'unverified'] as const).map(judged), (db) =>
+      expect(drawn(db)).toEqual([false, ['unverified']]),
+    );
   });
 
   it('is shown with each supporting turn by its number and tool, round the quote', () => {

@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { renderStats } from '../../src/dataset/render-stats.ts';
 import { datasetStats, datasetTotals } from '../../src/dataset/stats.ts';
@@ -57,6 +58,22 @@ describe('the numbers of a dataset', () => {
       expect(stats.pairsByType).toEqual({ temporal: 1 });
     });
   });
+
+  it('count duplicates apart from the pairs in view', () =>
+    withDataset([worked, compiledOf({ trajectory: other })], (db) => {
+      const writer = new Database(db.name);
+      writer.exec("UPDATE qa_pairs SET duplicate_of = 'another' WHERE qa_type = 'factoid'");
+      writer.close();
+      const stats = datasetStats(db);
+      expect(stats).toMatchObject({
+        pairs: 2,
+        duplicates: 1,
+        pairsByType: { temporal: 2 },
+        pairsByStatus: { active: 3 },
+      });
+      expect(datasetTotals(db).pairs).toBe(2);
+      expect(renderStats(stats, plain)).toMatch(/pairs +2 +and 1 that ask the same of other things/);
+    }));
 
   it('keep unknown cost apart from known, in all, by model and by day', () =>
     withDataset([worked], (db) => {
