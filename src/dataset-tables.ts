@@ -8,6 +8,9 @@
  * of calls the smaller one, since a recorded answer that was used again appears with its call again and was paid for the
  * first time. `json` columns hold JSON text. `later` columns are set by passes over the dataset, by no message, and
  * `status` follows from the segment: a row that replaces another leaves both as they are.
+ *
+ * What a pair's columns of verification say follows from `verdicts`: of those on the same content the greatest. So a
+ * compile that is delivered again undoes no later verdict, and no verdict is taken for one on another answer.
  */
 export const tables = {
   trajectories: {
@@ -37,6 +40,23 @@ export const tables = {
     json: [],
     later: [],
     columns: ['trajectory_id', 'turn', 'row_key', 'body', 'digest', 'generation'],
+  },
+  verdicts: {
+    key: ['pair_key', 'content_hash'],
+    wins: 'greatest',
+    json: [],
+    later: [],
+    columns: [
+      'pair_key',
+      'content_hash',
+      'session_id',
+      'verification',
+      'verification_reason',
+      'verdict_version',
+      'verified_at',
+      'same_family',
+      'generation',
+    ],
   },
   qa_pairs: {
     key: ['id'],
@@ -71,6 +91,10 @@ export const tables = {
       'prompt_version',
       'requested_model',
       'compiler_version',
+      'content_hash',
+      'verdict_version',
+      'verified_at',
+      'same_family',
       'generation',
     ],
   },

@@ -325,6 +325,18 @@ export const compiledTurnsSchema = z.object({
 });
 export type CompiledTurns = z.infer<typeof compiledTurnsSchema>;
 
+/** Verdicts on pairs that are in the dataset already. On no topic: whoever asks for them writes them to the sinks. */
+export interface Verified {
+  spec: 'verified/1';
+  trajectoryId: string;
+  sessionId: string;
+  /** As they are in the dataset, with the new verdict. */
+  pairs: QaPair[];
+  calls: ModelCall[];
+  /** ISO 8601, UTC. */
+  verifiedAt: string;
+}
+
 const timestampPattern =
   /^(\d{4,})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?$/;
 

@@ -14,7 +14,7 @@ export function storableRow<R extends Row>(table: TableName, row: R): R {
   return Object.fromEntries(cells) as R;
 }
 
-function storableText(text: string): string {
+export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd');
 }
 

@@ -10,12 +10,13 @@ CREATE ROLE trajectory_compiler_sink LOGIN NOSUPERUSER NOINHERIT CONNECTION LIMI
 GRANT USAGE ON SCHEMA :"schema" TO trajectory_compiler_sink;
 SET search_path TO :"schema", pg_temp;
 GRANT SELECT, INSERT, UPDATE ON
-  qa_pairs, trajectories, trajectory_turns, rejections, llm_calls, compilations, segments
+  qa_pairs, verdicts, trajectories, trajectory_turns, rejections, llm_calls, compilations, segments
   TO trajectory_compiler_sink;
 GRANT SELECT ON trajectory_compiler_migrations TO trajectory_compiler_sink;
 
 -- Row level security is on, and a role without a policy sees no row.
 CREATE POLICY sink ON qa_pairs TO trajectory_compiler_sink USING (true) WITH CHECK (true);
+CREATE POLICY sink ON verdicts TO trajectory_compiler_sink USING (true) WITH CHECK (true);
 CREATE POLICY sink ON trajectories TO trajectory_compiler_sink USING (true) WITH CHECK (true);
 CREATE POLICY sink ON trajectory_turns TO trajectory_compiler_sink USING (true) WITH CHECK (true);
 CREATE POLICY sink ON rejections TO trajectory_compiler_sink USING (true) WITH CHECK (true);

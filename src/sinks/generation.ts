@@ -8,7 +8,16 @@
  */
 import { createHash } from 'node:crypto';
 import { park } from '../errors.ts';
-import { type Compiled, type CompiledTurns, compilerKey, isoOf, microsOf, type SegmentOutcome } from '../records.ts';
+import {
+  type Compiled,
+  type CompiledTurns,
+  compilerKey,
+  isoOf,
+  microsOf,
+  type QaPair,
+  type SegmentOutcome,
+  type Verified,
+} from '../records.ts';
 
 /** @throws OperatorError, parking, where `compiledAt` is no timestamp. */
 export function generationOfMessage(compiled: Compiled): string {
@@ -26,6 +35,24 @@ export function generationOfSegment({ outcome }: SegmentOutcome, ofMessage: stri
 export function generationOfTurn(message: Compiled | CompiledTurns, body: string, digest: string | null): string {
   // JSON has no raw line break. Without a digest it is the hash that rows of before have.
   return `${generationOfWork(message)} ${shortHash(digest === null ? body : `${body}\n${digest}`)}`;
+}
+
+/**
+ * Of verdicts on one content the latest counts; one that nobody asked for (`unverified`, as compiled) undoes none, and an
+ * answer that could not be used (`error`) undoes none that could.
+ */
+export function generationOfVerdict({ verification, createdAt, pairKey }: QaPair): string {
+  const { status, reason, version = null, at, sameFamily = null } = verification;
+  const micros = microsOf(at ?? createdAt);
+  if (micros === null || !Number.isFinite(micros))
+    throw park('bad_message', `the time of the verdict on pair ${pairKey} is no timestamp`);
+  const unasked = status === 'unverified' && at === undefined;
+  const rank = unasked ? 0 : status === 'error' ? 1 : 2;
+  return `${rank} ${isoOf(micros)} ${shortHash(JSON.stringify([status, reason, version, sameFamily, at ?? null]))}`;
+}
+
+export function generationOfVerdicts({ verifiedAt, pairs, calls }: Verified): string {
+  return `${verifiedAt} ${shortHash(JSON.stringify([pairs, calls]))}`;
 }
 
 function generationOfWork(message: Compiled | CompiledTurns): string {

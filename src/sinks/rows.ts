@@ -8,14 +8,24 @@ import {
   compilerKey,
   isoOf,
   type ModelCall,
+  microsOf,
   type QaPair,
   type RejectedPair,
   type SegmentOutcome,
   type Turn,
   turnSchema,
+  type Verification,
+  type Verified,
 } from '../records.ts';
-import { storableRow } from '../storable-text.ts';
-import { generationOfMessage, generationOfSegment, generationOfTurn } from './generation.ts';
+import { storableRow, storableText } from '../storable-text.ts';
+import {
+  generationOfMessage,
+  generationOfSegment,
+  generationOfTurn,
+  generationOfVerdict,
+  generationOfVerdicts,
+} from './generation.ts';
+import type { SinkMessage } from './sink.ts';
 
 /** No two rows of a table have the same key. */
 export type Rows = { [T in TableName]: RowOf<T>[] };
@@ -29,16 +39,18 @@ interface Context {
 }
 
 /** @throws OperatorError, parking, where the message contradicts itself. */
-export function rowsOf(message: Compiled | CompiledTurns): Rows {
+export function rowsOf(message: SinkMessage): Rows {
   if (message.spec === 'compiled_turns/1') {
     return { ...noRows, trajectory_turns: storable('trajectory_turns', turnRows(message)) };
   }
+  if (message.spec === 'verified/1') return verdictRows(message);
   const generation = generationOfMessage(message);
   const generations = new Map(message.segments.map((it) => [it.segment.id, generationOfSegment(it, generation)]));
   const context = { compiled: message, version: compilerKey(message.compiler), generation, generations };
   return {
     trajectories: storable('trajectories', [trajectoryRow(context)]),
     trajectory_turns: storable('trajectory_turns', turnRows(message)),
+    verdicts: storable('verdicts', message.pairs.map(verdictRow)),
     qa_pairs: storable(
       'qa_pairs',
       message.pairs.map((pair) => pairRow(pair, context)),
@@ -62,12 +74,22 @@ export function rowsOf(message: Compiled | CompiledTurns): Rows {
 const noRows: Rows = {
   trajectories: [],
   trajectory_turns: [],
+  verdicts: [],
   qa_pairs: [],
   rejections: [],
   llm_calls: [],
   compilations: [],
   segments: [],
 };
+
+function verdictRows(message: Verified): Rows {
+  const calls = message.calls.map((call) => callRow(call, generationOfVerdicts(message)));
+  return {
+    ...noRows,
+    verdicts: storable('verdicts', message.pairs.map(verdictRow)),
+    llm_calls: storable('llm_calls', calls),
+  };
+}
 
 /** As every database can hold them; of rows with one key the first. */
 function storable<T extends TableName>(table: T, rows: RowOf<T>[]): RowOf<T>[] {
@@ -206,8 +228,36 @@ function pairRow(pair: QaPair, context: Context): RowOf<'qa_pairs'> {
     prompt_version: pair.promptVersion,
     requested_model: pair.requestedModel,
     compiler_version: context.version,
+    content_hash: contentHashOf(pair),
+    ...verdictColumns(pair.verification),
     generation: generationFor(pair.segmentId, context),
   };
+}
+
+function verdictRow(pair: QaPair): RowOf<'verdicts'> {
+  return {
+    pair_key: pair.pairKey,
+    content_hash: contentHashOf(pair),
+    session_id: pair.sessionId,
+    verification: pair.verification.status,
+    verification_reason: pair.verification.reason,
+    ...verdictColumns(pair.verification),
+    generation: generationOfVerdict(pair),
+  };
+}
+
+function verdictColumns({ version, at, sameFamily }: Verification) {
+  return {
+    verdict_version: version ?? null,
+    verified_at: at === undefined ? null : isoOf(microsOf(at) ?? 0),
+    same_family: sameFamily === undefined ? null : Number(sameFamily),
+  };
+}
+
+/** Of what a verdict is about, as the dataset holds it: whoever reads the pair there has the same. */
+function contentHashOf({ question, answer, supportingTurns }: QaPair): string {
+  const told = [storableText(question), storableText(answer), supportingTurns];
+  return createHash('sha256').update(JSON.stringify(told)).digest('hex');
 }
 
 function rejectionRow(rejected: RejectedPair, context: Context): RowOf<'rejections'> {

@@ -1,13 +1,15 @@
-import type { Compiled, CompiledTurns } from '../records.ts';
+import type { Compiled, CompiledTurns, Verified } from '../records.ts';
+
+export type SinkMessage = Compiled | CompiledTurns | Verified;
 
 /**
- * Where compiled trajectories end up. Writing is idempotent: any message, any number of times, in any order, leaves the
+ * Where compiled trajectories, and later verdicts on their pairs, end up. Writing is idempotent: any message, any number of times, in any order, leaves the
  * same rows.
  */
 export interface Sink {
   /** Also the name of its consumer group. */
   readonly name: string;
   /** Resolves when every row of the message is durable; rejects with a classified error. */
-  write(message: Compiled | CompiledTurns, signal: AbortSignal): Promise<void>;
+  write(message: SinkMessage, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

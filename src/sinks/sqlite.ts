@@ -62,9 +62,11 @@ function compress(body: string): Uint8Array | Promise<Uint8Array> {
 function prepareStore(db: SqliteDatabase) {
   const upserts = tableNames.map((table) => ({ table, statement: db.prepare(upsertOf(table)) }));
   const settle = settleSegments(db);
+  const decide = decideVerdict(db);
   const summarise = summariseSession(db);
   return db.transaction((rows: StoredRows) => {
     for (const { table, statement } of upserts) for (const row of rows[table]) statement.run(row);
+    for (const { pair_key } of rows.verdicts) decide(pair_key);
     for (const { id } of rows.segments) settle(id);
     for (const { source, session_id } of rows.trajectories) summarise(source, session_id);
   });
@@ -95,6 +97,20 @@ function settleSegments(db: SqliteDatabase): (segmentId: Cell) => void {
     const generation = inForce.get(segmentId);
     for (const statement of settle) statement.run(generation, segmentId);
   };
+}
+
+/** A pair of before has no content hash: any verdict in the table was asked for since, on the pair as it stands. */
+function decideVerdict(db: SqliteDatabase): (pairKey: Cell) => void {
+  const columns = ['verification', 'verification_reason', 'verdict_version', 'verified_at', 'same_family'];
+  const statement = db.prepare(
+    `UPDATE qa_pairs AS p SET ${columns.map((column) => `${column} = v.${column}`).join(', ')}
+     FROM verdicts AS v
+     WHERE p.pair_key = @pairKey AND v.pair_key = p.pair_key AND v.generation = (
+       SELECT max(generation) FROM verdicts
+       WHERE pair_key = p.pair_key AND content_hash = coalesce(p.content_hash, content_hash))
+     AND v.content_hash = coalesce(p.content_hash, v.content_hash)`,
+  );
+  return (pairKey) => void statement.run({ pairKey });
 }
 
 function summariseSession(db: SqliteDatabase): (source: Cell, sessionId: Cell) => void {

@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TableName } from '../../src/dataset-tables.ts';
-import type { Compiled, CompiledTurns } from '../../src/records.ts';
-import type { Sink } from '../../src/sinks/sink.ts';
+import type { Compiled, Verification } from '../../src/records.ts';
+import type { Sink, SinkMessage } from '../../src/sinks/sink.ts';
 import {
   apartOf,
   callOf,
@@ -16,6 +16,7 @@ import {
   segmentOf,
   trajectoryOf,
   turnOf,
+  verifiedOf,
 } from '../support/records.ts';
 
 /** Rows in any order; the text of JSON columns parsed, numbers as numbers, times as the messages write them. */
@@ -35,8 +36,6 @@ const never = new AbortController().signal;
 const later = '2026-03-04T00:00:00.000000Z';
 const newer = { ...rulesVersion, promptVersion: 'rules/2' };
 
-type Message = Compiled | CompiledTurns;
-
 /** `runs`: how many random histories. */
 export function sinkContract(name: string, makeHarness: () => Promise<SinkHarness>, { runs = 60 } = {}): void {
   describe(`the contract of a sink, kept by ${name}`, () => {
@@ -47,7 +46,7 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
     beforeEach(() => harness.clear());
     afterAll(() => harness?.dispose());
 
-    async function write(...messages: Message[]): Promise<Dump> {
+    async function write(...messages: SinkMessage[]): Promise<Dump> {
       const sink = await harness.open();
       try {
         for (const message of messages) await sink.write(message, never);
@@ -57,7 +56,7 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
       return sorted(await harness.dump());
     }
 
-    async function writeAnew(...messages: Message[]): Promise<Dump> {
+    async function writeAnew(...messages: SinkMessage[]): Promise<Dump> {
       await harness.clear();
       return write(...messages);
     }
@@ -152,6 +151,63 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
       const again = compiledOf({ trajectory, segments: [segment], calls: paid(0.25), compiledAt: later });
       expect((await write(first, again)).llm_calls).toMatchObject([{ cost_usd: 0.5 }]);
       expect((await writeAnew(again, first)).llm_calls).toMatchObject([{ cost_usd: 0.5 }]);
+    });
+
+    const verdict = (status: 'pass' | 'fail' | 'error', at: string): Verification => ({
+      status,
+      reason: status === 'pass' ? null : 'not_supported',
+      version: 'verify/1 gemini gemini-3.8-flash',
+      at,
+      sameFamily: false,
+    });
+    const [noon, evening] = ['2026-03-02T12:00:00.000Z', '2026-03-02T18:00:00.000Z'];
+    /** The same pair, as a compile may leave it before anybody looked. */
+    const unasked = (changes: Partial<Compiled> = {}, answer = '38') => {
+      const compiled = compiledOf(changes);
+      const pairs = compiled.pairs.map((pair) => {
+        return { ...pair, answer, verification: { status: 'unverified' as const, reason: null } };
+      });
+      return { ...compiled, pairs };
+    };
+
+    it('keeps the latest verdict on a pair, whatever compile of it comes when', async () => {
+      const compiled = unasked();
+      const again = unasked({ compiledAt: later });
+      const passed = verifiedOf(compiled, verdict('pass', noon));
+      const failed = verifiedOf(compiled, verdict('fail', evening), {
+        calls: [callOf(compiled.segments[0]!, { stage: 'verify' })],
+      });
+      const expected = await write(compiled, passed, failed, again);
+      expect(expected.qa_pairs).toMatchObject([
+        {
+          verification: 'fail',
+          verification_reason: 'not_supported',
+          verdict_version: 'verify/1 gemini gemini-3.8-flash',
+          verified_at: '2026-03-02T18:00:00.000000Z',
+          same_family: 0,
+          status: 'active',
+        },
+      ]);
+      expect(expected.llm_calls).toMatchObject([{ stage: 'verify' }]);
+      expect(await writeAnew(failed, again, passed, compiled, again)).toEqual(expected);
+      expect(await writeAnew(again, failed, compiled, failed, passed)).toEqual(expected);
+    });
+
+    it('takes no verdict on one answer for a verdict on another', async () => {
+      const passed = verifiedOf(unasked(), verdict('pass', evening));
+      const changed = unasked({ compiledAt: later }, '39');
+      const expected = await write(unasked(), passed, changed);
+      expect(expected.qa_pairs).toMatchObject([{ answer: '39', verification: 'unverified', verified_at: null }]);
+      expect(await writeAnew(changed, passed, unasked())).toEqual(expected);
+    });
+
+    it('lets an answer that could not be used undo no verdict', async () => {
+      const [passed, failed] = [verdict('pass', noon), verdict('error', evening)];
+      const dump = await write(unasked(), verifiedOf(unasked(), failed), verifiedOf(unasked(), passed));
+      expect(dump.qa_pairs).toMatchObject([{ verification: 'pass' }]);
+      expect((await writeAnew(unasked(), verifiedOf(unasked(), failed))).qa_pairs).toMatchObject([
+        { verification: 'error' },
+      ]);
     });
 
     it('parks a message with a pair of a segment that it lacks, and writes nothing of it', async () => {

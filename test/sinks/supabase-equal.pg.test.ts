@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { rowsHeld, trajectoriesHeld } from '../../src/dataset/held.ts';
 import { tableNames } from '../../src/dataset-tables.ts';
-import { type Compiled, type CompiledTurns, isoOf, microsOf, type Trajectory } from '../../src/records.ts';
-import type { Sink } from '../../src/sinks/sink.ts';
+import { type Compiled, isoOf, microsOf, type Trajectory } from '../../src/records.ts';
+import type { Sink, SinkMessage } from '../../src/sinks/sink.ts';
 import { openMirrorReader } from '../../src/sinks/supabase/held.ts';
 import { withDataset } from '../dataset/dataset.ts';
 import { queryOn, type TestPostgres } from '../support/postgres.ts';
@@ -43,7 +43,7 @@ const odd: fc.Arbitrary<Compiled> = fc
     return compiledOf({ trajectory, segments: [segment], pairs: [pairOf(trajectory, segment, changes)] });
   });
 
-async function dumpAfter(sink: Sink, messages: (Compiled | CompiledTurns)[], dump: () => Promise<Dump>): Promise<Dump> {
+async function dumpAfter(sink: Sink, messages: SinkMessage[], dump: () => Promise<Dump>): Promise<Dump> {
   for (const message of messages) await sink.write(message, never);
   await sink.close();
   return sorted(canonical(await dump()));

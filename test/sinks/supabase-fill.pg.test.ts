@@ -119,7 +119,7 @@ describe('the commands', () => {
     const migrated = await runCli(['migrate'], { env });
     expect(migrated).toMatchObject({
       code: 0,
-      stdout: 'applied 001_qa_pairs.sql, 002_dataset.sql, 003_row_digests.sql to schema public\n',
+      stdout: 'applied 001_qa_pairs.sql, 002_dataset.sql, 003_row_digests.sql, 004_verdicts.sql to schema public\n',
     });
     expect(lastJson(await runCli(['migrate', '--json'], { env }))).toEqual({ schema: 'public', applied: [] });
     const { stdout } = await runCli(['migrate', '--print-sql'], { env: { TC_SUPABASE_SCHEMA: 'datasets' } });

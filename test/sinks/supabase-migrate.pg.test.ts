@@ -50,6 +50,7 @@ describe('migrating', () => {
       '001_qa_pairs.sql',
       '002_dataset.sql',
       '003_row_digests.sql',
+      '004_verdicts.sql',
     ]);
     expect(await migrateMirror(config)).toEqual({ schema: 'public', applied: [] });
     await write(url);
@@ -106,7 +107,7 @@ describe('migrating', () => {
     const sql =
       "SELECT table_name, collation_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'generation'";
     const columns = await queryOn(url, sql);
-    expect(columns).toHaveLength(7);
+    expect(columns).toHaveLength(8);
     expect(new Set(columns.map(({ collation_name }) => collation_name))).toEqual(new Set(['C']));
   });
 });

@@ -12,7 +12,10 @@ import type {
   SegmentOutcome,
   Trajectory,
   Turn,
+  Verification,
+  Verified,
 } from '../../src/records.ts';
+import type { SinkMessage } from '../../src/sinks/sink.ts';
 
 const hash = (...parts: unknown[]) => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 
@@ -236,18 +239,55 @@ function redacted(trajectory: Trajectory): fc.Arbitrary<Trajectory> {
 
 const times = ['2026-03-02T10:00:00.000000Z', '2026-03-02T10:00:00.5Z', '2026-03-03T00:00:00Z'];
 
+const verdictTimes = ['2026-03-02T10:00:00.000Z', '2026-03-02T11:00:00.000Z', '2026-03-05T00:00:00.250Z'];
+
+/** As a compile leaves it, or as somebody who looked at the pair later. */
+const verificationArbitrary: fc.Arbitrary<Verification> = fc.oneof(
+  fc.constantFrom<Verification>(
+    { status: 'proved', reason: null },
+    { status: 'unverified', reason: null },
+    { status: 'held', reason: 'untrusted' },
+  ),
+  fc.record({
+    status: fc.constantFrom('pass', 'fail', 'error', 'held', 'unverified'),
+    reason: fc.constantFrom(null, 'not_supported', 'truncated'),
+    version: fc.constantFrom('gates/2', 'verify/1 gemini gemini-3.8-flash'),
+    at: fc.constantFrom(...verdictTimes),
+    sameFamily: fc.boolean(),
+  }),
+);
+
+/** Verdicts on the pairs of a compile. */
+export function verifiedOf(compiled: Compiled, verification: Verification, changes: Partial<Verified> = {}): Verified {
+  return {
+    spec: 'verified/1',
+    trajectoryId: compiled.trajectory.id,
+    sessionId: compiled.trajectory.sessionId,
+    pairs: compiled.pairs.map((pair) => ({ ...pair, verification })),
+    calls: [],
+    verifiedAt: verification.at ?? compiled.compiledAt,
+    ...changes,
+  };
+}
+
 function partsOf(trajectory: Trajectory, version: CompilerVersion, segment: SegmentOutcome) {
-  const pair = (question: string, answer: string) => {
+  const pair = (question: string, answer: string, verification: Verification) => {
     const evidence = [{ turn: 2, rowKey: `${trajectory.sessionId}:2`, quote: answer, offset: 30 }];
     const rawExtraction = JSON.stringify({ answer });
-    return pairOf(trajectory, segment, { question, answer, evidence, rawExtraction }, version);
+    return pairOf(trajectory, segment, { question, answer, evidence, rawExtraction, verification }, version);
   };
   const proposed = segment.outcome === 'compiled' ? ['first?', 'second?', 'third?'] : [];
   return fc.record({
     pairs: fc
       .subarray(proposed)
       .chain((questions) =>
-        fc.tuple(...questions.map((it) => fc.oneof(fc.constantFrom('1', '2'), odd).map((text) => pair(it, text)))),
+        fc.tuple(
+          ...questions.map((it) =>
+            fc
+              .tuple(fc.oneof(fc.constantFrom('1', '2'), odd), verificationArbitrary)
+              .map(([text, verification]) => pair(it, text, verification)),
+          ),
+        ),
       ),
     rejected: fc
       .subarray(['single_turn', 'adjacent_support'])
@@ -290,12 +330,16 @@ export const compiledArbitrary: fc.Arbitrary<Compiled> = fc
     );
   });
 
-/** What a topic may carry of a few trajectories, whole messages and messages apart: each once, in the order of sending. */
-export const historyArbitrary: fc.Arbitrary<(Compiled | CompiledTurns)[]> = fc
+/**
+ * What a sink may be given of a few trajectories, whole messages, messages apart and later verdicts: each once, in the
+ * order of sending.
+ */
+export const historyArbitrary: fc.Arbitrary<SinkMessage[]> = fc
   .array(
-    compiledArbitrary.chain((compiled) => {
+    compiledArbitrary.chain((compiled): fc.Arbitrary<SinkMessage[]> => {
       const apart = fc.integer({ min: 1, max: 7 }).map((turnsEach) => apartOf(compiled, turnsEach));
-      return fc.oneof(fc.constant([compiled]), apart);
+      const verified = verificationArbitrary.map((verdict) => [compiled, verifiedOf(compiled, verdict)]);
+      return fc.oneof<fc.Arbitrary<SinkMessage[]>[]>(fc.constant([compiled]), apart, verified);
     }),
     { minLength: 1, maxLength: 6 },
   )

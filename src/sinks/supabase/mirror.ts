@@ -6,7 +6,7 @@ import { rowsOf } from '../rows.ts';
 import type { Sink } from '../sink.ts';
 
 /** Of deploy/supabase/migrations: what has to be applied there before rows can be written. */
-export const mirrorVersion = 3;
+export const mirrorVersion = 4;
 
 export interface TableRows {
   table: TableName;

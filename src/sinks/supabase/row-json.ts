@@ -18,7 +18,7 @@ export interface EncodedRows {
 }
 
 /** Stored as 0 and 1 elsewhere. */
-const flags: readonly string[] = ['complete', 'portable'];
+const flags: readonly string[] = ['complete', 'portable', 'same_family'];
 
 /** Without `status`, which follows from the segments there. */
 export function encodeRows({ table, rows }: TableRows): EncodedRows {
