@@ -8,10 +8,21 @@ export interface SessionName {
 
 export interface NamedValue {
   kind: Kind;
-  /** HMAC-SHA-256 of kind and normalised value under the installation's key, hex: the value itself is not stored. */
+  /** HMAC-SHA-256 of the normalised value under the installation's key, hex: the value itself is not stored. */
   hash: string;
   /** The value under AES-256-GCM, where a vault is kept and the kind is no secret; else null. */
   sealed: Buffer | null;
+}
+
+export interface Numbered {
+  /** That of the first time: what is taken for another kind in a later part keeps its placeholder. */
+  kind: Kind;
+  number: number;
+}
+
+export interface SealedValue extends Numbered {
+  hash: string;
+  sealed: Buffer;
 }
 
 /** SQLite on one host (`placeholders.sqlite`), Postgres where `calls.url` is shared by several. */
@@ -20,8 +31,10 @@ export interface PlaceholderStore {
    * Numbers from 1 up within session and kind, one for each value in the order given: known values keep theirs, others
    * get the next ones. Durable when it resolves; two workers that ask at once get the same numbers.
    */
-  number(session: SessionName, values: readonly NamedValue[]): Promise<number[]>;
+  number(session: SessionName, values: readonly NamedValue[]): Promise<Numbered[]>;
   /** What the vault holds of a session. */
-  sealed(session: SessionName): Promise<{ kind: Kind; number: number; sealed: Buffer }[]>;
+  sealed(session: SessionName): Promise<SealedValue[]>;
+  /** The sources that have a session of this id. */
+  sources(sessionId: string): Promise<string[]>;
   close(): Promise<void>;
 }

@@ -1,0 +1,146 @@
+/** Looks for many values in a text at once: by the words that they are made of, in one pass. */
+import { isWordCode, lowered, lowerOf, nextWord, type Word, wordHash } from './words.ts';
+
+export interface Wanted<T> {
+  /** Its words in a row, in any case; what else must be the same is for `identify` to say. */
+  text: string;
+  /** The same for all spellings that are meant. One function for many values, not one each. */
+  identify: (found: string) => string;
+  what: T;
+}
+
+export interface Seen<T> {
+  from: number;
+  to: number;
+  what: T;
+}
+
+/** Values of more words, or long ones of several, are known by their form; what is compared at a place stays little. */
+const maxWords = 16;
+const maxLength = 256;
+const fewWords = 4;
+
+/** Wider gaps separate. */
+const maxGap = 8;
+
+/** Signs at either end that belong to a value: `$ecret!`, `+44 …`. */
+const maxSigns = 3;
+
+interface Node<T> {
+  next: Map<string, Node<T>>;
+  ends: Ends<T>[];
+}
+
+/** Values that are told apart in one way. */
+interface Ends<T> {
+  identify: (found: string) => string;
+  lead: number;
+  tail: number;
+  values: Map<string, T>;
+}
+
+export class Lookout<T> {
+  readonly #root: Node<T> = { next: new Map(), ends: [] };
+  readonly #first = new Set<number>();
+
+  /** Of two that are the same the first one stays. */
+  add({ text, identify, what }: Wanted<T>): void {
+    const words = wordsOf(text);
+    const [first] = words;
+    const last = words.at(-1);
+    if (first === undefined || last === undefined || words.length > maxWords) return;
+    if (text.length > maxLength && words.length > fewWords) return;
+    let node = this.#root;
+    for (const word of words) node = nextNode(node, lowered(text, word));
+    this.#first.add(first.hash);
+    const ends = endsOf(node, identify, first.from, text.length - last.to);
+    const identity = identify(text);
+    if (!ends.values.has(identity)) ends.values.set(identity, what);
+  }
+
+  get isIdle(): boolean {
+    return this.#first.size === 0;
+  }
+
+  /** What of it stands in the text as whole words, the longest where one holds another; none over another. */
+  find(text: string): Seen<T>[] {
+    const found: Seen<T>[] = [];
+    const { length } = text;
+    for (let at = 0; at < length; ) {
+      let code = text.charCodeAt(at);
+      if (!isWordCode(code)) {
+        at++;
+        continue;
+      }
+      const from = at;
+      let hash = 0;
+      while (at < length && isWordCode(code)) {
+        hash = wordHash(hash, lowerOf(code));
+        code = text.charCodeAt(++at);
+      }
+      if (!this.#first.has(hash)) continue;
+      const seen = this.#longestAt(text, { from, to: at, hash });
+      if (seen === null) continue;
+      found.push(seen);
+      at = Math.max(at, seen.to);
+    }
+    return found;
+  }
+
+  #longestAt(text: string, first: Word): Seen<T> | null {
+    let node: Node<T> | undefined = this.#root;
+    let longest: Seen<T> | null = null;
+    for (let word: Word | null = first; word !== null; word = nextWord(text, word.to, word.to + maxGap)) {
+      node = node.next.get(lowered(text, word));
+      if (node === undefined) break;
+      longest = seenAt(text, first.from, word.to, node) ?? longest;
+    }
+    return longest;
+  }
+}
+
+function nextNode<T>(node: Node<T>, word: string): Node<T> {
+  let next = node.next.get(word);
+  if (next === undefined) {
+    next = { next: new Map(), ends: [] };
+    node.next.set(word, next);
+  }
+  return next;
+}
+
+function endsOf<T>({ ends }: Node<T>, identify: Ends<T>['identify'], before: number, after: number): Ends<T> {
+  const lead = Math.min(before, maxSigns);
+  const tail = Math.min(after, maxSigns);
+  const known = ends.find((it) => it.identify === identify && it.lead === lead && it.tail === tail);
+  if (known !== undefined) return known;
+  const added = { identify, lead, tail, values: new Map<string, T>() };
+  ends.push(added);
+  return added;
+}
+
+function wordsOf(text: string): Word[] {
+  const words: Word[] = [];
+  for (let word = nextWord(text, 0); word !== null && words.length <= maxWords; word = nextWord(text, word.to)) {
+    words.push(word);
+  }
+  return words;
+}
+
+/** With the signs around its words where they stand there too. */
+function seenAt<T>(text: string, first: number, last: number, { ends }: Node<T>): Seen<T> | null {
+  for (const { identify, lead, tail, values } of ends) {
+    for (const [before, after] of lead + tail === 0
+      ? [[0, 0]]
+      : [
+          [lead, tail],
+          [lead, 0],
+          [0, 0],
+        ]) {
+      const from = Math.max(0, first - before!);
+      const to = Math.min(text.length, last + after!);
+      const what = values.get(identify(text.slice(from, to)));
+      if (what !== undefined) return { from, to, what };
+    }
+  }
+  return null;
+}

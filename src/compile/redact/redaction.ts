@@ -1,0 +1,180 @@
+/**
+ * The texts of one trajectory: what is found in each is looked for in all of them, and one value is one entity however
+ * it is spelled. Nothing here waits or stores.
+ */
+import type { Detect, Detection } from './detection.ts';
+import { Entities, type Entity } from './entities.ts';
+import { type Kind, kindNames } from './kinds.ts';
+import type { Lookout } from './lookout.ts';
+import { Place } from './place.ts';
+import { bracketsIn, mayHoldBrackets, placeholdersIn, withoutBrackets } from './placeholders.ts';
+import { settle } from './settle.ts';
+import { type View, viewsOf } from './views.ts';
+
+export interface RedactionOptions {
+  detect: Detect;
+  /** Kinds that are left as they are. */
+  kept: ReadonlySet<Kind>;
+  /** Placeholders that stand in the texts are ours: they were put there by a redactor. */
+  isRedacted: boolean;
+}
+
+/** What is replaced in a text, in its own UTF-16 units. */
+export interface Span {
+  from: number;
+  to: number;
+  entity: Entity;
+  certain: boolean;
+  /** Around the placeholder: what makes a string of a number. */
+  quote: string;
+}
+
+interface Piece {
+  text: string;
+  views: readonly View[];
+  found: Detection[][];
+  spans: Span[];
+  brackets: { from: number; to: number; harmless: string }[];
+}
+
+export class Redaction {
+  readonly #options: RedactionOptions;
+  readonly #root: Place;
+  readonly #pieces = new Map<string | null, Map<string, Piece>>();
+  readonly #entities = new Entities();
+
+  constructor(options: RedactionOptions) {
+    this.#options = options;
+    this.#root = new Place(options.detect, { key: null, path: [] });
+  }
+
+  /** A text of the trajectory; `column`: the name of what it stands in, where that may say something about it. */
+  add(text: string, column: string | null): void {
+    let pieces = this.#pieces.get(column);
+    if (pieces === undefined) {
+      pieces = new Map();
+      this.#pieces.set(column, pieces);
+    }
+    if (!pieces.has(text)) pieces.set(text, this.#look(text, this.#placeOf(column)));
+  }
+
+  /** Decides what is replaced, once every text is there. @returns the entities in the order in which they appear. */
+  decide(): Entity[] {
+    const lookout = this.#entities.lookout();
+    const pieces = [...this.#pieces.values()].flatMap((of) => [...of.values()]);
+    for (const piece of pieces)
+      piece.spans = piece.views.flatMap((view, at) => this.#spansOf(view, piece.found[at]!, lookout));
+    const appeared = new Set<Entity>();
+    for (const piece of pieces) {
+      piece.spans = joined(piece.spans.flatMap((span) => this.#resolved(span)));
+      for (const { entity } of piece.spans) appeared.add(entity);
+    }
+    return [...appeared];
+  }
+
+  spansIn(text: string, column: string | null): readonly Span[] {
+    return this.#pieces.get(column)!.get(text)!.spans;
+  }
+
+  /** The text with placeholders in the place of values, and no bracket that could pass for one of theirs. */
+  render(text: string, column: string | null, placeholder: (entity: Entity) => string): string {
+    const { spans, brackets } = this.#pieces.get(column)!.get(text)!;
+    if (spans.length === 0 && brackets.length === 0) return text;
+    const changes = [
+      ...spans.map(({ from, to, quote, entity }) => ({ from, to, by: `${quote}${placeholder(entity)}${quote}` })),
+      ...brackets.map(({ from, to, harmless }) => ({ from, to, by: harmless })),
+    ].sort((a, b) => a.from - b.from || b.to - a.to);
+    const parts: string[] = [];
+    let copied = 0;
+    for (const { from, to, by } of changes) {
+      // A bracket within a value is gone with it.
+      if (from < copied) continue;
+      parts.push(text.slice(copied, from), by);
+      copied = to;
+    }
+    return parts.join('') + text.slice(copied);
+  }
+
+  /** Kinds that stand in a redacted text for certain. What was looked at before and is free of them costs nothing. */
+  leaks(text: string, column: string | null): Kind[] {
+    return certainKinds(viewsOf(text, this.#placeOf(column)), this.#options.kept);
+  }
+
+  #placeOf(column: string | null): Place {
+    return column === null ? this.#root : this.#root.member(column);
+  }
+
+  #look(text: string, place: Place): Piece {
+    const { kept, isRedacted } = this.#options;
+    const views = viewsOf(text, place);
+    const brackets = !isRedacted && mayHoldBrackets(text) ? disarm(views) : [];
+    const found = views.map((view) => {
+      const ours = isRedacted ? placeholdersIn(view.value) : [];
+      const settled = settle(wanted(view.place.detect(view.value), kept), ours);
+      for (const { kind, certain, from, to } of settled) {
+        this.#entities.meet(kind, certain, view.value.slice(from, to));
+      }
+      return settled;
+    });
+    return { text, views, found, spans: [], brackets };
+  }
+
+  #spansOf(view: View, found: readonly Detection[], lookout: Lookout<Entity>): Span[] {
+    const spans = found.map(({ from, to, certain }) => {
+      return spanOf(view, { from, to }, this.#entities.of(view.value.slice(from, to)), certain);
+    });
+    if (lookout.isIdle) return spans;
+    for (const { from, to, what } of lookout.find(view.value)) {
+      if (what.state === 'suggested') what.state = 'met';
+      spans.push(spanOf(view, { from, to }, what, false));
+    }
+    return spans;
+  }
+
+  #resolved(span: Span): Span[] {
+    const entity = this.#entities.resolve(span.entity);
+    return entity === null ? [] : [{ ...span, entity }];
+  }
+}
+
+/** Of a number the whole: what is left would be another number. */
+function spanOf(view: View, { from, to }: { from: number; to: number }, entity: Entity, certain: boolean): Span {
+  const { quote, value } = view;
+  if (quote !== null) return { from: view.rawAt(0), to: view.rawAt(value.length), entity, certain, quote };
+  return { from: view.rawAt(from), to: view.rawAt(to), entity, certain, quote: '' };
+}
+
+/** Takes brackets of placeholders out of what detectors see, so that no value hides between two of them. */
+function disarm(views: View[]): Piece['brackets'] {
+  return views.flatMap((view) => {
+    const places = bracketsIn(view.value);
+    if (places.length > 0) view.value = withoutBrackets(view.value);
+    return places.map(({ at, harmless }) => ({ from: view.rawAt(at), to: view.rawAt(at + 1), harmless }));
+  });
+}
+
+/** In order, none over another: what overlaps is replaced as one, by what was detected rather than by what was looked for. */
+function joined(spans: readonly Span[]): Span[] {
+  const settled: Span[] = [];
+  for (const span of [...spans].sort((a, b) => a.from - b.from || b.to - a.to)) {
+    const last = settled.at(-1);
+    if (last === undefined || last.to <= span.from) settled.push({ ...span });
+    else last.to = Math.max(last.to, span.to);
+  }
+  return settled;
+}
+
+function wanted(found: readonly Detection[], kept: ReadonlySet<Kind>): readonly Detection[] {
+  return kept.size === 0 ? found : found.filter(({ kind }) => !kept.has(kind));
+}
+
+/** Kinds that stand in views for certain, beside placeholders. */
+export function certainKinds(views: readonly View[], kept: ReadonlySet<Kind>): Kind[] {
+  const kinds = new Set<Kind>();
+  for (const { place, value } of views) {
+    const found = place.detect(value);
+    if (found.length === 0) continue;
+    for (const { kind, certain } of settle(wanted(found, kept), placeholdersIn(value))) if (certain) kinds.add(kind);
+  }
+  return kindNames.filter((kind) => kinds.has(kind));
+}
