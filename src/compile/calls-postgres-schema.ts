@@ -28,8 +28,8 @@ const migrations: readonly string[] = [
    );`,
 ];
 
-/** Any number that no other program is likely to lock in the same database. */
-const creationLock = 7_236_114_905_512_803;
+/** Any number that no other program is likely to lock in the same database. Whoever makes the schema or tables in it holds it. */
+export const creationLock = 7_236_114_905_512_803;
 
 /**
  * Brings the schema up to date; workers that start at once wait for each other.
@@ -74,7 +74,7 @@ async function migrate(client: pg.ClientBase): Promise<string> {
 }
 
 /** IF NOT EXISTS would ask for the right to create schemas although an owner has made this one. */
-async function createSchema(client: pg.ClientBase): Promise<void> {
+export async function createSchema(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query(`SELECT FROM pg_namespace WHERE nspname = 'trajectory_compiler'`);
   if (rows.length === 0) await client.query('CREATE SCHEMA trajectory_compiler');
 }

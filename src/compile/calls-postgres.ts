@@ -3,28 +3,12 @@
  * that a server that restarts costs no answer that was paid for.
  */
 import type pg from 'pg';
-import { codeOf, kindOf, messageOf } from '../errors.ts';
-import { backoffMs, pause } from '../lifecycle.ts';
-import type { Logger } from '../log.ts';
-import { openPool } from '../postgres/connection.ts';
 import type { ModelCall } from '../records.ts';
 import { type CallStore, readCall, readResult, type SegmentKey, type SegmentResult } from './calls.ts';
-import { explainCalls, refuseOtherUrls } from './calls-postgres-faults.ts';
+import { callStoreWords } from './calls-postgres-faults.ts';
 import { openSchema } from './calls-postgres-schema.ts';
 import { digestOf } from './digest.ts';
-
-export interface PostgresCallStoreOptions {
-  url: string;
-  log: Logger;
-  /** How long what fails is tried again before the work goes back to its topic. */
-  patienceMs?: number;
-  /** Until it fires, a server that can't be reached is waited for without end: what waits has been paid for. */
-  drain?: AbortSignal;
-}
-
-const maxConnections = 4;
-const statementTimeoutMs = 30_000;
-const backoff = { baseMs: 100, maxMs: 3_000 };
+import { durably, openPostgresStore, type PostgresStoreOptions } from './postgres-store.ts';
 
 /**
  * Opens the store, and makes its schema `trajectory_compiler` where it is missing.
@@ -32,40 +16,8 @@ const backoff = { baseMs: 100, maxMs: 3_000 };
  * @throws OperatorError `calls_url`, `calls_auth`, `calls_database`, `calls_permission` (with the statements that grant
  * what is missing), `calls_tls`, `calls_newer`: stop; `calls_unreachable`, `calls_failed`: retry.
  */
-export async function openPostgresCallStore(options: PostgresCallStoreOptions): Promise<CallStore> {
-  const { url, log, patienceMs = 15_000, drain } = options;
-  refuseOtherUrls(url);
-  const pool = openPool(url, { purpose: 'call store', queryTimeoutMs: statementTimeoutMs }, maxConnections);
-  const attempt = async <T>(doing: string, work: (client: pg.ClientBase) => Promise<T>): Promise<T> => {
-    try {
-      return await onConnection(pool, work);
-    } catch (error) {
-      throw explainCalls(error, url, doing);
-    }
-  };
-
-  let closed = false;
-  let away = false;
-  const isWaitedFor = (error: unknown) => codeOf(error) === 'calls_unreachable' && drain?.aborted === false;
-  async function patiently<T>(doing: string, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-    const deadline = performance.now() + patienceMs;
-    for (let n = 1; ; n++) {
-      try {
-        const result = await attempt(doing, work);
-        if (away) log.info('the call store answers again');
-        away = false;
-        return result;
-      } catch (error) {
-        const isOver = closed || (performance.now() >= deadline && !isWaitedFor(error));
-        if (kindOf(error) !== 'retry' || isOver) throw error;
-        // Once, however many wait.
-        if (!away) log.warn({ code: codeOf(error) }, `${messageOf(error)}; tried again until it answers`);
-        away = true;
-        await pause(backoffMs(n, backoff));
-      }
-    }
-  }
-
+export async function openPostgresCallStore(options: PostgresStoreOptions): Promise<CallStore> {
+  const { attempt, patiently, close } = openPostgresStore(options, callStoreWords);
   try {
     const id = await attempt('open', openSchema);
     return {
@@ -76,36 +28,12 @@ export async function openPostgresCallStore(options: PostgresCallStoreOptions): 
       segment: (key) => patiently('read', (client) => readSegment(client, key)),
       settle: (key, result, { replace = false } = {}) =>
         patiently('write', (client) => durably(client, () => settle(client, key, result, replace))),
-      close: async () => {
-        closed = true;
-        await pool.end();
-      },
+      close,
     };
   } catch (error) {
-    await pool.end();
+    await close();
     throw error;
   }
-}
-
-/** A connection on which anything failed is not used again: nobody knows what it is in the middle of. */
-async function onConnection<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  try {
-    const result = await work(client);
-    client.release();
-    return result;
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
-}
-
-/** One transaction, on disk when this resolves, whatever the role or the database have for a default. */
-async function durably<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on');
-  const result = await work();
-  await client.query('COMMIT');
-  return result;
 }
 
 async function readAnswer(client: pg.ClientBase, key: string) {

@@ -4,39 +4,43 @@ import type { LedgerTables } from './ledger-schema.ts';
 /** A row as the driver gives it: numbers, or numbers as text. */
 export type LedgerRow = Record<string, unknown>;
 
-export interface LedgerTransaction {
-  readonly now: Date;
-  /** `$1` stands for the first value. */
-  query(sql: string, values?: readonly (string | number | null)[]): Promise<LedgerRow[]>;
+/** `$1` stands for the first value. */
+export interface Statement {
+  sql: string;
+  values: readonly (string | number | null)[];
 }
 
+/**
+ * What is done in one transaction: yields statements and is given their rows. So the same steps are taken in one go where
+ * the file is at hand, and one answer at a time where a server is asked.
+ */
+export type Steps<T> = Generator<Statement, T, LedgerRow[]>;
+
 /** What stands in both then. Day before month, always: whoever locks in one order waits for nobody who waits for them. */
-export async function addToPeriods(
-  tx: LedgerTransaction,
+export function* addToPeriods(
   periods: string,
   { day, month, amount }: { day: string; month: string; amount: number },
-): Promise<{ day: number; month: number }> {
-  const rows = await tx.query(
-    `INSERT INTO ${periods} AS p (scope, period, spent) VALUES ('day', $1, $3), ('month', $2, $3)
-       ON CONFLICT (scope, period) DO UPDATE SET spent = p.spent + excluded.spent
-       RETURNING scope, spent`,
-    [day, month, amount],
-  );
+): Steps<{ day: number; month: number }> {
+  const rows = yield {
+    sql: `INSERT INTO ${periods} AS p (scope, period, spent) VALUES ('day', $1, $3), ('month', $2, $3)
+            ON CONFLICT (scope, period) DO UPDATE SET spent = p.spent + excluded.spent RETURNING scope, spent`,
+    values: [day, month, amount],
+  };
   const spent = (scope: string) => Number(rows.find((row) => row.scope === scope)?.spent);
   return { day: spent('day'), month: spent('month') };
 }
 
 /** To the account of the day, the month and the trajectory of a reservation. */
-export async function spend(
-  tx: LedgerTransaction,
+export function* spend(
   { periods, trajectories }: LedgerTables,
   { day, month, trajectory_id }: LedgerRow,
   amount: number,
-): Promise<void> {
-  await addToPeriods(tx, periods, { day: String(day), month: String(month), amount });
-  await tx.query(
-    `INSERT INTO ${trajectories} AS t (id, spent, touched_at) VALUES ($1, $2, $3)
-       ON CONFLICT (id) DO UPDATE SET spent = t.spent + excluded.spent, touched_at = excluded.touched_at`,
-    [String(trajectory_id), amount, tx.now.getTime()],
-  );
+  now: Date,
+): Steps<void> {
+  yield* addToPeriods(periods, { day: String(day), month: String(month), amount });
+  yield {
+    sql: `INSERT INTO ${trajectories} AS t (id, spent, touched_at) VALUES ($1, $2, $3)
+            ON CONFLICT (id) DO UPDATE SET spent = t.spent + excluded.spent, touched_at = excluded.touched_at`,
+    values: [String(trajectory_id), amount, now.getTime()],
+  };
 }

@@ -1,6 +1,6 @@
 /** The ledger of the processes of one machine: `budget.sqlite` in the data directory. */
 import { explainSqlite, openSqlite, type SqliteDatabase } from '../../sqlite.ts';
-import type { LedgerTransaction } from './accounts.ts';
+import type { LedgerRow, Statement, Steps } from './accounts.ts';
 import type { Budget } from './budget.ts';
 import { Ledger, type LedgerOptions, type LedgerStore } from './ledger.ts';
 import { ledgerMigrations, tablesOf } from './ledger-schema.ts';
@@ -25,8 +25,6 @@ class SqliteStore implements LedgerStore {
   readonly #db: SqliteDatabase;
   readonly #path: string;
   readonly #now: () => Date;
-  /** One connection, one transaction: the next begins when this has ended. */
-  #latest: Promise<unknown> = Promise.resolve();
 
   constructor(db: SqliteDatabase, path: string, now: () => Date) {
     this.#db = db;
@@ -34,35 +32,30 @@ class SqliteStore implements LedgerStore {
     this.#now = now;
   }
 
-  transaction<T>(_doing: string, work: (tx: LedgerTransaction) => Promise<T>): Promise<T> {
-    const run = this.#latest.then(() => this.#run(work));
-    this.#latest = run.catch(() => {});
-    return run;
-  }
-
-  async #run<T>(work: (tx: LedgerTransaction) => Promise<T>): Promise<T> {
+  async transaction<T>(_doing: string, steps: (now: Date) => Steps<T>): Promise<T> {
     try {
       // Immediate: no other process may come between the reading and the writing.
-      this.#db.exec('BEGIN IMMEDIATE');
-      const result = await work({ now: this.#now(), query: async (sql, values = []) => this.#query(sql, values) });
-      this.#db.exec('COMMIT');
-      return result;
+      return this.#db.transaction(() => this.#take(steps(this.#now()))).immediate();
     } catch (error) {
-      if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
       throw explainSqlite(error, what, this.#path);
     }
   }
 
-  #query(sql: string, values: readonly (string | number | null)[]) {
-    const statement = this.#db.prepare<Record<string, string | number | null>>(sql);
+  #take<T>(steps: Steps<T>): T {
+    let step = steps.next([]);
+    while (!step.done) step = steps.next(this.#query(step.value));
+    return step.value;
+  }
+
+  #query({ sql, values }: Statement): LedgerRow[] {
+    const statement = this.#db.prepare(sql);
     const named = Object.fromEntries(values.map((value, at) => [String(at + 1), value]));
-    if (statement.reader) return statement.all(named) as Record<string, unknown>[];
+    if (statement.reader) return statement.all(named) as LedgerRow[];
     statement.run(named);
     return [];
   }
 
   async close(): Promise<void> {
-    await this.#latest;
     this.#db.close();
   }
 }

@@ -1,5 +1,5 @@
 /** What a ledger forgets, once a day. */
-import { type LedgerTransaction, spend } from './accounts.ts';
+import { type Steps, spend } from './accounts.ts';
 import { dayOf, monthOf } from './decision.ts';
 import type { LedgerTables } from './ledger-schema.ts';
 
@@ -10,19 +10,18 @@ const goneForMs = dayMs;
 const keptMs = 62 * dayMs;
 const monthsKeptMs = 400 * dayMs;
 
-export async function tidy(tx: LedgerTransaction, tables: LedgerTables): Promise<void> {
-  const now = tx.now.getTime();
+export function* tidy(tables: LedgerTables, now: Date): Steps<void> {
   const { periods, trajectories, reservations, refused } = tables;
-  const gone = await tx.query(
-    `DELETE FROM ${reservations} WHERE alive_until < $1 RETURNING trajectory_id, amount, day, month`,
-    [now - goneForMs],
-  );
-  for (const row of gone) await spend(tx, tables, row, Number(row.amount));
-  const forgotten = [dayOf(new Date(now - keptMs)), monthOf(new Date(now - monthsKeptMs))];
-  await tx.query(
-    `DELETE FROM ${periods} WHERE (scope = 'day' AND period < $1) OR (scope = 'month' AND period < $2)`,
-    forgotten,
-  );
-  await tx.query(`DELETE FROM ${trajectories} WHERE touched_at < $1`, [now - keptMs]);
-  await tx.query(`DELETE FROM ${refused} WHERE latest < $1`, [now - keptMs]);
+  const before = (ms: number) => new Date(now.getTime() - ms);
+  const gone = yield {
+    sql: `DELETE FROM ${reservations} WHERE alive_until < $1 RETURNING trajectory_id, amount, day, month`,
+    values: [before(goneForMs).getTime()],
+  };
+  for (const row of gone) yield* spend(tables, row, Number(row.amount), now);
+  yield {
+    sql: `DELETE FROM ${periods} WHERE (scope = 'day' AND period < $1) OR (scope = 'month' AND period < $2)`,
+    values: [dayOf(before(keptMs)), monthOf(before(monthsKeptMs))],
+  };
+  yield { sql: `DELETE FROM ${trajectories} WHERE touched_at < $1`, values: [before(keptMs).getTime()] };
+  yield { sql: `DELETE FROM ${refused} WHERE latest < $1`, values: [before(keptMs).getTime()] };
 }
