@@ -9,6 +9,7 @@ export interface ReceivedCall {
   path: string;
   model: string;
   apiKey: string | undefined;
+  headers: IncomingMessage['headers'];
   body: {
     contents: { parts: { text: string }[] }[];
     systemInstruction?: { parts: { text: string }[] };
@@ -53,11 +54,12 @@ export async function startGeminiServer(): Promise<GeminiServer> {
 }
 
 async function readCall(request: IncomingMessage): Promise<Omit<ReceivedCall, 'apiKey'>> {
+  const { headers } = request;
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const path = request.url ?? '';
   const model = /models\/([^:]+):generateContent/.exec(path)?.[1] ?? '';
-  return { path, model, body: JSON.parse(Buffer.concat(chunks).toString() || '{}') };
+  return { path, model, headers, body: JSON.parse(Buffer.concat(chunks).toString() || '{}') };
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {
@@ -68,13 +70,15 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
 export interface ReplyOptions {
   finishReason?: string;
   modelVersion?: string;
-  usage?: Record<string, number>;
+  usage?: Record<string, number | string>;
   continuationToken?: string;
+  headers?: Record<string, string>;
 }
 
 /** A finished answer, its tokens counted. */
 export function answer(text: string, options: ReplyOptions = {}): Script {
-  return (response, call) =>
+  return (response, call) => {
+    for (const [name, value] of Object.entries(options.headers ?? {})) response.setHeader(name, value);
     send(response, 200, {
       candidates: [
         {
@@ -88,6 +92,7 @@ export function answer(text: string, options: ReplyOptions = {}): Script {
       modelVersion: options.modelVersion ?? call.model,
       responseId: 'response',
     });
+  };
 }
 
 export function blockedPrompt(reason = 'PROHIBITED_CONTENT'): Script {
@@ -104,11 +109,9 @@ export function status(code: number, error: { status?: string; message?: string;
   return (response) => send(response, code, { error: { code, ...error } });
 }
 
-export function rateLimited(retryDelay: string): Script {
-  return status(429, {
-    status: 'RESOURCE_EXHAUSTED',
-    details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay }],
-  });
+export function rateLimited(retryDelay?: string): Script {
+  const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay }];
+  return status(429, { status: 'RESOURCE_EXHAUSTED', ...(retryDelay === undefined ? {} : { details }) });
 }
 
 export function dailyQuota(): Script {
@@ -127,6 +130,12 @@ export function dailyQuota(): Script {
 /** The connection breaks before a byte of the answer. */
 export const socketReset: Script = (response) => {
   response.socket?.destroy();
+};
+
+/** The connection breaks within the answer. */
+export const socketResetWithin: Script = (response) => {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
+  response.write('{"candidates":', () => response.socket?.destroy());
 };
 
 /** No answer ever. */

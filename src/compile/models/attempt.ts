@@ -82,7 +82,8 @@ export function callOf(
   const billing = billingOf(model);
   const answering = reply?.model ?? null;
   const reportedUsd = reply?.costUsd ?? null;
-  const priced = { billing, serviceTier, model: answering, usage, at: startedAt, durationMs, reportedUsd };
+  const requested = model.name;
+  const priced = { billing, requested, serviceTier, model: answering, usage, at: startedAt, durationMs, reportedUsd };
   const free = fault !== null && !fault.mayBeBilled && billing.usdPerHour === null;
   return {
     id,

@@ -5,6 +5,7 @@
 import { ApiError } from '@google/genai';
 import { z } from 'zod';
 import { connectionFault, redirectFault } from './faults.ts';
+import { Redirected } from './http-post.ts';
 import { type FaultDetails, ModelFault } from './model.ts';
 import { quotaRenewal } from './pacific-day.ts';
 
@@ -49,6 +50,7 @@ export function explainGemini(error: unknown, model: string, way: Way, now: Date
   if (error instanceof ApiError) return explainStatus(error.status, bodyOf(error.message), { model, way, now });
   if (error instanceof SyntaxError)
     return new ModelFault('garbled', `${model} gave an answer that is no JSON`, { kind: 'retry', mayBeBilled: true });
+  if (error instanceof Redirected) return redirectFault(way.api, way.address, error.status);
   if (isWithoutCredentials(error))
     return new ModelFault('key_refused', `${way.api} can't be asked without credentials: check ${way.access}`, {
       kind: 'stop',
@@ -83,7 +85,6 @@ function explainStatus(status: number, body: Body, { model, way, now }: Asked): 
   const fault = (outcome: string, kind: FaultDetails['kind'], message: string, more: Partial<FaultDetails> = {}) =>
     new ModelFault(outcome, message, { kind, mayBeBilled: false, retryAfterMs: retryDelayMs(body), ...more });
   const said = `${status}${body.status === undefined ? '' : ` ${body.status.slice(0, 60)}`}`;
-  if (status >= 300 && status < 400) return redirectFault(way.api, way.address, status);
   if (status === 401 || status === 403 || isBadKey(body)) {
     const message = `${way.api} refused the key (${said}): check ${way.access} and ${model}, and that billing is active`;
     return fault('key_refused', 'stop', message);

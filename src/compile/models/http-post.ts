@@ -28,6 +28,16 @@ export class AnswerTooLarge extends Error {
   }
 }
 
+export class Redirected extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`a redirection (${status})`);
+    this.name = 'Redirected';
+    this.status = status;
+  }
+}
+
 /** @throws AnswerTooLarge; what Node throws where the connection breaks, with its `code`; AbortError where the signal fired. */
 export function post(address: string | URL, { headers, body, signal, ...more }: PostRequest): Promise<PostAnswer> {
   const { maxBytes = maxAnswerBytes } = more;
@@ -66,12 +76,13 @@ function headersOf({ headersDistinct }: IncomingMessage): Headers {
   return headers;
 }
 
-/** The same for a library that wants a `fetch`. */
+/** The same for a library that wants a `fetch`. @throws Redirected, which such a library may not tell from a failure. */
 export const postAsFetch: typeof fetch = async (input, init) => {
   const { status, headers, text } = await post(input instanceof Request ? input.url : input, {
     headers: Object.fromEntries(new Headers(init?.headers)),
     body: typeof init?.body === 'string' ? init.body : '',
     signal: init?.signal ?? new AbortController().signal,
   });
-  return new Response(status === 204 || status === 304 ? null : text, { status, headers });
+  if (status >= 300 && status < 400) throw new Redirected(status);
+  return new Response(status === 204 ? null : text, { status, headers });
 };

@@ -34,6 +34,8 @@ const tierFactors: Partial<Record<string, number>> = { standard: 1, flex: 0.5, b
 
 export interface Priced {
   billing: Billing;
+  /** The name that was asked for. */
+  requested: string;
   /** The model that answered; null where none did. */
   model: string | null;
   serviceTier: string;
@@ -67,12 +69,13 @@ export function createPricing(table: PriceTable = {}): (call: Priced) => Cost {
   }
 
   return (call) => {
-    const { billing, model, reportedUsd } = call;
+    const { billing, requested, model, reportedUsd } = call;
     if (billing.usdPerHour !== null)
       return { costUsd: (billing.usdPerHour * call.durationMs) / 3_600_000, costSource: 'hourly' };
     if (model !== null && ownPrice(model) !== undefined) return byTokens(call);
     if (reportedUsd !== null) return { costUsd: reportedUsd, costSource: 'provider' };
-    if (billing.local) return { costUsd: 0, costSource: 'local' };
+    // Whoever gives it a price has a server here that passes on to one that bills.
+    if (billing.local && ownPrice(requested) === undefined) return { costUsd: 0, costSource: 'local' };
     return byTokens(call);
   };
 }
@@ -101,7 +104,7 @@ export function createBound(table: PriceTable = {}): (call: Bounded) => number |
     let most = 0;
     for (const model of models) {
       for (const day of [at, new Date(at.getTime() + dayMs)]) {
-        const { costUsd } = price({ ...same, model, at: day });
+        const { costUsd } = price({ ...same, requested: model, model, at: day });
         if (costUsd === null) return null;
         most = Math.max(most, costUsd);
       }

@@ -4,6 +4,7 @@ import { createPricing, type Priced } from '../../../src/compile/models/prices.t
 
 const call: Priced = {
   billing: { usdPerHour: null, local: false, list: { providerId: 'google' } },
+  requested: 'gemini-3.5-flash-lite',
   model: 'gemini-3.5-flash-lite',
   serviceTier: 'standard',
   usage: { promptTokens: 10_000, cachedTokens: 4_000, outputTokens: 300, thinkingTokens: 100 },
