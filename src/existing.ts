@@ -1,4 +1,4 @@
-/** Working on sessions that are already in the table: read-only, without a slot, longest first. */
+/** Compiling sessions that are already in the table: read-only, without a slot, longest first. */
 import { existsSync } from 'node:fs';
 import PQueue from 'p-queue';
 import type { CompileStage } from './compile/compile.ts';
@@ -8,67 +8,23 @@ import {
   compiledAmong,
   knownSessions,
   rowsAmong,
+  skippedAmong,
   storedTrajectory,
   trajectoriesOf,
 } from './dataset/known.ts';
-import { openDataset, openDatasetIfPresent } from './dataset/open.ts';
-import { codeOf, kindOf, messageOf } from './errors.ts';
+import { openDataset } from './dataset/open.ts';
+import { codeOf, kindOf, messageOf, stop } from './errors.ts';
+import { type LogReader, openLog } from './existing-log.ts';
 import { Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
-import { openRestAuditReader } from './postgres/rest-rows.ts';
-import { type AuditReader, openAuditReader } from './postgres/rows.ts';
+import { withOriginalText } from './original-rows.ts';
 import type { Compiled, Micros, Trajectory, Turn } from './records.ts';
 import { createDigester, openDigestKey, type RowDigester } from './row-digest.ts';
 import { groupHistory } from './sessionizer/history.ts';
 import { type JournalReader, openJournalReader } from './sessionizer/journal-reader.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { SqliteDatabase } from './sqlite.ts';
-import { filesOf, openCompileStage, openSinks, sessionRules, tableSettings, urlOf } from './stages.ts';
-import { currentTarget } from './stream/target.ts';
-
-export interface ExistingSession {
-  sessionId: string;
-  agents: string[];
-  turns: number;
-  firstAt: string | null;
-  lastAt: string | null;
-  /** Turns of it that are in the dataset. */
-  compiledTurns: number;
-}
-
-export interface ExistingSessions {
-  /** Longest first. */
-  sessions: ExistingSession[];
-  /** All of at least `minTurns`, listed or not. */
-  total: number;
-  /** Of those listed, how many are in the dataset. */
-  compiled: number;
-  /** What a lower `minTurns` would add. */
-  lower: { minTurns: number; sessions: number };
-}
-
-/** What there is to compile. @throws OperatorError where the table can't be read. */
-export async function listExisting(config: Config, limit: number, log: Logger): Promise<ExistingSessions> {
-  const minTurns = config['session.minTurns'];
-  const lower = Math.max(2, Math.floor(minTurns / 2));
-  const { reader } = await openLog(config, log);
-  const dataset = openDatasetIfPresent(filesOf(config).dataset);
-  try {
-    const { sessions, total } = await reader.listSessions({ minTurns, limit });
-    const more = await reader.listSessions({ minTurns: lower, limit: 0 });
-    const known = dataset === null ? new Map() : knownSessions(dataset, reader.source);
-    const listed = sessions.map((session) => ({ ...session, compiledTurns: known.get(session.sessionId)?.turns ?? 0 }));
-    return {
-      sessions: listed,
-      total,
-      compiled: listed.filter(({ compiledTurns }) => compiledTurns > 0).length,
-      lower: { minTurns: lower, sessions: more.total - total },
-    };
-  } finally {
-    dataset?.close();
-    await reader.close();
-  }
-}
+import { filesOf, openCompileStage, openSinks, sessionRules } from './stages.ts';
 
 export interface CompileExistingOptions {
   config: Config;
@@ -76,6 +32,8 @@ export interface CompileExistingOptions {
   limit: number;
   /** Compile what is known too. */
   force: boolean;
+  /** These, whatever `limit` says, and in them also what was left out for its shape or its cost. */
+  sessions?: readonly string[];
   log: Logger;
   /** Begin no further session; finish what is in work. */
   drain: AbortSignal;
@@ -120,10 +78,8 @@ export async function compileExisting(options: CompileExistingOptions): Promise<
   }
 }
 
-type Reader = Omit<AuditReader, 'table'>;
-
 interface Parts {
-  reader: Reader;
+  reader: LogReader;
   digester: RowDigester;
   stage: CompileStage;
   /** The dataset last: what is in it is known, and not written again. */
@@ -133,13 +89,16 @@ interface Parts {
   snapshotAt: Micros;
 }
 
-async function openParts({ config, log }: CompileExistingOptions, releasers: Releasers): Promise<Parts> {
+async function openParts(options: CompileExistingOptions, releasers: Releasers): Promise<Parts> {
+  const { config, log, sessions } = options;
   const files = filesOf(config);
   const { reader, readClock } = await openLog(config, log);
   releasers.push('reader', () => reader.close());
   const journal = existsSync(files.journal) ? openJournalReader(files.journal, reader.source) : null;
   releasers.push('journal', () => journal?.close());
-  const { stage, calls } = await openCompileStage(config, log);
+  // Whoever names a session wants all of it.
+  const wanted: Config = sessions === undefined ? config : { ...config, 'coverage.oneIn': 1 };
+  const { stage, calls } = await openCompileStage(wanted, log);
   releasers.push('call store', () => calls.close());
   const mirrors = config.sinks.filter((name) => name !== 'sqlite');
   const sinks = await openSinks({ ...config, sinks: [...mirrors, 'sqlite'] }, log);
@@ -185,8 +144,9 @@ class ExistingWork {
   }
 
   async run(): Promise<CompileProgress> {
-    const { config, limit, drain } = this.#options;
+    const { config, limit, drain, sessions: asked } = this.#options;
     const { reader, dataset } = this.#parts;
+    if (asked !== undefined) return await this.#compileThose(asked);
     // Enough to reach the limit though every known session comes first.
     const known = knownSessions(dataset, reader.source);
     const listed = limit + known.size;
@@ -195,13 +155,39 @@ class ExistingWork {
     for (let begun = 0; sessions.length > 0 && begun < limit && !drain.aborted && this.#stopped === null; ) {
       const { sessionId, turns } = sessions.shift()!;
       const work = await this.#plan(sessionId, turns > (known.get(sessionId)?.turns ?? 0));
-      this.#progress.sessions += 1;
-      this.#options.onProgress(this.#progress);
       if (work.length > 0) begun += 1;
-      for (const trajectory of work) void this.#queue.add(() => this.#compile(trajectory));
-      // Bodies wait in memory: no more of them than are about to be worked on.
-      await this.#queue.onSizeLessThan(this.#queue.concurrency);
+      await this.#enqueue(work);
     }
+    return await this.#finish();
+  }
+
+  async #compileThose(sessionIds: readonly string[]): Promise<CompileProgress> {
+    const distinct = [...new Set(sessionIds)];
+    this.#progress.total = distinct.length;
+    for (const sessionId of distinct) {
+      if (this.#options.drain.aborted || this.#stopped !== null) break;
+      await this.#requireSession(sessionId);
+      await this.#enqueue(await this.#plan(sessionId, true));
+    }
+    return await this.#finish();
+  }
+
+  async #requireSession(sessionId: string): Promise<void> {
+    const { reader, dataset } = this.#parts;
+    if (trajectoriesOf(dataset, reader.source, sessionId).length > 0) return;
+    if ((await reader.readSession(sessionId)).length > 0) return;
+    throw stop('no_such_session', `the table holds no session ${sessionId}: see \`extract\` for those that it holds`);
+  }
+
+  async #enqueue(work: readonly Trajectory[]): Promise<void> {
+    this.#progress.sessions += 1;
+    this.#options.onProgress(this.#progress);
+    for (const trajectory of work) void this.#queue.add(() => this.#compile(trajectory));
+    // Bodies wait in memory: no more of them than are about to be worked on.
+    await this.#queue.onSizeLessThan(this.#queue.concurrency);
+  }
+
+  async #finish(): Promise<CompileProgress> {
     await this.#queue.onIdle();
     if (this.#stopped !== null) throw this.#stopped.error;
     return this.#progress;
@@ -210,16 +196,25 @@ class ExistingWork {
   /** What of a session this compiler has still to go over; its rows are read where there are any beyond the dataset's. */
   async #plan(sessionId: string, hasMore: boolean): Promise<Trajectory[]> {
     const { reader, journal, dataset, stage } = this.#parts;
-    const { force } = this.#options;
+    const { force, sessions: asked } = this.#options;
     const ids = trajectoriesOf(dataset, reader.source, sessionId);
     if (journal?.isInPipe(sessionId) === true || arrivingAmong(dataset, ids).size > 0) {
       this.#progress.notYet += 1;
       return [];
     }
     const done = force ? new Set<string>() : compiledAmong(dataset, ids, stage.version);
+    if (asked !== undefined) for (const id of skippedAmong(dataset, ids)) done.delete(id);
     this.#progress.known += done.size;
-    const again = ids.filter((id) => !done.has(id)).map((id) => storedTrajectory(dataset, id));
+    const again: Trajectory[] = [];
+    for (const id of ids) if (!done.has(id)) again.push(await this.#readAgain(id));
     return hasMore ? [...again, ...(await this.#group(await reader.readSession(sessionId)))] : again;
+  }
+
+  /** What the dataset holds was redacted once: its placeholders would be taken for text that imitates some. */
+  async #readAgain(id: string): Promise<Trajectory> {
+    const { reader, digester, dataset } = this.#parts;
+    const stored = storedTrajectory(dataset, id);
+    return this.#options.config['redact.mode'] === 'off' ? stored : await withOriginalText(stored, reader, digester);
   }
 
   /** The trajectories of those turns that are in none so far. */
@@ -288,21 +283,4 @@ class ExistingWork {
       this.#progress.costUsd = sum === null || costUsd === null ? null : sum + costUsd;
     }
   }
-}
-
-/** The log, and the server's clock, by which a session that has no further row has ended. */
-interface OpenLog {
-  reader: Reader;
-  readClock(): Promise<Micros>;
-}
-
-/** Directly where there is a connection string, otherwise with what a Supabase project gives to everyone. */
-async function openLog(config: Config, log: Logger): Promise<OpenLog> {
-  const { 'postgres.url': direct, 'supabase.url': url, 'supabase.key': key } = config;
-  if (direct === null && url !== null && key !== null) {
-    const reader = await openRestAuditReader({ url, key, log, ...tableSettings(config) });
-    return { reader, readClock: async () => reader.snapshotAt };
-  }
-  const reader = await openAuditReader({ url: urlOf(config), ...tableSettings(config) });
-  return { reader, readClock: async () => (await currentTarget(urlOf(config))).at };
 }

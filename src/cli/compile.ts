@@ -14,6 +14,7 @@ interface CompileOptions {
   limit: number;
   force?: boolean;
   supabaseMirror?: boolean;
+  session?: string[];
 }
 
 export function defineCompile(program: Command, act: Act): void {
@@ -22,9 +23,14 @@ export function defineCompile(program: Command, act: Act): void {
     .description('compile sessions that are in the table already, longest first; reads the table only, without a slot')
     .option('--limit <n>', 'how many sessions, beside those that are known', parseCount, 25)
     .option('--force', 'compile what is in the dataset too')
+    .option(
+      '--session <id>',
+      'only this session, also what of it was left out for its shape or its cost; may be repeated',
+      (id, before: string[] = []) => [...before, id],
+    )
     .option('--supabase-mirror', 'write to the sink supabase too')
     .action(
-      act(async (context, { limit, force = false, supabaseMirror = false }: CompileOptions) => {
+      act(async (context, { limit, force = false, supabaseMirror = false, session }: CompileOptions) => {
         const { log, json, print, note, drain, abort } = context;
         const config = supabaseMirror ? withMirror(context.config) : context.config;
         mentionUnusedKey(context);
@@ -34,7 +40,8 @@ export function defineCompile(program: Command, act: Act): void {
           const onProgress = (progress: CompileProgress) => {
             latest = progress;
           };
-          const result = await compileExisting({ config, limit, force, log, drain, abort, onProgress });
+          const asked = session === undefined ? {} : { sessions: session };
+          const result = await compileExisting({ config, limit, force, ...asked, log, drain, abort, onProgress });
           line.stop();
           print(json ? JSON.stringify(result) : progressText(result));
           for (const [code, n] of Object.entries(result.failed)) note(`${counted(n, 'trajectory')} failed: ${code}`);

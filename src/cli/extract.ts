@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { count } from '../dataset/figures.ts';
 import { exitCodes } from '../errors.ts';
-import { type ExistingSession, type ExistingSessions, listExisting } from '../existing.ts';
+import { type ExistingSession, type ExistingSessions, listExisting } from '../existing-log.ts';
 import { parseCount } from './arguments.ts';
 import type { Act } from './context.ts';
 import { table } from './table.ts';

@@ -43,6 +43,18 @@ export function compiledAmong(db: SqliteDatabase, trajectoryIds: readonly string
   return new Set(found as string[]);
 }
 
+/** Which of these trajectories have segments that were left out: enough of their shape was compiled, or a cap stood against it. */
+export function skippedAmong(db: SqliteDatabase, trajectoryIds: readonly string[]): Set<string> {
+  const found = db
+    .prepare(
+      `SELECT trajectory_id FROM segments WHERE status = 'active' AND outcome = 'skipped'
+       AND reason IN ('coverage', 'budget') AND trajectory_id IN (SELECT value FROM json_each(?))`,
+    )
+    .pluck()
+    .all(JSON.stringify(trajectoryIds));
+  return new Set(found as string[]);
+}
+
 /** Which of these sessions of a source are in the dataset. */
 export function knownAmong(db: SqliteDatabase, sessionIds: readonly string[], source: string): Set<string> {
   if (sessionIds.length === 0) return new Set();
