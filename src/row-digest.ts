@@ -2,10 +2,8 @@
  * Keyed digests of rows. What is stored of a row may be redacted; its digest still shows, to whoever has the key and the
  * table, that the row was taken in and has not been changed since. A leaf.
  */
-import { createHash, createHmac, hash, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { exitCodes, messageOf, stop } from './errors.ts';
+import { createHash, createHmac, hash } from 'node:crypto';
+import { openKey } from './key-file.ts';
 import type { Turn } from './records.ts';
 
 export interface RowDigester {
@@ -14,9 +12,6 @@ export interface RowDigester {
   /** `KEYID:DIGEST`: which key, then 128 bits of HMAC-SHA-256 over the row's text, base64url. */
   digestOf(turn: Turn): string;
 }
-
-/** Characters of a key that is refused for being guessable are fewer than this. */
-const minKeyLength = 16;
 
 /** 128 bits in base64url. */
 const digestLength = 22;
@@ -99,72 +94,14 @@ function framed(value: string | null): string {
 }
 
 /**
- * The installation's key: that of the settings, else the one in the data directory's file, which is made with 32 random
- * bytes at first use and is for its owner's eyes only. Processes that start together get the same one.
+ * The installation's key: that of the settings, else the one in the data directory's file.
  *
- * @throws OperatorError `digest_key_too_short` for fewer than 16 characters, `digest_key_unusable` where the file can
- * neither be read nor made.
+ * @throws OperatorError `digest_key_too_short`, `digest_key_unusable`, as {@link openKey} does.
  */
 export function openDigestKey(path: string, fromSettings: string | null): string {
-  if (fromSettings !== null) return longEnough(fromSettings, 'capture.digestKey (TC_CAPTURE_DIGEST_KEY)');
-  try {
-    const key = readKey(path) ?? makeKey(path);
-    return longEnough(key, path);
-  } catch (error) {
-    throw explainKeyFile(error, path);
-  }
-}
-
-function longEnough(key: string, where: string): string {
-  if (key.length >= minKeyLength) return key;
-  throw stop(
-    'digest_key_too_short',
-    `the key of the digests in ${where} has ${key.length} characters: give it at least ${minKeyLength}`,
-    { exitCode: exitCodes.configuration },
-  );
-}
-
-function readKey(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-/** The file appears whole or not at all, and whoever comes second keeps the first one's key. */
-function makeKey(path: string): string {
-  const folder = dirname(path);
-  mkdirSync(folder, { recursive: true });
-  const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    writeFileSync(draft, `${randomBytes(32).toString('base64url')}\n`, { flag: 'wx', mode: 0o600, flush: true });
-    linkSync(draft, path);
-    syncFolder(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
-  return readFileSync(path, 'utf8').trim();
-}
-
-/** Digests are compared for years: the key must not be gone after a power cut that their rows survived. */
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
-function explainKeyFile(error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).syscall === undefined) return error;
-  return stop(
-    'digest_key_unusable',
-    `the key of the digests, ${path}, can't be read or made: ${messageOf(error)}: make it readable, or set capture.digestKey (TC_CAPTURE_DIGEST_KEY)`,
-    { exitCode: exitCodes.configuration, cause: error },
-  );
+  return openKey(path, fromSettings, {
+    code: 'digest_key',
+    what: 'the key of the digests',
+    setting: 'capture.digestKey (TC_CAPTURE_DIGEST_KEY)',
+  });
 }
