@@ -24,6 +24,7 @@ import { defineSample } from './sample.ts';
 import { listenForStop } from './signals.ts';
 import { defineStats } from './stats.ts';
 import { clearStatus } from './status-line.ts';
+import { defineVerify } from './verify.ts';
 
 const commands = [
   defineDemo,
@@ -38,6 +39,7 @@ const commands = [
   defineLoad,
   defineStats,
   defineSample,
+  defineVerify,
   defineDlq,
   defineMigrate,
   defineFill,

@@ -30,7 +30,7 @@ import type { Verifier } from './verify/verifier.ts';
  * Raised when the gates judge differently: known segments are then judged again, by recorded answers where a model gave
  * them, which costs nothing.
  */
-const gatesVersion = 'gates/2';
+export const gatesVersion = 'gates/2';
 
 /** Two supporting turns with a gap between them need a third. */
 const minEvidenceTurns = 3;

@@ -1,0 +1,208 @@
+/** Verdicts on pairs of the dataset, asked for again: what `verify` does. */
+import PQueue from 'p-queue';
+import { type CallStore, openCallStore } from './compile/calls.ts';
+import { openPostgresCallStore } from './compile/calls-postgres.ts';
+import { gatesVersion } from './compile/compile.ts';
+import { modelFor } from './compile/models/capabilities.ts';
+import { createDoors } from './compile/models/doors.ts';
+import { noRedaction } from './compile/redact/redactor.ts';
+import { createModelVerifier } from './compile/verify/model-verifier.ts';
+import type { Config } from './config.ts';
+import { storedTrajectory } from './dataset/known.ts';
+import { openDataset } from './dataset/open.ts';
+import { type DuePair, duePairs, groupedBy } from './due-pairs.ts';
+import { codeOf, kindOf, messageOf } from './errors.ts';
+import { Releasers } from './lifecycle.ts';
+import type { Logger } from './log.ts';
+import { type Judges, lookAgain } from './looking-again.ts';
+import type { QaPair, Verification, Verified } from './records.ts';
+import type { Sink } from './sinks/sink.ts';
+import type { SqliteDatabase } from './sqlite.ts';
+import { filesOf, openSinks } from './stages.ts';
+
+export interface VerifyOptions {
+  config: Config;
+  /** ISO 8601, UTC: pairs compiled at or after it. */
+  since: string;
+  /** Pairs at most, the newest. */
+  limit: number;
+  /** Every pair that is not proved, whatever looked at it before. */
+  all: boolean;
+  log: Logger;
+  /** Begin no further trajectory; finish what is in work. */
+  drain: AbortSignal;
+  /** Give up what is in work. */
+  abort: AbortSignal;
+  onProgress: (progress: VerifyProgress) => void;
+}
+
+export interface VerifyProgress {
+  /** Pairs that are due. */
+  due: number;
+  /** Pairs that were looked at, with a new verdict or without. */
+  done: number;
+  /** New verdicts, by what they are. */
+  verdicts: Partial<Record<Verification['status'], number>>;
+  /** Of those that failed or are held, and of errors, by reason. */
+  reasons: Record<string, number>;
+  /** Pairs that could not be looked at, by the code of what was wrong. */
+  failed: Record<string, number>;
+  /** Of the calls made now; null where one's cost is unknown. */
+  costUsd: number | null;
+}
+
+/**
+ * Pairs that are due, newest first, before the gates and, where a model is configured, the verifier. Verdicts are written
+ * trajectory by trajectory to every sink of the settings, and to the dataset.
+ *
+ * @throws OperatorError `no_dataset`; where only an operator or a new day can help, as with the budget: what was in work
+ * is finished before, and its verdicts are kept.
+ */
+export async function verifyStored(options: VerifyOptions): Promise<VerifyProgress> {
+  const releasers = new Releasers();
+  try {
+    return await new VerifyWork(options, await openParts(options, releasers)).run();
+  } finally {
+    await releasers.unwind();
+  }
+}
+
+interface Parts {
+  dataset: SqliteDatabase;
+  judges: Judges;
+  /** The dataset last: a verdict that a mirror may still take is due until it has. */
+  sinks: Sink[];
+}
+
+async function openParts({ config, log, drain }: VerifyOptions, releasers: Releasers): Promise<Parts> {
+  const dataset = openDataset(filesOf(config).dataset);
+  releasers.push('dataset reader', () => void dataset.close());
+  const judges = await openJudges(config, log, drain, releasers);
+  const mirrors = config.sinks.filter((name) => name !== 'sqlite');
+  const sinks = await openSinks({ ...config, sinks: [...mirrors, 'sqlite'] }, log);
+  for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
+  return { dataset, judges, sinks };
+}
+
+async function openJudges(config: Config, log: Logger, drain: AbortSignal, releasers: Releasers): Promise<Judges> {
+  const windowTokens = config['compile.windowTokens'];
+  const tier = config['compile.tier'];
+  const leaks = (text: string) => noRedaction.leaks(text);
+  if (tier === 'rules' || config['verify.mode'] === 'off') return { verifier: null, leaks, windowTokens };
+  const url = config['calls.url'];
+  const calls: CallStore =
+    url === null ? openCallStore(filesOf(config).calls) : await openPostgresCallStore({ url, log, drain });
+  releasers.push('call store', () => calls.close());
+  const provider = config['verify.provider'] ?? config['compile.provider'];
+  const model = modelFor({ tier, stage: 'verify', provider, model: config['verify.model'] });
+  const door = createDoors(doorSettings(config, leaks), calls, log).open({ provider, model });
+  return { verifier: createModelVerifier({ door, windowTokens }), leaks, windowTokens };
+}
+
+function doorSettings(config: Config, leaks: Judges['leaks']) {
+  return {
+    connections: {
+      gemini: { apiKey: config['gemini.apiKey'], baseUrl: config['gemini.baseUrl'] },
+      vertex: { project: config['vertex.project'], location: config['vertex.location'] },
+      openai: {
+        baseUrl: config['openai.baseUrl'],
+        apiKey: config['openai.apiKey'],
+        usdPerHour: config['openai.usdPerHour'],
+      },
+    },
+    serviceTier: config['compile.serviceTier'],
+    concurrency: config['compile.concurrency'],
+    timeoutMs: config['compile.timeout'],
+    requestsPerMinute: config['compile.requestsPerMinute'],
+    tokensPerMinute: config['compile.tokensPerMinute'],
+    prices: config.prices,
+    leaks,
+  };
+}
+
+class VerifyWork {
+  readonly #options: VerifyOptions;
+  readonly #parts: Parts;
+  readonly #queue: PQueue;
+  readonly #progress: VerifyProgress = { due: 0, done: 0, verdicts: {}, reasons: {}, failed: {}, costUsd: 0 };
+  #stopped: { error: unknown } | null = null;
+
+  constructor(options: VerifyOptions, parts: Parts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#queue = new PQueue({ concurrency: options.config['compile.concurrency'] });
+  }
+
+  async run(): Promise<VerifyProgress> {
+    const { since, limit, all, drain, onProgress } = this.#options;
+    const { dataset, judges } = this.#parts;
+    const versions = [gatesVersion, ...(judges.verifier === null ? [] : [judges.verifier.version])];
+    const due = duePairs(dataset, { since, limit, all, versions });
+    this.#progress.due = due.length;
+    onProgress(this.#progress);
+    for (const [id, ofTrajectory] of groupedBy(due, ({ pair }) => pair.trajectoryId)) {
+      if (drain.aborted || this.#stopped !== null) break;
+      void this.#queue.add(() => this.#lookAt(id, ofTrajectory));
+      // Bodies wait in memory: no more of them than are about to be worked on.
+      await this.#queue.onSizeLessThan(this.#queue.concurrency);
+    }
+    await this.#queue.onIdle();
+    if (this.#stopped !== null) throw this.#stopped.error;
+    return this.#progress;
+  }
+
+  async #lookAt(trajectoryId: string, due: readonly DuePair[]): Promise<void> {
+    const { dataset, judges } = this.#parts;
+    const { abort, onProgress } = this.#options;
+    try {
+      const verified = await lookAgain(storedTrajectory(dataset, trajectoryId), due, judges, abort);
+      if (verified.pairs.length > 0 || verified.calls.length > 0) await this.#write(verified);
+      this.#progress.done += due.length;
+      this.#count(verified);
+    } catch (error) {
+      if (!abort.aborted) this.#countFailure(trajectoryId, due.length, error);
+    }
+    onProgress(this.#progress);
+  }
+
+  /** What a mirror will never take does not keep it from the dataset; it is told all the same. */
+  async #write(verified: Verified): Promise<void> {
+    for (const sink of this.#parts.sinks) {
+      try {
+        await sink.write(verified, this.#options.abort);
+      } catch (error) {
+        if (kindOf(error) !== 'park') throw error;
+        this.#tell(verified.trajectoryId, verified.pairs.length, error);
+      }
+    }
+  }
+
+  #countFailure(trajectoryId: string, pairs: number, error: unknown): void {
+    if (kindOf(error) === 'stop') {
+      this.#queue.clear();
+      this.#stopped ??= { error };
+      return;
+    }
+    this.#tell(trajectoryId, pairs, error);
+  }
+
+  #tell(trajectory: string, pairs: number, error: unknown): void {
+    const code = codeOf(error);
+    this.#progress.failed[code] = (this.#progress.failed[code] ?? 0) + pairs;
+    this.#options.log.warn({ trajectory, code }, messageOf(error));
+  }
+
+  #count({ pairs, calls }: Verified): void {
+    for (const pair of pairs) this.#countVerdict(pair);
+    for (const { costUsd, outcome } of calls) {
+      const { costUsd: sum } = this.#progress;
+      if (outcome !== 'reused') this.#progress.costUsd = sum === null || costUsd === null ? null : sum + costUsd;
+    }
+  }
+
+  #countVerdict({ verification: { status, reason } }: QaPair): void {
+    const { verdicts, reasons } = this.#progress;
+    verdicts[status] = (verdicts[status] ?? 0) + 1;
+    if (reason !== null) reasons[reason] = (reasons[reason] ?? 0) + 1;
+  }
+}
