@@ -84,7 +84,7 @@ export function valueAt(text: string, at: number, writing: Writing, nameAt = at)
   const stop = text.charCodeAt(to);
   if (stop === parenthesisOpen || stop === bracketOpen) return null;
   while (to > at && '.:?…'.includes(text[to - 1]!)) to--;
-  return to > at ? { from: at, to, writing } : null;
+  return to > at ? { from: at, to, writing: wide ? 'line' : writing } : null;
 }
 
 function quotedAt(text: string, quote: number, escaped: boolean): Value | null {

@@ -8,7 +8,7 @@ import type { Detection } from '../detection.ts';
 const reach = 300;
 
 const firstPair =
-  /(?:^|[;\s,(=])((?:jdbc:|(?:server|data source|host|hostaddr|hostname|addr|address|network address|endpoint|database|initial catalog|dbname|user id|uid|user|username|accountname|defaultendpointsprotocol|sharedaccesskeyname|driver|port)\s?=(?!=))[^\n]*)$/i;
+  /(?:^|[;\s,(=])((?:jdbc:|(?:server|data source|host|hostaddr|hostname|addr|address|network address|endpoint|database|initial catalog|dbname|user id|uid|user|username|accountname|defaultendpointsprotocol|sharedaccesskeyname|driver|port)\s?=(?!=))(?:(?!, )[^\n])*)$/i;
 const delimiters = /[\n\r"'`⟦⟧<>{}]/g;
 const morePairs = /(?:;\s?|[ &])(?:[A-Za-z][A-Za-z ]{0,30}=[^;"'`\s⟦⟧<>&]*(?:;(?=\s|$))?)/y;
 

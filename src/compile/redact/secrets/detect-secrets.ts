@@ -10,17 +10,19 @@ import { strengthOfKey } from './key-names.ts';
 import { type NamedSecret, secretAfterWord, secretOfKey } from './named-secrets.ts';
 import { findPrivateKeys } from './private-keys.ts';
 import { findUrls } from './urls.ts';
-import { prefixedFormAt, shapedFormAt } from './vendor-forms.ts';
+import { formInWord, markedForms } from './vendor-forms.ts';
 
-const minTextLength = 3;
+/** Shorter than `pwd=abcd`: no name with a value, no form. */
+const minTextLength = 8;
 
 export const detectSecrets: Detect = (text, context) => {
-  if (text.length < minTextLength) return [];
   const found: Detection[] = [];
   findByContext(text, context, found);
+  if (text.length < minTextLength) return found;
   findPrivateKeys(text, found);
   findUrls(text, found);
-  findInWords(text, found);
+  findForms(text, found);
+  findNamed(text, found);
   return found;
 };
 
@@ -36,60 +38,59 @@ function findByContext(text: string, { key, path }: TextContext, found: Detectio
   if (secret !== null) found.push({ kind: 'SECRET', ...secret, certain: false });
 }
 
-const other = 0;
-const alphanumeric = 1;
-const joint = 2;
-const classes = new Uint8Array(128);
-for (let code = 48; code < 123; code++) {
-  if (/[A-Za-z0-9]/.test(String.fromCharCode(code))) classes[code] = alphanumeric;
+const wordCharacters = new Uint8Array(128);
+for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-') {
+  wordCharacters[character.charCodeAt(0)] = 1;
 }
-classes['_'.charCodeAt(0)] = joint;
-classes['-'.charCodeAt(0)] = joint;
+/** 0 behind the end of the text, whose code is NaN. */
+const isWord = (text: string, at: number) => wordCharacters[text.charCodeAt(at)] === 1;
 
-const backslash = 92;
-const percent = 37;
-const letterU = 117;
+const longWord = 16;
 
-function findInWords(text: string, found: Detection[]): void {
-  let at = 0;
-  while (at < text.length) {
-    const code = text.charCodeAt(at);
-    if (code < 128 && classes[code] !== other) at = lookAtWord(text, at, found);
-    else if (code === backslash) at += text.charCodeAt(at + 1) === letterU ? 6 : 2;
-    else if (code === percent && isHexPair(text, at + 1)) at += 3;
-    else at++;
-  }
-}
-
-const isHex = (code: number) => (code >= 48 && code <= 57) || ((code | 32) >= 97 && (code | 32) <= 102);
-const isHexPair = (text: string, at: number) => isHex(text.charCodeAt(at)) && isHex(text.charCodeAt(at + 1));
-
-/** @returns where to go on: behind the word, or behind the secret that begins in it or follows it */
-function lookAtWord(text: string, from: number, found: Detection[]): number {
-  let to = from;
-  let before = other;
-  for (; to < text.length; to++) {
-    const code = text.charCodeAt(to);
-    const type = code < 128 ? classes[code]! : other;
-    if (type === other) break;
-    if (type === alphanumeric && before !== alphanumeric) {
-      const form = prefixedFormAt(text, to);
-      if (form !== null) {
-        found.push({ ...form, certain: true });
-        return form.to;
-      }
+/**
+ * Words of 16 characters or more. Only every sixteenth character is looked at, and from there back to where its word
+ * begins: a long word reaches over one of them.
+ */
+function findForms(text: string, found: Detection[]): void {
+  for (const form of markedForms(text)) found.push({ ...form, certain: true });
+  let start = 0;
+  while (start + longWord <= text.length) {
+    let at = start + longWord - 1;
+    while (at >= start && isWord(text, at)) at--;
+    if (at >= start) {
+      start = at + 1;
+      continue;
     }
-    before = type;
+    let end = start + longWord;
+    while (isWord(text, end)) end++;
+    const form = formInWord(text, start, end);
+    if (form !== null) found.push({ ...form, certain: true });
+    start = Math.max(end, form?.to ?? 0) + 1;
   }
-  const shaped = shapedFormAt(text, from, to);
-  if (shaped !== null) {
-    found.push({ ...shaped, certain: true });
-    return shaped.to;
+}
+
+/** What stands in every name of a secret, and in commands and phrases that take one. */
+const cue =
+  /pass|pwd|pw\b|secret|token|key|auth|cred|bearer|cookie|jwt|pin\b|otp\b|cv[cv]|phrase|mnemonic|sessid|code\b|identified by|curl|wget|mysql/gi;
+const maxNameLength = 64;
+
+function findNamed(text: string, found: Detection[]): void {
+  cue.lastIndex = 0;
+  while (cue.test(text)) {
+    const { from, to } = wordAround(text, cue.lastIndex);
+    const secret = secretAfterWord(text, from, to);
+    cue.lastIndex = Math.max(to, secret?.to ?? 0);
+    if (secret !== null) addSecret(text, from, secret, found);
   }
-  const secret = secretAfterWord(text, from, to);
-  if (secret === null) return to;
-  addSecret(text, from, secret, found);
-  return Math.max(to, secret.to);
+}
+
+function wordAround(text: string, at: number): NamedSecret {
+  let from = at;
+  while (from > 0 && at - from < maxNameLength && isWord(text, from - 1)) from--;
+  let to = at;
+  while (to - at < maxNameLength && isWord(text, to)) to++;
+  // The letter of an escape, as in `\npassword`.
+  return { from: text[from - 1] === '\\' && from < at ? from + 1 : from, to };
 }
 
 function addSecret(text: string, nameAt: number, { from, to }: NamedSecret, found: Detection[]): void {

@@ -6,6 +6,7 @@
  */
 export type KeyStrength = 'strong' | 'weak' | 'header' | 'cookie' | 'code';
 
+const minNameLength = 2;
 const maxNameLength = 64;
 
 /** As the last word of a name, or the last two or three run together. */
@@ -51,8 +52,21 @@ const harmlessBefore = new Set(
 
 const words = /[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g;
 
+/** Names recur from row to row. */
+const known = new Map<string, KeyStrength | null>();
+const maxKnown = 4096;
+
 export function strengthOfKey(name: string): KeyStrength | null {
-  if (name.length < 2 || name.length > maxNameLength) return null;
+  if (name.length < minNameLength || name.length > maxNameLength) return null;
+  const before = known.get(name);
+  if (before !== undefined) return before;
+  const strength = judge(name);
+  if (known.size >= maxKnown) known.clear();
+  known.set(name, strength);
+  return strength;
+}
+
+function judge(name: string): KeyStrength | null {
   const parts = name.match(words);
   if (parts === null) return null;
   let last = parts.length - 1;

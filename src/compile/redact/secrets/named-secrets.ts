@@ -18,8 +18,6 @@ const backslash = 92;
 /** A quote, a backslash before one, `]`, `>`, `=`, `:` */
 const mayFollowName = new Set([34, 39, 96, backslash, 93, 62, equals, colon]);
 
-const minRandomWord = 20;
-
 /** Of a text that is the whole value of a key. */
 export function secretOfKey(text: string, strength: KeyStrength): NamedSecret | null {
   const from = text.length - text.trimStart().length;
@@ -27,13 +25,16 @@ export function secretOfKey(text: string, strength: KeyStrength): NamedSecret | 
   return strength === 'header' ? credentialIn(text, value) : checked(text, value, strength);
 }
 
-/** @param from where a word of letters, digits, `_` and `-` begins @param to where it ends */
+/**
+ * @param from where a word of letters, digits, `_` and `-` begins that may name a secret or a command
+ * @param to where it ends
+ */
 export function secretAfterWord(text: string, from: number, to: number): NamedSecret | null {
+  const command = commands.get(text.slice(from, to).toLowerCase());
+  if (command !== undefined) return passwordOfCommand(text, to, command);
   const next = text.charCodeAt(to);
-  const attached = text.charCodeAt(from) === dash ? attachedPassword(text, from, to) : null;
-  if (attached !== null) return attached;
   const named = next === space ? afterSpace(text, from, to) : mayFollowName.has(next) ? assigned(text, from, to) : null;
-  return named ?? (to - from >= minRandomWord ? afterCue(text, from) : null);
+  return named ?? afterCue(text, from, to);
 }
 
 function afterSpace(text: string, from: number, to: number): NamedSecret | null {
@@ -59,12 +60,8 @@ const firstWord = /([A-Za-z][A-Za-z-]{1,20})[ ]$/;
 function strengthOfWord(text: string, from: number, to: number): KeyStrength | null {
   if (to - from > maxName) return null;
   const word = text.slice(from, to);
-  if (secondWord.test(word)) {
-    const first = firstWord.exec(text.slice(Math.max(0, from - 24), from))?.[1];
-    const both = first === undefined ? null : strengthOfKey(`${first}_${word}`);
-    if (both !== null) return both;
-  }
-  return strengthOfKey(word);
+  const first = secondWord.test(word) ? firstWord.exec(text.slice(Math.max(0, from - 24), from))?.[1] : undefined;
+  return strengthOfKey(first === undefined ? word : `${first}_${word}`);
 }
 
 function assigned(text: string, from: number, to: number): NamedSecret | null {
@@ -112,45 +109,34 @@ function bearer(text: string, at: number): NamedSecret | null {
   return looksRandom(text.slice(value.from, value.to)) ? value : null;
 }
 
-/** `--password hunter2`, `mysql -phunter2`, `sshpass -p hunter2`, `curl -u name:hunter2`. */
+/** `--password hunter2` */
 function flagged(text: string, from: number, to: number): NamedSecret | null {
   const at = pastSpaces(text, to);
-  if (text.startsWith('-u ', from) || text.startsWith('--user ', from)) return userOfCommand(text, from, at);
-  if (text.startsWith('-p ', from)) return commandBefore(/\bsshpass\b/, text, from) ? argumentAt(text, at) : null;
   const strength = strengthOfWord(text, from, to);
   if (strength === null || text.charCodeAt(at) === dash) return null;
-  const value = valueAt(text, at, 'assigned');
-  return checked(text, value, strength);
+  return checked(text, valueAt(text, at, 'assigned'), strength);
 }
 
-const commandReach = 120;
+/** `curl -u name:hunter2`, `mysql -u name -phunter2`, `sshpass -p hunter2`: up to the password, on the same line. */
+const userOption = /[^\n|;]{0,200}?\s(?:-u|--user)[ =]?["']?[^\s:"'⟦⟧-][^\s:"'⟦⟧]{0,63}:/y;
+const commands = new Map([
+  ['curl', userOption],
+  ['wget', userOption],
+  ['mysql', /[^\n|;]{0,200}?\s-p/y],
+  ['mysqldump', /[^\n|;]{0,200}?\s-p/y],
+  ['mysqladmin', /[^\n|;]{0,200}?\s-p/y],
+  ['sshpass', /\s-p ?/y],
+]);
+const argument = /[^\s"'⟦⟧]{3,256}/y;
 
-function commandBefore(command: RegExp, text: string, at: number): boolean {
-  return command.test(
-    text
-      .slice(Math.max(0, at - commandReach), at)
-      .split('\n')
-      .at(-1)!,
-  );
-}
-
-function attachedPassword(text: string, from: number, to: number): NamedSecret | null {
-  if (to - from < 4 || !text.startsWith('-p', from) || !commandBefore(/\bmysql\w*\b/, text, from)) return null;
-  return argumentAt(text, from + 2);
-}
-
-function argumentAt(text: string, at: number): NamedSecret | null {
-  return checked(text, valueAt(text, at, 'assigned'), 'strong');
-}
-
-const nameAndPassword = /(["']?[^\s:"'⟦⟧]{1,64}:)([^\s"'⟦⟧]{3,256})/y;
-
-function userOfCommand(text: string, flagAt: number, at: number): NamedSecret | null {
-  if (!commandBefore(/\b(?:curl|http|wget|oc|docker login)\b/, text, flagAt)) return null;
-  nameAndPassword.lastIndex = at;
-  const match = nameAndPassword.exec(text);
-  if (match === null) return null;
-  return checked(text, { from: at + match[1]!.length, to: nameAndPassword.lastIndex, writing: 'quoted' }, 'strong');
+function passwordOfCommand(text: string, at: number, toPassword: RegExp): NamedSecret | null {
+  toPassword.lastIndex = at;
+  if (!toPassword.test(text)) return null;
+  const quote = /["']/.test(text[toPassword.lastIndex]!) ? 1 : 0;
+  argument.lastIndex = toPassword.lastIndex + quote;
+  const from = argument.lastIndex;
+  if (!argument.test(text)) return null;
+  return checked(text, { from, to: argument.lastIndex, writing: 'assigned' }, 'strong');
 }
 
 /** `ALTER USER … PASSWORD '…'`, `IDENTIFIED BY '…'`. */
@@ -173,22 +159,20 @@ function phrase(text: string, from: number, to: number, at: number): NamedSecret
   return checked(text, value, strength!);
 }
 
-const cueReach = 64;
-const cue =
-  /(?:\b(?:api|access|secret|private|signing|encryption|auth\w{0,12}|bearer|service|licen[cs]e|session|client|refresh|bot|webhook)[ _-]?(?:key|token|secret)s?|\bpassw(?:or)?d|\bpassphrase|\bsecret|\bcredentials?|\btoken)\b(.{0,32})$/is;
+const randomWordAhead = /[^⟦⟧]{0,32}?(?<![\w+/=-])([\w+/=-]{20,256})/y;
+const secretWord = /(?:key|token|secret|passw(?:or)?d|passphrase|credential|bearer)s?$/i;
 const ofAnotherThing =
   /commit|sha|hash|checksum|digest|md5|etag|uuid|guid|revision|fingerprint|public|page|cursor|cache|\bid\b|https?:|file|path|blob|image|order|invoice|tracking|[/\\]$/i;
 const hex = /^[0-9a-f]+$/i;
-const randomWord = /[\w+/=-]{20,256}/y;
 
 /** A long random word shortly behind a word for a secret. */
-function afterCue(text: string, from: number): NamedSecret | null {
-  randomWord.lastIndex = from;
-  if (!randomWord.test(text)) return null;
-  const to = randomWord.lastIndex;
-  if (!looksLikeKey(text.slice(from, to))) return null;
-  const between = cue.exec(text.slice(Math.max(0, from - cueReach), from))?.[1];
-  return between === undefined || ofAnotherThing.test(between) ? null : { from, to };
+function afterCue(text: string, from: number, to: number): NamedSecret | null {
+  if (!secretWord.test(text.slice(from, to)) || strengthOfWord(text, from, to) === null) return null;
+  randomWordAhead.lastIndex = to;
+  const word = randomWordAhead.exec(text)?.[1];
+  if (word === undefined || !looksLikeKey(word)) return null;
+  const begin = randomWordAhead.lastIndex - word.length;
+  return ofAnotherThing.test(text.slice(to, begin)) ? null : { from: begin, to: begin + word.length };
 }
 
 const minHexLength = 32;

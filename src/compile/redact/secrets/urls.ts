@@ -25,7 +25,9 @@ export function findUrls(text: string, found: Detection[]): void {
   for (let at = text.indexOf('://'); at >= 0; at = text.indexOf('://', at + 3)) {
     const name = scheme.exec(text.slice(Math.max(0, at - maxScheme), at))?.[1];
     if (name === undefined) continue;
-    const detection = databases.test(name) ? databaseUrl(text, at, name) : credentialUrl(text, at + 3);
+    const detection = databases.test(name)
+      ? databaseUrl(text, at, name)
+      : credentialUrl(text, at + 3, at - name.length);
     if (detection !== null) found.push(detection);
   }
 }
@@ -44,7 +46,7 @@ function databaseUrl(text: string, at: number, name: string): Detection | null {
 /** A URL in a sentence is followed by what ends the sentence. */
 const trailingMarks = (tail: string) => tail.length - tail.replace(/[.,;:!?)\]}]+$/, '').length;
 
-function credentialUrl(text: string, at: number): Detection | null {
+function credentialUrl(text: string, at: number, schemeAt: number): Detection | null {
   userinfo.lastIndex = at;
   const match = userinfo.exec(text);
   if (match !== null) {
@@ -52,7 +54,7 @@ function credentialUrl(text: string, at: number): Detection | null {
     return { kind: 'CREDENTIAL_URL', from: at, to: userinfo.lastIndex - 1, certain: true };
   }
   hook.lastIndex = at;
-  if (hook.test(text)) return { kind: 'API_KEY', from: at, to: hook.lastIndex, certain: true };
+  if (hook.test(text)) return { kind: 'API_KEY', from: schemeAt, to: hook.lastIndex, certain: true };
   tokenAsUser.lastIndex = at;
   if (!tokenAsUser.test(text)) return null;
   return { kind: 'CREDENTIAL_URL', from: at, to: tokenAsUser.lastIndex - 1, certain: true };

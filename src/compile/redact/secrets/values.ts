@@ -1,8 +1,11 @@
 /** Whether what stands where a secret would stand is one, or a reference, a type, a word, a place to fill in. */
 import type { KeyStrength } from './key-names.ts';
 
-/** How a value is written: in quotes or as a whole value of JSON, after `=` without spaces, or bare. */
-export type Writing = 'quoted' | 'assigned' | 'bare';
+/**
+ * How a value is written: in quotes or as a whole value of JSON, as the rest of a line in a file of environment variables,
+ * after `=` without spaces, or bare.
+ */
+export type Writing = 'quoted' | 'line' | 'assigned' | 'bare';
 
 const placeholderMarks = /[⟦⟧]/;
 
@@ -46,7 +49,7 @@ export function isSecret(value: string, strength: KeyStrength, writing: Writing)
   if (value.length < minLength || standsForAnother(value)) return false;
   if (strength === 'weak') return looksRandom(value);
   if (/\s/.test(value)) return writing === 'quoted' && !prose.test(value);
-  if (writing === 'quoted') return true;
+  if (writing === 'quoted' || writing === 'line') return true;
   if (memberAccess.test(value) || call.test(value)) return false;
   if (!identifier.test(value)) return digit.test(value) || symbol.test(value);
   return writing === 'assigned' && /^(?:[a-z]{6,}|[A-Z]{6,})$/.test(value);
