@@ -1,6 +1,7 @@
 /** Coverage's tables in the schema of the call store: made by whichever worker comes first. */
 import type pg from 'pg';
 import { exitCodes, stop } from '../../errors.ts';
+import { createSchema, creationLock } from '../calls-postgres-schema.ts';
 
 /** Steps are only ever appended; `coverage_version` counts those applied. */
 const migrations: readonly string[] = [
@@ -28,13 +29,10 @@ const migrations: readonly string[] = [
    CREATE TABLE trajectory_compiler.coverage_tools (name text PRIMARY KEY);`,
 ];
 
-/** Any number that no other program is likely to lock in the same database. */
-const creationLock = 7_236_114_905_512_804;
-
 /**
  * Brings the tables up to date; workers that start at once wait for each other.
  *
- * @throws OperatorError `calls_newer` where a newer version of this program made them; what the server says where the
+ * @throws OperatorError `coverage_newer` where a newer version of this program made them; what the server says where the
  * role may not create them.
  */
 export async function openCoverageSchema(client: pg.ClientBase): Promise<void> {
@@ -45,7 +43,7 @@ export async function openCoverageSchema(client: pg.ClientBase): Promise<void> {
   const version = await readVersion(client);
   if (version > migrations.length) {
     throw stop(
-      'calls_newer',
+      'coverage_newer',
       `the coverage tables of calls.url were made by a newer version (schema ${version}, this one knows ${migrations.length}): upgrade trajectory-compiler on this host`,
       { exitCode: exitCodes.configuration },
     );
@@ -54,12 +52,6 @@ export async function openCoverageSchema(client: pg.ClientBase): Promise<void> {
   for (const step of migrations.slice(version)) await client.query(step);
   await client.query('UPDATE trajectory_compiler.coverage_version SET version = $1', [migrations.length]);
   await client.query('COMMIT');
-}
-
-/** IF NOT EXISTS would ask for the right to create schemas although an owner, or the call store, has made this one. */
-async function createSchema(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query(`SELECT FROM pg_namespace WHERE nspname = 'trajectory_compiler'`);
-  if (rows.length === 0) await client.query('CREATE SCHEMA trajectory_compiler');
 }
 
 /** 0 where there is none. Not by to_regclass: it asks for rights on the schema, and says null without them. */

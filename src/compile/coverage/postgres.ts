@@ -3,79 +3,56 @@
  * repeated after a lost connection it is found recorded.
  */
 import type pg from 'pg';
-import { persevere } from '../../lifecycle.ts';
-import type { Logger } from '../../log.ts';
-import { openPool } from '../../postgres/connection.ts';
-import { explainCalls, refuseOtherUrls } from '../calls-postgres-faults.ts';
+import { durably, openPostgresStore, type PostgresStoreOptions } from '../postgres-store.ts';
+import type { StoreWords } from '../postgres-store-faults.ts';
 import { type Coverage, type CoverageRules, decide, shapeAmong, windowRound } from './coverage.ts';
 import { openCoverageSchema } from './postgres-schema.ts';
 import { type Traits, traitsOf } from './traits.ts';
 
-export interface PostgresCoverageOptions extends CoverageRules {
-  /** Of the database of the call store: `calls.url`. */
-  url: string;
-  log: Logger;
-  /** Until it fires, a server that can't be reached is waited for without end. */
-  drain?: AbortSignal;
-}
-
-const maxConnections = 2;
-const statementTimeoutMs = 30_000;
-const backoff = { baseMs: 100, maxMs: 3_000 };
+const words: StoreWords = {
+  name: 'coverage',
+  code: 'coverage',
+  setting: 'calls.url (TC_CALLS_URL)',
+  rights: 'SELECT, INSERT, UPDATE',
+  loss: 'the first segments of each shape are then compiled again',
+};
 
 /** Two workers that count the same shape at once would both see the last free place. */
 const decisionLock = 7_236_114_905_512_805;
 
-/** @throws OperatorError with the codes of the call store, `calls_unreachable` and so on; so does `admits`. */
-export async function openPostgresCoverage(options: PostgresCoverageOptions): Promise<Coverage> {
-  const { url, log, drain: signal = new AbortController().signal, ...rules } = options;
-  refuseOtherUrls(url);
-  const pool = openPool(url, { purpose: 'coverage', queryTimeoutMs: statementTimeoutMs }, maxConnections);
-  const attempt = async <T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T> => {
-    try {
-      return await onConnection(pool, work);
-    } catch (error) {
-      throw explainCalls(error, url, 'count segments in');
-    }
-  };
+/**
+ * Opens it, and makes its tables in the schema `trajectory_compiler` where they are missing; `url` is that of the call
+ * store.
+ *
+ * @throws OperatorError `coverage_url`, `coverage_auth`, `coverage_database`, `coverage_permission`, `coverage_tls`,
+ * `coverage_newer`: stop; `coverage_unreachable`, `coverage_failed`: retry. So does `admits`, once its patience is over.
+ */
+export async function openPostgresCoverage(options: PostgresStoreOptions & CoverageRules): Promise<Coverage> {
+  const { first, oneIn, windowMs, ...connecting } = options;
+  const rules: CoverageRules = { first, oneIn, windowMs };
+  const { attempt, patiently, close } = openPostgresStore(connecting, words);
   try {
-    await attempt(openCoverageSchema);
+    await attempt('open', openCoverageSchema);
   } catch (error) {
-    await pool.end();
+    await close();
     throw error;
   }
   return {
     async admits(view) {
       const traits = traitsOf(view);
-      const patience = { signal, log, doing: 'count segments of a shape', backoff };
-      return (await persevere(() => attempt((client) => admit(client, traits, rules)), patience)) || rules.oneIn === 1;
+      return (await patiently('count segments in', (client) => admit(client, traits, rules))) || oneIn === 1;
     },
-    close: () => pool.end(),
+    close,
   };
-}
-
-/** A connection on which anything failed is not used again: nobody knows what it is in the middle of. */
-async function onConnection<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  try {
-    const result = await work(client);
-    client.release();
-    return result;
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
 }
 
 async function admit(client: pg.ClientBase, traits: Traits, rules: CoverageRules): Promise<boolean> {
   const before = await readDecision(client, traits.key);
   if (before !== null) return before;
-  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
-  await client.query('SELECT pg_advisory_xact_lock($1)', [decisionLock]);
-  const meanwhile = await readDecision(client, traits.key);
-  const admitted = meanwhile ?? (await decideAndRecord(client, traits, rules));
-  await client.query('COMMIT');
-  return admitted;
+  return await durably(client, async () => {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [decisionLock]);
+    return (await readDecision(client, traits.key)) ?? (await decideAndRecord(client, traits, rules));
+  });
 }
 
 async function readDecision(client: pg.ClientBase, key: string): Promise<boolean | null> {
