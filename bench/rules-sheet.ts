@@ -14,6 +14,7 @@ import type { DraftPair, SegmentView } from '../src/compile/compiler.ts';
 import { createRulesCompiler } from '../src/compile/rules/rules.ts';
 import { createView } from '../src/compile/segment.ts';
 import type { Lsn, Turn } from '../src/records.ts';
+import { randomFrom } from './gates/random.ts';
 
 interface Row {
   session_id: string;
@@ -30,6 +31,12 @@ export interface SheetEntry {
   drafts: DraftPair[];
   /** Milliseconds that the compiler took. */
   took: number;
+}
+
+/** The text of a file of rows, gzip or plain. */
+export function linesIn(file: string): string {
+  const bytes = readFileSync(file);
+  return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
 }
 
 /** What the compiler proposes for each session of at least `minTurns` rows, in order of first appearance. */
@@ -99,7 +106,7 @@ export interface Drawn {
 
 /** One pair of each session in a shuffled order, then a second of each, until there are enough. */
 export function draw(entries: readonly SheetEntry[], seed: number, limit: number): Drawn[] {
-  const random = randomFrom(seed);
+  const { next: random } = randomFrom(seed);
   const shuffled = <T>(items: readonly T[]): T[] => {
     return items
       .map((item) => ({ item, rank: random() }))
@@ -116,18 +123,6 @@ export function draw(entries: readonly SheetEntry[], seed: number, limit: number
   return inTurn.flat().slice(0, limit);
 }
 
-/** Mulberry32: small, and the same everywhere. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 async function main(): Promise<void> {
   const options = {
     seed: { type: 'string', default: '7' },
@@ -138,11 +133,7 @@ async function main(): Promise<void> {
   const [file] = positionals;
   if (file === undefined)
     throw new Error('name a file of rows: npx tsx bench/rules-sheet.ts FILE [--seed 7] [--limit 30]');
-  const bytes = readFileSync(file);
-  const entries = await sheetOf(
-    (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString(),
-    Number(values['min-turns']),
-  );
+  const entries = await sheetOf(linesIn(file), Number(values['min-turns']));
   const lines = [...draw(entries, Number(values.seed), Number(values.limit)).map(shown), summaryOf(entries)];
   process.stdout.write(`${lines.join('\n\n')}\n`);
 }

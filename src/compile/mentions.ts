@@ -107,10 +107,14 @@ function takeDates(text: string, found: string[]): string {
     });
 }
 
+/** In double quotation marks, or in single ones that are no apostrophes. */
+const quotedPattern =
+  /"([^"]{3,300})"(?!\p{L})|“([^”]{3,300})”|(?<![\p{L}\p{N}])['‘]([^'’"]{3,80})['’](?![\p{L}\p{N}])/gu;
+
 /** A capital at the beginning of a sentence says nothing, nor does one of a unit. What is quoted is taken whole. */
 function namesIn(plain: string, whole: string): string[] {
   const names = [...plain.matchAll(/(?<=[\p{L},;)'"] |\d[,;)] )\p{Lu}[\p{L}'’-]*\p{L}/gu)].map(([name]) => name);
-  const quoted = [...whole.matchAll(/["“'‘]([^"”'’]{3,80})["”'’](?![\p{L}])/gu)].map((match) => match[1]!.trim());
+  const quoted = [...whole.matchAll(quotedPattern)].map((match) => match.slice(1).find(Boolean)!.trim());
   return unique([...names.filter((name) => !/^(I|The|A|An)$/.test(name)), ...quoted]);
 }
 
@@ -175,9 +179,15 @@ export function holdsAll(facts: TurnFacts, mentions: Mentions): boolean {
 
 /** Whether it holds what the text names; the text's words where it names nothing. */
 export function holdsText(facts: TurnFacts, text: string): boolean {
+  return holderOf(text)(facts);
+}
+
+/** The same for many turns: the text is looked through once. */
+export function holderOf(text: string): (facts: TurnFacts) => boolean {
   const mentions = mentionsOf(text);
-  if (!isEmpty(mentions)) return holdsAll(facts, mentions);
-  return contentWords(text).every((word) => facts.lower.includes(word));
+  if (!isEmpty(mentions)) return (facts) => holdsAll(facts, mentions);
+  const words = contentWords(text);
+  return ({ lower }) => words.every((word) => lower.includes(word));
 }
 
 /** Found not as a part of a longer id or word. */

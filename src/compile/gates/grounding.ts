@@ -1,8 +1,8 @@
 /** Gates on truth: what the answer names stands in the cited turns, or follows from them by a derivation run again. */
 import type { Derivation } from '../../records.ts';
-import type { DraftPair, RenderedTurn } from '../compiler.ts';
+import type { DraftPair, SegmentView } from '../compiler.ts';
 import { agrees, operandStands, smallNumbers } from '../derivation.ts';
-import { fold } from '../fold.ts';
+import { contentWords, fold } from '../fold.ts';
 import {
   factsOf,
   holdsDate,
@@ -14,6 +14,7 @@ import {
   textFacts,
 } from '../mentions.ts';
 import { type Candidate, excerpt, type GateContext, type Refusal, refuse } from './gate.ts';
+import { callOf } from './support.ts';
 
 /** Operations that say something about what is *not* there, or about how many: they need every turn. */
 const wholeSessionOps: ReadonlySet<Derivation['op']> = new Set(['count', 'exclusion']);
@@ -32,7 +33,11 @@ export function checkDerivation({ draft, turns }: Candidate, { view, recompute }
   const result = recompute(derivation, view);
   if (result === null || result === '')
     return refuse('derivation_mismatch', `${derivation.op} can't be run on its operands`);
-  if (!says(draft.answer, derivation.result) || !agrees(derivation.op, result, derivation.result))
+  if (
+    !says(draft.answer, derivation.result) ||
+    !saysOperands(draft.answer, derivation) ||
+    !agrees(derivation.op, result, derivation.result)
+  )
     return refuse(
       'derivation_mismatch',
       `${derivation.op} gives ${excerpt(result)}, not ${excerpt(derivation.result)}`,
@@ -49,18 +54,32 @@ function says(answer: string, result: string): boolean {
   return numbers.length > 0 && numbers.every((number) => said.has(number));
 }
 
+/** "0.55 more (12.95 against 12.40)": whoever tells one of the two numbers tells both. */
+function saysOperands(answer: string, { op, operands, result }: Derivation): boolean {
+  if (op !== 'difference') return true;
+  const said = mentionsOf(answer).numbers;
+  const worked = mentionsOf(result).numbers;
+  const from = operands.flatMap(({ value }) => mentionsOf(value).numbers);
+  return said.every((number) => worked.includes(number)) || from.every((number) => said.includes(number));
+}
+
 function numbersSaid(text: string): Set<string> {
   const words = smallNumbers.flatMap((word, value) => (standsIn(text.toLowerCase(), word) ? [String(value)] : []));
   return new Set([...mentionsOf(text).numbers, ...words]);
 }
 
-/** What the answer names stands in its quotes, in the question, or in what was derived; times may be those of the rows. */
+/**
+ * What the answer names stands in its quotes, in the question, or in what was derived. Ids and names may be those of the
+ * calls, which tell who did what; times may be those of the rows.
+ */
 export function checkGrounding({ draft, turns, evidence }: Candidate): Refusal | null {
   const told = [draft.question, ...evidence.map(({ quote }) => quote)].join('\n');
   const holders = [textFacts(`${told}\n${derivedText(draft.derivation)}`)];
   const answer = mentionsOf(draft.answer);
   const lacks = <T>(values: readonly T[], holds: (value: T) => boolean) => values.find((value) => !holds(value));
-  const literal = lacks(answer.literals, (value) => holders.some((one) => holdsLiteral(one, value)));
+  const calls = turns.map(callOf);
+  const called = [...holders, ...calls.map((call) => textFacts(call))];
+  const literal = lacks(answer.literals, (value) => called.some((one) => holdsLiteral(one, value)));
   if (literal !== undefined) return refuse('ungrounded_literal', excerpt(literal));
   const numbers = [...answer.numbers, ...countsIn(draft)];
   const number = lacks(numbers, (value) => holders.some((one) => holdsNumber(one, value)));
@@ -68,9 +87,30 @@ export function checkGrounding({ draft, turns, evidence }: Candidate): Refusal |
   const timed = [...holders, ...turns.map(factsOf)];
   const date = lacks(answer.dates, (value) => timed.some((one) => holdsDate(one, value)));
   if (date !== undefined) return refuse('ungrounded_date', date);
-  const called = [...holders, ...turns.map(headerFacts)];
   const name = lacks(namesOf(draft.answer, answer.names), (value) => called.some((one) => holdsLiteral(one, value)));
-  return name === undefined ? null : refuse('ungrounded_name', excerpt(name));
+  if (name !== undefined) return refuse('ungrounded_name', excerpt(name));
+  return draft.derivation === null ? checkWords(draft.answer, `${told} ${calls.join(' ')}`) : null;
+}
+
+/** From this share on, the words of a clause are the writer's own. */
+const ownWordsShare = 0.5;
+
+/** Months, numbers and units: what they say with digits is checked with the digits. */
+const measureWord =
+  /^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*$|^(second|minute|hour|day|week|month|year|percent|total|time|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twice|once)s?$/;
+
+/** An answer is put in words of its own; a clause of which most stand nowhere rests on something that is not cited. */
+function checkWords(answer: string, told: string): Refusal | null {
+  const text = fold(told).toLowerCase();
+  for (const clause of [answer, ...answer.split(/;|\band\b|\bthen\b/i)]) {
+    const words = contentWords(clause).filter((word) => !measureWord.test(word));
+    const own = words.filter((word) => !text.includes(word));
+    // One word of its own is no claim, unless it is the whole answer.
+    const isClaim = words.length > 1 || clause === answer;
+    if (isClaim && own.length > 0 && own.length >= words.length * ownWordsShare)
+      return refuse('ungrounded_words', excerpt(own.join(', ')));
+  }
+  return null;
 }
 
 const timesSaid: Record<string, string> = { once: '1', twice: '2', thrice: '3' };
@@ -96,15 +136,13 @@ function namesOf(answer: string, names: readonly string[]): string[] {
   return all.filter((name) => !noName.test(name));
 }
 
-/** Who acted, and with which tool: named by no quote as a rule. */
-function headerFacts({ turn }: RenderedTurn): TurnFacts {
-  const header = [turn.agent, turn.tool].join(' ');
-  return textFacts(`${header} ${header.replace(/[^\p{L}\p{N}]+|(?<=\p{Ll})(?=\p{Lu})/gu, ' ')}`);
-}
+/** Results that stand in no turn since they were worked out; what others give was read off turns, and is quoted. */
+const computedOps: ReadonlySet<Derivation['op']> = new Set(['count', 'difference', 'duration', 'order', 'exclusion']);
 
 function derivedText(derivation: Derivation | null): string {
   if (derivation === null) return '';
-  return [derivation.result, ...derivation.operands.map(({ value }) => value)].join('\n');
+  const values = derivation.operands.map(({ value }) => value);
+  return [...(computedOps.has(derivation.op) ? [derivation.result] : []), ...values].join('\n');
 }
 
 /** Shorter numbers of a question count things (`the 3 orders`), or stand anywhere. */
@@ -114,7 +152,7 @@ const minTellingDigits = 3;
  * What the question names stands in a turn that is cited: else the evidence leaves out what the question starts from.
  * Names that no turn holds are the asker's own words (`British`, `Friday`).
  */
-export function checkQuestion({ draft, turns }: Candidate, { view }: GateContext): Refusal | null {
+export function checkQuestion({ draft, turns, evidence }: Candidate, { view }: GateContext): Refusal | null {
   const cited = (draft.derivation?.scope === 'session' ? view.turns : turns).map(factsOf);
   const derived = textFacts(derivedText(draft.derivation));
   const { literals, numbers, dates, names } = mentionsOf(draft.question);
@@ -126,7 +164,33 @@ export function checkQuestion({ draft, turns }: Candidate, { view }: GateContext
   if (number !== undefined) return refuse('ungrounded_question', number);
   const date = dates.find((value) => !stands((facts) => holdsDate(facts, value)));
   if (date !== undefined) return refuse('ungrounded_question', date);
+  const event = uncitedEvent(draft.question, [...turns.map(callOf), ...evidence.map(({ quote }) => quote)], view);
+  if (event !== null) return refuse('ungrounded_question', excerpt(event));
   const elsewhere = (name: string) => view.turns.some((turn) => holdsLiteral(factsOf(turn), name));
   const name = names.find((value) => !stands((facts) => holdsLiteral(facts, value)) && elsewhere(value));
   return name === undefined ? null : refuse('ungrounded_question', excerpt(name));
+}
+
+/** Verbs and nouns of half the tools there are. */
+const commonToolWord =
+  /^(get|set|list|find|search|check|read|run|do|send|show|view|user|customer|agent|assistant|message|details?|info|status|tool|call|by|id|all|of|for|to|and|the|in|on)$/;
+
+/** A tool that the question speaks of ("the network mode preference was set") and that no cited turn called; or null. */
+function uncitedEvent(question: string, cited: readonly string[], { turns }: SegmentView): string | null {
+  const asked: string[] = question.toLowerCase().match(/\p{L}+/gu) ?? [];
+  const text = cited.join(' ').toLowerCase();
+  for (const tool of new Set(turns.map(({ turn }) => turn.tool ?? ''))) {
+    const words = tool.split(/[^\p{L}]+|(?<=\p{Ll})(?=\p{Lu})/u).map((word) => word.toLowerCase());
+    const telling = words.filter((word) => word.length > 2 && !commonToolWord.test(word));
+    const spoken = telling.filter((word) => asked.some((other) => isForm(other, word)));
+    if (spoken.length >= 2 && !spoken.every((word) => text.includes(word))) return spoken.join(' ');
+  }
+  return null;
+}
+
+/** "Enabled" of `enable`, "refuelled" of `refuel`. */
+function isForm(word: string, verb: string): boolean {
+  if (word === verb) return true;
+  const root = verb.replace(/e$/, '');
+  return root.length >= 4 && word.startsWith(root) && word.length <= verb.length + 4;
 }

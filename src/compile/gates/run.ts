@@ -9,7 +9,7 @@ import type { Candidate, GateContext, Refusal } from './gate.ts';
 import { checkDerivation, checkGrounding, checkQuestion } from './grounding.ts';
 import { findQuotes } from './quotes.ts';
 import { checkDuplicate } from './same-question.ts';
-import { checkStale } from './stale.ts';
+import { checkAskedStates, checkBothTold, checkStale } from './stale.ts';
 import { checkAdjacentSupport, checkGap, checkLinked, checkQuoted, checkSingleTurn, trimSupport } from './support.ts';
 import { heldBack } from './trust.ts';
 
@@ -70,12 +70,14 @@ function judge(draft: DraftPair, context: GateContext, earlier: readonly PassedP
     checkDerivation(cited, context) ??
     checkGrounding(cited) ??
     checkQuestion(cited, context) ??
+    checkAskedStates(cited, context) ??
     checkStale(cited, context) ??
+    checkBothTold(cited, context) ??
     checkGivenAway(draft);
   if (untrue !== null) return untrue;
   const needed = trimmed(cited);
   const easy =
-    checkGap(needed.turns, view) ??
+    checkGap(needed.turns, view, evidence) ??
     checkQuoted(needed, view) ??
     checkLinked(needed) ??
     checkSingleTurn(needed, view) ??

@@ -1,6 +1,7 @@
-/** Gate on time: an answer that gives a value as it was, where the question asks how things are. */
+/** Gates on time: values that changed are told as of the time that is asked for, and come from turns that are cited. */
+import type { Evidence } from '../../records.ts';
 import { contentWords } from '../fold.ts';
-import { normalNumber, standsIn } from '../mentions.ts';
+import { mentionsOf, normalNumber, standsIn } from '../mentions.ts';
 import { type Candidate, excerpt, type GateContext, type Refusal, refuse } from './gate.ts';
 import { isSameState, type State, statesIn } from './states.ts';
 
@@ -12,6 +13,9 @@ const asksForStart =
 const asksForEnd =
   /\b(at the end|in the end|end(s|ed)? up|final(ly)?|last|latest|now|current(ly)?|eventual(ly)?|most recent(ly)?|by the end)\b/i;
 
+/** A shorter value (`no`, `ON`) is a word of any question. */
+const minAskedChars = 4;
+
 /** Words and digits that stand in many a text: they are the state's value only where its key is named too. */
 const minTellingChars = 4;
 
@@ -22,9 +26,8 @@ export function checkStale({ draft, evidence }: Candidate, { view }: GateContext
   const states = statesIn(view);
   const answer = draft.answer.toLowerCase();
   const about = contentWords(`${draft.question} ${draft.answer}`);
-  const isQuoted = ({ turn, value }: State) => evidence.some((one) => one.turn === turn && standsIn(one.quote, value));
   for (const state of states) {
-    if (!isQuoted(state) || !stands(answer, state.value) || !isMeant(state, about)) continue;
+    if (!isQuoted(state, evidence) || !stands(answer, state.value) || !isMeant(state, about)) continue;
     const latest = states.findLast((other) => isSameState(other, state))!;
     if (!isSameValue(latest.value, state.value) && !stands(answer, latest.value))
       return refuse('stale_value', `${excerpt(state.value)}, later ${excerpt(latest.value)} in turn ${latest.turn}`);
@@ -32,8 +35,55 @@ export function checkStale({ draft, evidence }: Candidate, { view }: GateContext
   return null;
 }
 
-function stands(answer: string, value: string): boolean {
-  return standsIn(answer, value.toLowerCase());
+const asksForBoth =
+  /\bhow (did|had|has|have|was|were|is|do|does)\b.*\b(chang|differ|compare)|\b(which|what)\b.*\b(chang|differ)|\bfrom\b.*\bto\b|\bbefore\b.*\bafter\b|\bfirst\b.*\b(second|third|next|later|then|last)\b/i;
+
+/** "From active to active": where both values are asked for and quoted, the answer tells both, or what lies between. */
+export function checkBothTold({ draft, evidence }: Candidate, { view }: GateContext): Refusal | null {
+  const { question, answer } = draft;
+  const same =
+    /\b(?:from )?["“]?([^\s"“”]+(?: [^\s"“”]+)?)["”]? (?:to|and then|then) ["“]?\1["”]?(?![\p{L}\p{N}_])/iu.exec(
+      answer,
+    );
+  if (same !== null && !standsIn(question.toLowerCase(), same[1]!.toLowerCase()))
+    return refuse('one_value', excerpt(same[0]));
+  if (!asksForBoth.test(question) && !(asksForStart.test(question) && asksForEnd.test(question))) return null;
+  const quoted = statesIn(view).filter((state) => isQuoted(state, evidence));
+  const said = (state: State) => stands(`${answer} ${question}`.toLowerCase(), state.value);
+  for (const [at, state] of quoted.entries()) {
+    const other = quoted.find((one, i) => i > at && isSameState(one, state) && !isSameValue(one.value, state.value));
+    if (other !== undefined && said(state) !== said(other))
+      return refuse('one_value', `${excerpt(state.value)}, ${excerpt(other.value)}`);
+  }
+  return null;
+}
+
+/** "Was poor, and then excellent": of the value that is quoted, the question names no other state that is not quoted. */
+export function checkAskedStates({ draft, evidence }: Candidate, { view }: GateContext): Refusal | null {
+  if (draft.derivation?.scope === 'session') return null;
+  const states = statesIn(view);
+  const quoted = states.filter((state) => isQuoted(state, evidence));
+  const question = draft.question.toLowerCase();
+  const lost = states.find((state) => {
+    const own = quoted.filter((one) => isSameState(one, state));
+    const isAsked = own.length > 0 && state.value.length >= minAskedChars && stands(question, state.value);
+    return isAsked && !own.some((one) => isSameValue(one.value, state.value));
+  });
+  return lost === undefined ? null : refuse('ungrounded_question', excerpt(lost.value));
+}
+
+function isQuoted({ turn, value }: State, evidence: readonly Evidence[]): boolean {
+  return evidence.some((one) => one.turn === turn && standsIn(one.quote, value));
+}
+
+/** As it is written, or its words with its numbers written otherwise. */
+function stands(text: string, value: string): boolean {
+  const wanted = value.toLowerCase();
+  if (standsIn(text, wanted)) return true;
+  const { numbers } = mentionsOf(value);
+  if (numbers.length === 0 || !contentWords(value).every((word) => text.includes(word))) return false;
+  const said = mentionsOf(text).numbers;
+  return numbers.every((number) => said.includes(number));
 }
 
 function isMeant({ key, value }: State, about: readonly string[]): boolean {

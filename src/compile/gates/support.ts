@@ -1,9 +1,12 @@
 /** Gates on need: the answer takes two or more turns that do not simply follow each other. */
 import type { Derivation } from '../../records.ts';
-import type { RenderedTurn, SegmentView } from '../compiler.ts';
+import type { DraftPair, RenderedTurn, SegmentView } from '../compiler.ts';
 import { contentWords } from '../fold.ts';
-import { factsOf, holdsAll, holdsText, mentionsOf, singly, type TurnFacts } from '../mentions.ts';
+import { factsOf, holderOf, holdsAll, mentionsOf, singly, type TurnFacts } from '../mentions.ts';
 import { type Candidate, type Refusal, refuse } from './gate.ts';
+
+/** Arguments beyond this are a document that was written. */
+const maxCallChars = 2_000;
 
 /** Shorter numbers stand in many turns by chance. */
 const minTellingDigits = 4;
@@ -17,12 +20,13 @@ export function trimSupport({ draft, turns, evidence }: Candidate): RenderedTurn
   const pinned = new Set(draft.derivation?.operands.map(({ turn }) => turn));
   const quotes = new Map<number, string>();
   for (const { turn, quote } of evidence) quotes.set(turn, `${quotes.get(turn) ?? ''} ${quote}`.toLowerCase());
+  const said = (turn: RenderedTurn) => `${quotes.get(turn.index)} ${callOf(turn)}`;
   const pair = `${draft.question} ${draft.answer}`;
   const [mentions, words] = [singly(mentionsOf(pair)), contentWords(pair)];
-  // Common words stand in any long response: they count only where they are quoted.
+  // Common words stand in any long response: they count only where they are quoted, or say what was called.
   const saysMore = (turn: RenderedTurn, others: readonly TurnFacts[]) =>
     mentions.some((one) => holdsAll(factsOf(turn), one) && !others.some((other) => holdsAll(other, one))) ||
-    words.some((word) => quotes.get(turn.index)?.includes(word) && !others.some(({ lower }) => lower.includes(word)));
+    words.some((word) => said(turn).includes(word) && !others.some(({ lower }) => lower.includes(word)));
   let kept = turns.filter(({ index }) => pinned.has(index) || quotes.has(index));
   // The last first: of two turns that say the same, the earlier is where it was learnt.
   for (const turn of kept.toReversed()) {
@@ -31,6 +35,12 @@ export function trimSupport({ draft, turns, evidence }: Candidate): RenderedTurn
     if (!pinned.has(turn.index) && !bridge && !saysMore(turn, others.map(factsOf))) kept = others;
   }
   return kept;
+}
+
+/** Agent, tool and arguments, in lower case. */
+export function callOf({ turn }: RenderedTurn): string {
+  const call = `${turn.agent} ${turn.tool} ${turn.arguments?.slice(0, maxCallChars)}`;
+  return `${call} ${call.replace(/[^\p{L}\p{N}]+|(?<=\p{Ll})(?=\p{Lu})/gu, ' ')}`.toLowerCase();
 }
 
 /** The turns in groups: those that hold a common value are in one. */
@@ -65,12 +75,22 @@ function valuesOf(rendered: RenderedTurn): ReadonlySet<string> {
   return values;
 }
 
-/** Counted over turns that bear evidence: a thought between two turns makes no gap. */
-export function checkGap(turns: readonly RenderedTurn[], view: SegmentView): Refusal | null {
+/**
+ * Counted over turns that bear evidence: a thought between two turns makes no gap, nor does a turn that is `quoted` too,
+ * needed or not.
+ */
+export function checkGap(
+  turns: readonly RenderedTurn[],
+  view: SegmentView,
+  quoted: readonly { turn: number }[] = [],
+): Refusal | null {
   if (turns.length < 2) return refuse('too_few_turns', `${turns.length} of the cited turns is needed`);
+  const between = view.turns.filter(
+    ({ index, bearsEvidence }) => bearsEvidence && !quoted.some(({ turn }) => turn === index),
+  );
   const gap = turns.some((turn, at) => {
     const next = turns[at + 1];
-    return next !== undefined && bearingBetween(view, turn.index, next.index) > 0;
+    return next !== undefined && between.some(({ index }) => index > turn.index && index < next.index);
   });
   return gap ? null : refuse('adjacent', turns.map(({ index }) => index).join(', '));
 }
@@ -108,10 +128,6 @@ export function checkLinked({ draft, turns, evidence }: Candidate): Refusal | nu
   return alone === undefined ? null : refuse('unlinked', `turn ${alone.map(({ index }) => index).join(', ')}`);
 }
 
-function bearingBetween({ turns }: SegmentView, after: number, before: number): number {
-  return turns.filter(({ index, bearsEvidence }) => bearsEvidence && index > after && index < before).length;
-}
-
 /** That a value stands in one turn is no proof where every turn had to be looked at, or where order is asked. */
 function needsMore(derivation: Derivation | null): boolean {
   return derivation !== null && (derivation.scope === 'session' || derivation.op === 'order');
@@ -120,24 +136,27 @@ function needsMore(derivation: Derivation | null): boolean {
 /** Looks at every turn of the segment, cited or not: whoever reads that one turn needs no other. */
 export function checkSingleTurn({ draft }: Candidate, view: SegmentView): Refusal | null {
   if (needsMore(draft.derivation)) return null;
-  const found = view.turns.find((turn) => tells(factsOf(turn), draft));
+  const tells = teller(draft);
+  const found = view.turns.find((turn) => tells(factsOf(turn)));
   return found === undefined ? null : refuse('single_turn', `turn ${found.index}`);
 }
 
 /** Two evidence-bearing turns that follow each other, with whatever stands between them. */
 export function checkAdjacentSupport({ draft }: Candidate, view: SegmentView): Refusal | null {
   if (needsMore(draft.derivation)) return null;
+  const tells = teller(draft);
   const bearing = view.turns.filter((turn) => turn.bearsEvidence);
   for (const [at, turn] of bearing.entries()) {
     const next = bearing[at + 1];
     if (next === undefined) break;
-    if (tells(bothFacts(turn, next), draft)) return refuse('adjacent_support', `turns ${turn.index} and ${next.index}`);
+    if (tells(bothFacts(turn, next))) return refuse('adjacent_support', `turns ${turn.index} and ${next.index}`);
   }
   return null;
 }
 
-function tells(facts: TurnFacts, { question, answer }: { question: string; answer: string }): boolean {
-  return holdsText(facts, answer) && holdsText(facts, question);
+function teller({ question, answer }: DraftPair): (facts: TurnFacts) => boolean {
+  const [holdsAnswer, holdsQuestion] = [holderOf(answer), holderOf(question)];
+  return (facts) => holdsAnswer(facts) && holdsQuestion(facts);
 }
 
 function bothFacts(a: RenderedTurn, b: RenderedTurn): TurnFacts {

@@ -4,14 +4,15 @@ import { type Leaf, looksLikeId } from '../flatten.ts';
 import { firstSentence } from '../readings.ts';
 import type { Call } from './call.ts';
 import { type Support, support } from './candidate.ts';
-import { fold, shortened } from './text.ts';
+import { fold, holds, shortened } from './text.ts';
 import { participle } from './verbs.ts';
 import { anyOf, isUnit, passive, singular, spell, spellKey, splitName } from './words.ts';
 
 export interface Described {
   /** Without a capital and a full stop: "the VPN was disconnected". */
   sentence: string;
-  support: Support;
+  /** Every value that the sentence tells. */
+  supports: Support[];
 }
 
 export const pathKey = /^(path|file|file_?path|file_?name)$/i;
@@ -33,7 +34,7 @@ function describeCommand(call: Call): Described | null {
   const more = fold(line).length > shown.length ? ' …' : '';
   return {
     sentence: `\`${shown}${more}\` was run`,
-    support: support(call, 'arguments', leaf.path, shown, leaf.key),
+    supports: [support(call, 'arguments', leaf.path, shown, leaf.key)],
   };
 }
 
@@ -68,7 +69,8 @@ function describeEdit(call: Call): Described | null {
   const [was, is] = firstDifference(old.value, next.value);
   if (is.length < 4) return null;
   const sentence = was === '' ? `\`${is}\` was added to ${file}` : `in ${file}, \`${was}\` was replaced by \`${is}\``;
-  return { sentence, support: support(call, 'arguments', next.path, is, next.key) };
+  const gone = was === '' ? [] : [support(call, 'arguments', old.path, was, old.key)];
+  return { sentence, supports: [...gone, support(call, 'arguments', next.path, is, next.key)] };
 }
 
 /** The first line that differs, before and after. */
@@ -87,17 +89,21 @@ function describeTool(call: Call): Described | null {
   if (switched !== null) return switched;
   const args = tellingArgs(call);
   const outcome = outcomeOf(call);
-  const [leaf] = args;
-  if (leaf !== undefined)
-    return {
-      sentence: withDetails(call, done, args),
-      support: support(call, 'arguments', leaf.path, leaf.value, leaf.key),
-    };
+  if (args.length > 0) {
+    const sentence = withDetails(call, done, args);
+    const told = args.filter((leaf) => holds(sentence, leaf.value));
+    const supports = (told.length === 0 ? args.slice(0, 1) : told).map((leaf) => argument(call, leaf));
+    return { sentence, supports };
+  }
   if (outcome === null) return null;
   return {
     sentence: `${done} (${call.tool})`,
-    support: support(call, 'response', call.text?.path ?? null, outcome),
+    supports: [support(call, 'response', call.text?.path ?? null, outcome)],
   };
+}
+
+function argument(call: Call, { path, value, key }: Leaf): Support {
+  return support(call, 'arguments', path, value, key);
 }
 
 export const created = /^(add|book|create|draft|file|issue|open|post|schedule|send|submit)$/;
@@ -156,7 +162,7 @@ function describeUnknown(call: Call): Described | null {
   const detail = leaf === undefined ? '' : ` with ${spoken(leaf)}`;
   return {
     sentence: `${call.tool} was called${detail}`,
-    support: support(call, 'tool', null, call.tool),
+    supports: [support(call, 'tool', null, call.tool), ...(leaf === undefined ? [] : [argument(call, leaf)])],
   };
 }
 
@@ -170,7 +176,7 @@ function describeSwitch(call: Call): Described | null {
   const [, subject, state] = found;
   return {
     sentence: `${subject} was switched ${state} (${call.tool})`,
-    support: support(call, 'response', call.text?.path ?? null, outcome),
+    supports: [support(call, 'response', call.text?.path ?? null, outcome)],
   };
 }
 

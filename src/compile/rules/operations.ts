@@ -124,6 +124,8 @@ function intervention({ operands, params, calls }: Run): string | null {
   const between = calls.slice(from.rank + 1, to.rank);
   if (between.some((call) => call.signature === params.signature)) return null;
   const done = actionsAmong(between);
+  // What was done is told by turns of its own.
+  if (!done.every((call) => operands.some((operand) => operand.call === call))) return null;
   const described = done.map(describe);
   return described.length > 0 && described.every((one) => one !== null) ? toldAs(described) : null;
 }

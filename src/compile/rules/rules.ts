@@ -23,7 +23,7 @@ import { shellRecovery } from './families/shell-recovery.ts';
 import { thingsIn } from './things.ts';
 
 /** Raised when a family, a template or a guard changes what is proposed: segments are then compiled anew. */
-export const rulesVersion = 'rules/1';
+export const rulesVersion = 'rules/2';
 
 export interface RulesOptions {
   /** Pairs a segment at most, 1 to 5. */

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { isMet, measure, pairsOf } from '../../../bench/gates/measure.ts';
 import { sheetOf } from '../../../bench/rules-sheet.ts';
 import { agrees } from '../../../src/compile/derivation.ts';
 import { runGates } from '../../../src/compile/gates/run.ts';
@@ -30,6 +31,14 @@ if (existsSync(file)) {
         expect(refused).toEqual([]);
         expect(passed.filter((one) => one.held !== null)).toEqual([]);
       }
+    });
+
+    it('yield pairs that the gates refuse once they are made wrong, and let through however they are written', () => {
+      const { pairs } = pairsOf(sheet.filter((_, i) => i % 3 === 0));
+      const scores = measure(pairs, 7);
+      const misses = scores.filter((score) => !isMet(score));
+      expect(misses.map(({ change, kind, n, rejected }) => `${change}, ${kind}: ${rejected} of ${n}`)).toEqual([]);
+      expect(scores.filter(({ harmful, n }) => harmful && n >= 15)).toHaveLength(12);
     });
 
     it('yield derivations that give their result again', () => {

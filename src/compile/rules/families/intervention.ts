@@ -55,7 +55,7 @@ function candidate(calls: readonly Call[], check: Check, { from, to, change }: S
   const deeds = described.map((one) => one!);
   const supports = [
     support(from, 'response', change.before.path, change.before.value, change.before.hint),
-    ...deeds.map((one) => one.support),
+    ...deeds.flatMap((one) => one.supports),
     support(to, 'response', change.after.path, change.after.value, change.after.hint),
   ];
   return [
