@@ -1,9 +1,21 @@
 /** Text with JSON's escapes taken out, from which every place leads back to the text as it stands. */
 
-export interface Decoded {
-  value: string;
-  /** Where the character at `index` of the value begins in the text; its length for the end. */
-  rawAt(index: number): number;
+export class Decoded {
+  readonly value: string;
+  /** After each escape: where its value ends, and by how much the text is ahead from there on. */
+  readonly #ends: readonly number[];
+  readonly #ahead: readonly number[];
+
+  constructor(value: string, ends: readonly number[], ahead: readonly number[]) {
+    this.value = value;
+    this.#ends = ends;
+    this.#ahead = ahead;
+  }
+
+  /** Where the character at `index` of the value begins in the text; the text's length for the end. */
+  rawAt(index: number): number {
+    return index + (this.#ahead[lastUpTo(this.#ends, index)] ?? 0);
+  }
 }
 
 const escaped: Partial<Record<string, string>> = {
@@ -29,7 +41,6 @@ const hexUnit = /[0-9a-fA-F]{4}/y;
 export function decodeEscapes(raw: string, as: 'string' | 'text' = 'string'): Decoded {
   const table = as === 'string' ? escaped : escapedInText;
   const parts: string[] = [];
-  // After each escape: where its value ends, and by how much the text is ahead from there on.
   const ends: number[] = [];
   const ahead: number[] = [];
   let copied = 0;
@@ -47,9 +58,9 @@ export function decodeEscapes(raw: string, as: 'string' | 'text' = 'string'): De
     ahead.push(copied - length);
     at = raw.indexOf('\\', copied);
   }
-  if (ends.length === 0) return { value: raw, rawAt: (index) => index };
+  if (ends.length === 0) return new Decoded(raw, ends, ahead);
   parts.push(raw.slice(copied));
-  return { value: parts.join(''), rawAt: (index) => index + (ahead[lastUpTo(ends, index)] ?? 0) };
+  return new Decoded(parts.join(''), ends, ahead);
 }
 
 function escapeAt(raw: string, at: number, table: typeof escaped): [character: string, size: number] {

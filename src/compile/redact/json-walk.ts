@@ -104,7 +104,8 @@ class Walk {
     if (name === null || this.#skipSpace() !== ':') return false;
     this.#at += 1;
     this.#skipSpace();
-    const member = place.member(decodeEscapes(this.#text.slice(name.from, name.to)).value);
+    const written = this.#text.slice(name.from, name.to);
+    const member = place.member(written.includes('\\') ? decodeEscapes(written).value : written);
     if (!this.#value(member)) return false;
     if (!member.isPlain) this.#visitor.name(name.from, name.to, place.names());
     return true;

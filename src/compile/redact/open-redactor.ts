@@ -74,10 +74,12 @@ export function openRedactor(options: RedactorOptions): TextRedactor {
       return text;
     });
     const named = await placeholdersOf(trajectory, redaction.decide());
-    const rewritten = rewriteTexts(trajectory, (text, column) => {
-      for (const { entity } of redaction.spansIn(text, column)) counts[entity.kind] = (counts[entity.kind] ?? 0) + 1;
-      const rendered = redaction.render(text, column, (entity) => named.get(entity)!);
-      refuseLeaks(redaction.leaks(rendered, column));
+    let index = 0;
+    const rewritten = rewriteTexts(trajectory, () => {
+      for (const { entity } of redaction.spansOf(index)) counts[entity.kind] = (counts[entity.kind] ?? 0) + 1;
+      const rendered = redaction.render(index, (entity) => named.get(entity)!);
+      refuseLeaks(redaction.leaks(index, rendered));
+      index += 1;
       return rendered;
     });
     return { trajectory: { ...rewritten, contentHash: hashOfRedacted(rewritten, key) }, counts };
@@ -89,7 +91,7 @@ export function openRedactor(options: RedactorOptions): TextRedactor {
     const redaction = new Redaction({ detect, kept, isRedacted: true });
     redaction.add(text, null);
     redaction.decide();
-    return redaction.render(text, null, ({ kind }) => placeholderOf(kind, null));
+    return redaction.render(0, ({ kind }) => placeholderOf(kind, null));
   }
 
   return {
@@ -102,9 +104,9 @@ export function openRedactor(options: RedactorOptions): TextRedactor {
       redaction.add(text, null);
       const named = await placeholdersOf(session, redaction.decide());
       const spans = redaction
-        .spansIn(text, null)
+        .spansOf(0)
         .map(({ entity: { kind }, from, to, certain }) => ({ kind, from, to, certain }));
-      return { text: redaction.render(text, null, (entity) => named.get(entity)!), spans };
+      return { text: redaction.render(0, (entity) => named.get(entity)!), spans };
     },
     close: () => placeholders.close(),
   };

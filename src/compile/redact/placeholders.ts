@@ -19,7 +19,7 @@ const harmless: Partial<Record<string, string>> = { '⟦': '⟪', '⟧': '⟫' }
 
 /** The text with no bracket of ours in it; as long as before. */
 export function withoutBrackets(text: string): string {
-  return /[⟦⟧]/.test(text) ? text.replace(/[⟦⟧]/g, (bracket) => harmless[bracket]!) : text;
+  return text.replace(/[⟦⟧]/g, (bracket) => harmless[bracket]!);
 }
 
 /** Where brackets of ours stand, with what comes in their place. */
@@ -29,5 +29,5 @@ export function bracketsIn(text: string): { at: number; harmless: string }[] {
 
 /** Whether a text may hold such a bracket, written out or as an escape. */
 export function mayHoldBrackets(text: string): boolean {
-  return /[⟦⟧]|u27e[67]/i.test(text);
+  return text.includes('⟦') || text.includes('⟧') || (text.includes('\\u27') && /\\u27e[67]/i.test(text));
 }

@@ -29,18 +29,23 @@ export interface Span {
   quote: string;
 }
 
+/** One text. */
 interface Piece {
   text: string;
+  place: Place;
   views: readonly View[];
-  found: Detection[][];
+  /** By view. */
+  found: readonly (readonly Detection[])[];
   spans: Span[];
   brackets: { from: number; to: number; harmless: string }[];
 }
 
+const nothing: readonly Detection[] = [];
+
 export class Redaction {
   readonly #options: RedactionOptions;
   readonly #root: Place;
-  readonly #pieces = new Map<string | null, Map<string, Piece>>();
+  readonly #pieces: Piece[] = [];
   readonly #entities = new Entities();
 
   constructor(options: RedactionOptions) {
@@ -48,37 +53,37 @@ export class Redaction {
     this.#root = new Place(options.detect, { key: null, path: [] });
   }
 
-  /** A text of the trajectory; `column`: the name of what it stands in, where that may say something about it. */
+  /**
+   * A text of the trajectory; `column`: the name of what it stands in, where that may say something about it. Texts are
+   * known by the order in which they are added.
+   */
   add(text: string, column: string | null): void {
-    let pieces = this.#pieces.get(column);
-    if (pieces === undefined) {
-      pieces = new Map();
-      this.#pieces.set(column, pieces);
-    }
-    if (!pieces.has(text)) pieces.set(text, this.#look(text, this.#placeOf(column)));
+    const place = column === null ? this.#root : this.#root.member(column);
+    this.#pieces.push(this.#look(text, place));
   }
 
   /** Decides what is replaced, once every text is there. @returns the entities in the order in which they appear. */
   decide(): Entity[] {
     const lookout = this.#entities.lookout();
-    const pieces = [...this.#pieces.values()].flatMap((of) => [...of.values()]);
-    for (const piece of pieces)
-      piece.spans = piece.views.flatMap((view, at) => this.#spansOf(view, piece.found[at]!, lookout));
+    for (const piece of this.#pieces) {
+      for (const [at, view] of piece.views.entries()) this.#addSpans(piece, view, piece.found[at]!, lookout);
+    }
     const appeared = new Set<Entity>();
-    for (const piece of pieces) {
+    for (const piece of this.#pieces) {
+      if (piece.spans.length === 0) continue;
       piece.spans = joined(piece.spans.flatMap((span) => this.#resolved(span)));
       for (const { entity } of piece.spans) appeared.add(entity);
     }
     return [...appeared];
   }
 
-  spansIn(text: string, column: string | null): readonly Span[] {
-    return this.#pieces.get(column)!.get(text)!.spans;
+  spansOf(index: number): readonly Span[] {
+    return this.#pieces[index]!.spans;
   }
 
   /** The text with placeholders in the place of values, and no bracket that could pass for one of theirs. */
-  render(text: string, column: string | null, placeholder: (entity: Entity) => string): string {
-    const { spans, brackets } = this.#pieces.get(column)!.get(text)!;
+  render(index: number, placeholder: (entity: Entity) => string): string {
+    const { text, spans, brackets } = this.#pieces[index]!;
     if (spans.length === 0 && brackets.length === 0) return text;
     const changes = [
       ...spans.map(({ from, to, quote, entity }) => ({ from, to, by: `${quote}${placeholder(entity)}${quote}` })),
@@ -95,40 +100,36 @@ export class Redaction {
     return parts.join('') + text.slice(copied);
   }
 
-  /** Kinds that stand in a redacted text for certain. What was looked at before and is free of them costs nothing. */
-  leaks(text: string, column: string | null): Kind[] {
-    return certainKinds(viewsOf(text, this.#placeOf(column)), this.#options.kept);
-  }
-
-  #placeOf(column: string | null): Place {
-    return column === null ? this.#root : this.#root.member(column);
+  /** Kinds that stand for certain in what a text was rendered to. What is as it was has been looked at before. */
+  leaks(index: number, rendered: string): Kind[] {
+    const { text, place } = this.#pieces[index]!;
+    return rendered === text ? [] : certainKinds(viewsOf(rendered, place), this.#options.kept);
   }
 
   #look(text: string, place: Place): Piece {
-    const { kept, isRedacted } = this.#options;
     const views = viewsOf(text, place);
-    const brackets = !isRedacted && mayHoldBrackets(text) ? disarm(views) : [];
-    const found = views.map((view) => {
-      const ours = isRedacted ? placeholdersIn(view.value) : [];
-      const settled = settle(wanted(view.place.detect(view.value), kept), ours);
-      for (const { kind, certain, from, to } of settled) {
-        this.#entities.meet(kind, certain, view.value.slice(from, to));
-      }
-      return settled;
-    });
-    return { text, views, found, spans: [], brackets };
+    const brackets = !this.#options.isRedacted && mayHoldBrackets(text) ? disarm(text, views) : [];
+    return { text, place, views, found: views.map((view) => this.#detect(view)), spans: [], brackets };
   }
 
-  #spansOf(view: View, found: readonly Detection[], lookout: Lookout<Entity>): Span[] {
-    const spans = found.map(({ from, to, certain }) => {
-      return spanOf(view, { from, to }, this.#entities.of(view.value.slice(from, to)), certain);
-    });
-    if (lookout.isIdle) return spans;
+  #detect({ place, value }: View): readonly Detection[] {
+    const detected = place.detect(value);
+    if (detected.length === 0) return nothing;
+    const { kept, isRedacted } = this.#options;
+    const found = settle(wanted(detected, kept), isRedacted ? placeholdersIn(value) : []);
+    for (const { kind, certain, from, to } of found) this.#entities.meet(kind, certain, value.slice(from, to));
+    return found;
+  }
+
+  #addSpans({ spans }: Piece, view: View, found: readonly Detection[], lookout: Lookout<Entity>): void {
+    for (const { from, to, certain } of found) {
+      spans.push(spanOf(view, { from, to }, this.#entities.of(view.value.slice(from, to)), certain));
+    }
+    if (lookout.isIdle) return;
     for (const { from, to, what } of lookout.find(view.value)) {
       if (what.state === 'suggested') what.state = 'met';
       spans.push(spanOf(view, { from, to }, what, false));
     }
-    return spans;
   }
 
   #resolved(span: Span): Span[] {
@@ -145,12 +146,14 @@ function spanOf(view: View, { from, to }: { from: number; to: number }, entity: 
 }
 
 /** Takes brackets of placeholders out of what detectors see, so that no value hides between two of them. */
-function disarm(views: View[]): Piece['brackets'] {
-  return views.flatMap((view) => {
+function disarm(text: string, views: readonly View[]): Piece['brackets'] {
+  const written = bracketsIn(text).map(({ at, harmless }) => ({ from: at, to: at + 1, harmless }));
+  const escaped = views.flatMap((view) => {
     const places = bracketsIn(view.value);
-    if (places.length > 0) view.value = withoutBrackets(view.value);
+    view.value = withoutBrackets(view.value);
     return places.map(({ at, harmless }) => ({ from: view.rawAt(at), to: view.rawAt(at + 1), harmless }));
   });
+  return [...written, ...escaped];
 }
 
 /** In order, none over another: what overlaps is replaced as one, by what was detected rather than by what was looked for. */

@@ -3,20 +3,52 @@
  * strings in turn, and what is no JSON as it reads once escapes are taken out. Every place in a view leads back to the
  * text, so that what is replaced there leaves each other byte as it was.
  */
-import { decodeEscapes } from './escapes.ts';
-import { walkJson } from './json-walk.ts';
+import { type Decoded, decodeEscapes } from './escapes.ts';
+import { type JsonVisitor, walkJson } from './json-walk.ts';
 import type { Place } from './place.ts';
 
-export interface View {
+/** A stretch of a text, or of what another stretch says once its escapes are taken out. */
+class Stretch {
+  readonly #of: Stretch | null;
+  readonly #from: number;
+  readonly #decoded: Decoded | null;
+
+  constructor(of: Stretch | null, from: number, decoded: Decoded | null = null) {
+    this.#of = of;
+    this.#from = from;
+    this.#decoded = decoded;
+  }
+
+  rawAt(index: number): number {
+    const at = this.#from + (this.#decoded === null ? index : this.#decoded.rawAt(index));
+    return this.#of === null ? at : this.#of.rawAt(at);
+  }
+}
+
+export class View {
   /** What it says. */
   value: string;
-  place: Place;
+  readonly place: Place;
   /** Of a number: what a string in its place begins and ends with. */
-  quote: string | null;
-  /** Strings of JSON around it. */
-  depth: number;
+  readonly quote: string | null;
+  /** How many strings of JSON are around it. */
+  readonly depth: number;
+  readonly #of: Stretch | null;
+  readonly #from: number;
+
+  constructor(value: string, place: Place, quote: string | null, depth: number, of: Stretch | null, from: number) {
+    this.value = value;
+    this.place = place;
+    this.quote = quote;
+    this.depth = depth;
+    this.#of = of;
+    this.#from = from;
+  }
+
   /** Where the character at `index` begins in the whole text. */
-  rawAt(index: number): number;
+  rawAt(index: number): number {
+    return this.#of === null ? this.#from + index : this.#of.rawAt(this.#from + index);
+  }
 }
 
 /** Strings in strings: each level doubles the backslashes, so that a text has few of them. */
@@ -25,60 +57,77 @@ const maxDepth = 8;
 /** A log line that quotes a log line that quotes JSON. */
 const maxTextLevels = 3;
 
-/** Shorter numbers and lists of them are nobody's. */
+/** Shorter ones are nobody's. */
 const minDigits = 4;
+const minCharacters = 3;
 
-type RawAt = (index: number) => number;
+const mayBeDocument = /^\s*(?:\\[nrt]\s*)*[[{]/;
 
 /** Linear in the length of the text, whatever it holds. */
 export function viewsOf(text: string, place: Place): View[] {
   const views: View[] = [];
-  addViews(views, text, place, 0, (index) => index);
+  new Level(views, text, 0, null).add(place);
   return views;
 }
 
-function addViews(views: View[], text: string, place: Place, depth: number, rawAt: RawAt): void {
-  const end = walkJson(text, place, {
-    string: (from, to, at) => addString(views, text.slice(from, to), at, depth + 1, shifted(rawAt, from)),
-    name: (from, to, at) => addText(views, 'string', text.slice(from, to), at, depth + 1, shifted(rawAt, from)),
-    number: (from, to, at) => {
-      if (to - from < minDigits) return;
-      const quote = `${'\\'.repeat(2 ** depth - 1)}"`;
-      views.push({ value: text.slice(from, to), place: at, quote, depth, rawAt: shifted(rawAt, from) });
-    },
-  });
-  if (end < text.length) addText(views, 'text', text.slice(end), place, depth, shifted(rawAt, end));
-}
+/** One text with what it holds: the row's own, or what a string in it says. */
+class Level implements JsonVisitor {
+  readonly #views: View[];
+  readonly #text: string;
+  readonly #depth: number;
+  readonly #of: Stretch | null;
 
-/** A string that holds a document is walked like one. */
-function addString(views: View[], raw: string, place: Place, depth: number, rawAt: RawAt): void {
-  if (depth < maxDepth && /^\s*(?:\\[nrt]\s*)*[[{]/.test(raw)) {
-    const decoded = decodeEscapes(raw);
-    addViews(views, decoded.value, place, depth, through(rawAt, decoded.rawAt));
-    return;
+  constructor(views: View[], text: string, depth: number, of: Stretch | null) {
+    this.#views = views;
+    this.#text = text;
+    this.#depth = depth;
+    this.#of = of;
   }
-  addText(views, 'string', raw, place, depth, rawAt);
-}
 
-/** `string`: its own escapes are JSON's for sure; what looks like escapes behind them may be some. */
-function addText(views: View[], as: 'string' | 'text', raw: string, place: Place, depth: number, rawAt: RawAt): void {
-  let value = raw;
-  let back = rawAt;
-  for (let level = 0; level < maxTextLevels && value.includes('\\'); level++) {
-    const decoded = decodeEscapes(value, level === 0 ? as : 'text');
-    if (decoded.value === value) break;
-    value = decoded.value;
-    back = through(back, decoded.rawAt);
+  add(place: Place): void {
+    const end = walkJson(this.#text, place, this);
+    if (end < this.#text.length) this.#addText('text', end, this.#text.length, place, this.#depth);
   }
-  if (value.length > 1) views.push({ value, place, quote: null, depth, rawAt: back });
+
+  /** One that holds a document is walked like one. */
+  string(from: number, to: number, place: Place): void {
+    const depth = this.#depth + 1;
+    if (to - from >= minCharacters && depth < maxDepth && this.#holdsDocument(from, to)) {
+      const decoded = decodeEscapes(this.#text.slice(from, to));
+      new Level(this.#views, decoded.value, depth, new Stretch(this.#of, from, decoded)).add(place);
+    } else this.#addText('string', from, to, place, depth);
+  }
+
+  name(from: number, to: number, place: Place): void {
+    this.#addText('string', from, to, place, this.#depth + 1);
+  }
+
+  number(from: number, to: number, place: Place): void {
+    if (to - from < minDigits) return;
+    const quote = `${'\\'.repeat(2 ** this.#depth - 1)}"`;
+    this.#views.push(new View(this.#text.slice(from, to), place, quote, this.#depth, this.#of, from));
+  }
+
+  #holdsDocument(from: number, to: number): boolean {
+    const first = this.#text.charCodeAt(from);
+    // Most strings begin with a letter.
+    if (first > 0x40 && first !== 0x5b && first !== 0x5c && first !== 0x7b) return false;
+    return mayBeDocument.test(this.#text.slice(from, to));
+  }
+
+  /** `string`: its own escapes are JSON's for sure; what looks like escapes behind them may be some. */
+  #addText(as: 'string' | 'text', from: number, to: number, place: Place, depth: number): void {
+    if (to - from < minCharacters) return;
+    let value = this.#text.slice(from, to);
+    let of = this.#of;
+    let start = from;
+    for (let level = 0; level < maxTextLevels && value.includes('\\'); level++) {
+      const decoded = decodeEscapes(value, level === 0 ? as : 'text');
+      if (decoded.value === value) break;
+      of = new Stretch(of, start, decoded);
+      value = decoded.value;
+      start = 0;
+    }
+    this.#views.push(new View(value, place, null, depth, of, start));
+  }
 }
-
-const shifted =
-  (rawAt: RawAt, by: number): RawAt =>
-  (index) =>
-    rawAt(index + by);
-
-const through =
-  (outer: RawAt, inner: RawAt): RawAt =>
-  (index) =>
-    outer(inner(index));
