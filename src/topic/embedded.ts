@@ -75,9 +75,10 @@ class Embedded<T> implements EmbeddedTopic<T> {
     }).immediate();
   }
 
-  async publish({ id, key, value }: Message<T>): Promise<void> {
+  async publish({ value, ...message }: Message<T>): Promise<void> {
     const bytes = this.#options.codec.encode(value);
-    const isNew = await this.#commits.submit(() => this.#store.publish({ id, key, value: bytes }, Date.now()), onDisk);
+    const stored = { ...message, value: bytes };
+    const isNew = await this.#commits.submit(() => this.#store.publish(stored, Date.now()), onDisk);
     if (isNew) this.#wakeAll();
   }
 

@@ -5,6 +5,10 @@
  * them, so that finishing is deleting, and what is left is the lag. Of a key only the first delivery is a `head` and may
  * be claimed: that is the order per key, across processes. A message without deliveries and dead letters goes; its id
  * stays in `finished_ids`, so that publishing it again changes nothing.
+ *
+ * Lanes take turns: a message gets a `turn` when it is published, the one after the last that waits in its lane, and no
+ * earlier than the one that the group has come to. Those are claimed first whose turn is lowest, so a lane that published
+ * a thousand at once is a thousand turns long and holds up no other. Without lanes all turns are equal, and age decides.
  */
 import type { Migration } from '../sqlite.ts';
 
@@ -54,5 +58,14 @@ export const topicMigrations: readonly Migration[] = [
     PRIMARY KEY (group_number, seq)
   ) WITHOUT ROWID;
   CREATE INDEX dead_letters_by_message ON dead_letters (seq);
+  `,
+  `
+  ALTER TABLE groups ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE messages ADD COLUMN lane TEXT;
+  ALTER TABLE deliveries ADD COLUMN lane TEXT;
+  ALTER TABLE deliveries ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+  DROP INDEX deliveries_heads;
+  CREATE INDEX deliveries_heads ON deliveries (group_number, turn, place) WHERE head = 1;
+  CREATE INDEX deliveries_by_lane ON deliveries (group_number, lane, turn) WHERE lane IS NOT NULL;
   `,
 ];

@@ -1,6 +1,7 @@
 /** One topic's part of the file: every statement of the embedded topic. Changes run inside a transaction of the caller. */
 import type { SqliteDatabase } from '../sqlite.ts';
 import { killsItsConsumer, maxUnfinishedDeliveries } from './decide.ts';
+import { prepare, type Statements } from './statements.ts';
 import type { DeadLetter, Lag, ShownDeadLetter } from './topic.ts';
 
 /** A delivery in the hands of `owner`. `attempts` is what tells this claim from a later one of the same delivery. */
@@ -12,6 +13,20 @@ export interface Claim {
   id: string;
   key: string;
   value: Uint8Array;
+}
+
+interface Published {
+  id: string;
+  key: string;
+  lane?: string;
+  value: Uint8Array;
+}
+
+interface Deliverable {
+  seq: number;
+  key: string;
+  lane: string | null;
+  published: number;
 }
 
 interface Row {
@@ -35,13 +50,14 @@ export class TopicStore {
   }
 
   /** False where the id was published before, finished or not. */
-  publish(message: { id: string; key: string; value: Uint8Array }, now: number): boolean {
+  publish(message: Published, now: number): boolean {
     const { finished, insert, groups, deliver } = this.#statements;
     if (finished.get(this.#topic, message.id) !== undefined) return false;
-    const added = insert.run(this.#topic, message.id, message.key, message.value, now);
+    const { id, key, lane = null, value } = message;
+    const added = insert.run(this.#topic, id, key, lane, value, now);
     if (added.changes === 0) return false;
     for (const group of groups.all(this.#topic) as number[]) {
-      deliver.run({ group, seq: added.lastInsertRowid, key: message.key, published: now });
+      deliver.run({ group, seq: added.lastInsertRowid, key, lane, published: now });
     }
     return true;
   }
@@ -63,9 +79,7 @@ export class TopicStore {
     if (known !== undefined) return known;
     const { addGroup, kept, deliver } = this.#statements;
     const group = Number(addGroup.run(this.#topic, name).lastInsertRowid);
-    for (const { seq, key, published } of kept.all(this.#topic) as { seq: number; key: string; published: number }[]) {
-      deliver.run({ group, seq, key, published });
-    }
+    for (const message of kept.all(this.#topic) as Deliverable[]) deliver.run({ group, ...message });
     return group;
   }
 
@@ -95,10 +109,13 @@ export class TopicStore {
   /** Takes up to `limit` heads whose time has come; what took too many consumers down is parked instead. */
   claim(group: number, owner: string, limit: number, now: number, leaseMs: number): Claim[] {
     const claims: Claim[] = [];
+    let turn = 0;
     for (const row of this.#statements.heads.all(group, now, owner, limit) as (Row & {
       id: string;
+      turn: number;
       value: Uint8Array;
     })[]) {
+      turn = Math.max(turn, row.turn);
       if (killsItsConsumer(row)) {
         const error = `was delivered ${maxUnfinishedDeliveries} times without an outcome: its consumer may be dying of it`;
         this.#bury(row, 'consumer_died', error, now);
@@ -108,6 +125,7 @@ export class TopicStore {
       const { place, failures, id, key, value } = row;
       claims.push({ place, owner, attempts: row.attempts + 1, failures, id, key, value });
     }
+    if (turn > 0) this.#statements.advance.run(turn, group);
     return claims;
   }
 
@@ -162,7 +180,7 @@ export class TopicStore {
     const group = this.groupNumber(groupName);
     if (group === undefined) return false;
     const { deadOne, exhume, deliver } = this.#statements;
-    const letter = deadOne.get(group, this.#topic, id) as { seq: number; key: string; published: number } | undefined;
+    const letter = deadOne.get(group, this.#topic, id) as Deliverable | undefined;
     if (letter === undefined) return false;
     exhume.run(group, letter.seq);
     deliver.run({ group, ...letter });
@@ -210,87 +228,4 @@ export class TopicStore {
 function numberOf(db: SqliteDatabase, name: string): number {
   db.prepare('INSERT INTO topics (name) VALUES (?) ON CONFLICT DO NOTHING').run(name);
   return db.prepare('SELECT number FROM topics WHERE name = ?').pluck().get(name) as number;
-}
-
-type Statements = ReturnType<typeof prepare>;
-
-// The planner would take another index, which holds what waits behind the heads too.
-const heads = 'deliveries INDEXED BY deliveries_heads';
-
-// What stands in this owner's name is in its hands, expired or not: it must never claim it a second time.
-const claimable = 'head = 1 AND due_at <= ? AND owner IS NOT ?';
-
-function prepare(db: SqliteDatabase) {
-  return {
-    finished: db.prepare('SELECT 1 FROM finished_ids WHERE topic = ? AND id = ?'),
-    insert: db.prepare(
-      'INSERT INTO messages (topic, id, key, value, published_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    ),
-    groups: db.prepare('SELECT number FROM groups WHERE topic = ?').pluck(),
-    group: db.prepare('SELECT number FROM groups WHERE topic = ? AND name = ?').pluck(),
-    addGroup: db.prepare('INSERT INTO groups (topic, name) VALUES (?, ?)'),
-    kept: db.prepare('SELECT seq, key, published_at AS published FROM messages WHERE topic = ? ORDER BY seq'),
-    deliver: db.prepare(
-      `INSERT INTO deliveries (group_number, seq, key, published_at, head)
-       SELECT @group, @seq, @key, @published,
-              NOT EXISTS (SELECT 1 FROM deliveries WHERE group_number = @group AND key = @key)`,
-    ),
-    anyDue: db.prepare(`SELECT 1 FROM ${heads} WHERE group_number = ? AND ${claimable} LIMIT 1`),
-    nextDue: db
-      .prepare(`SELECT min(due_at) FROM ${heads} WHERE group_number = ? AND head = 1 AND due_at > ? AND owner IS NOT ?`)
-      .pluck(),
-    heads: db.prepare(
-      `SELECT d.place, d.group_number, d.seq, d.key, d.attempts, d.failures, m.id, m.value
-       FROM deliveries d JOIN messages m USING (seq)
-       WHERE d.group_number = ? AND ${claimable} ORDER BY d.place LIMIT ?`,
-    ),
-    take: db.prepare('UPDATE deliveries SET owner = ?, due_at = ?, attempts = attempts + 1 WHERE place = ?'),
-    renew: db.prepare('UPDATE deliveries SET due_at = ? WHERE place = ? AND owner = ? AND attempts = ?'),
-    owned: db.prepare('SELECT * FROM deliveries WHERE place = ? AND owner = ? AND attempts = ?'),
-    postpone: db.prepare(
-      `UPDATE deliveries SET due_at = ?, owner = NULL, failures = failures + 1
-       WHERE place = ? AND owner = ? AND attempts = ?`,
-    ),
-    release: db.prepare(
-      `UPDATE deliveries SET due_at = 0, owner = NULL, attempts = attempts - 1
-       WHERE place = ? AND owner = ? AND attempts = ?`,
-    ),
-    owners: db
-      .prepare(`SELECT DISTINCT owner FROM ${heads} WHERE group_number = ? AND head = 1 AND owner IS NOT NULL`)
-      .pluck(),
-    expire: db.prepare('UPDATE deliveries SET due_at = 0, owner = NULL WHERE group_number = ? AND owner = ?'),
-    remove: db.prepare('DELETE FROM deliveries WHERE place = ?'),
-    promote: db.prepare(
-      `UPDATE deliveries SET head = 1 WHERE place =
-       (SELECT place FROM deliveries WHERE group_number = ? AND key = ? ORDER BY place LIMIT 1)`,
-    ),
-    unfinished: db.prepare('SELECT 1 FROM deliveries WHERE seq = ? UNION ALL SELECT 1 FROM dead_letters WHERE seq = ?'),
-    retire: db.prepare('DELETE FROM messages WHERE seq = ? RETURNING id').pluck(),
-    remember: db.prepare('INSERT INTO finished_ids (topic, id) VALUES (?, ?) ON CONFLICT DO NOTHING'),
-    bury: db.prepare(
-      `INSERT INTO dead_letters (group_number, seq, attempts, code, error, parked_at) VALUES (?, ?, ?, ?, ?, ?)`,
-    ),
-    dead: db.prepare(
-      `SELECT m.id, m.key, d.attempts, d.code, d.error, d.parked_at AS parkedAt
-       FROM dead_letters d JOIN messages m USING (seq) WHERE d.group_number = ? ORDER BY d.parked_at, d.seq`,
-    ),
-    countDead: db.prepare('SELECT count(*) FROM dead_letters WHERE group_number = ?').pluck(),
-    value: db.prepare('SELECT value FROM messages WHERE topic = ? AND id = ?').pluck(),
-    deadOne: db.prepare(
-      `SELECT m.seq, m.key, m.published_at AS published FROM messages m JOIN dead_letters d USING (seq)
-       WHERE d.group_number = ? AND m.topic = ? AND m.id = ?`,
-    ),
-    exhume: db.prepare('DELETE FROM dead_letters WHERE group_number = ? AND seq = ?'),
-    lag: db.prepare(
-      `SELECT count(*) AS messages, count(*) FILTER (WHERE owner IS NOT NULL AND due_at > ?) AS inWork,
-              min(published_at) AS oldest
-       FROM deliveries WHERE group_number = ?`,
-    ),
-    lagOfAll: db.prepare(
-      'SELECT count(*) AS messages, 0 AS inWork, min(published_at) AS oldest FROM messages WHERE topic = ?',
-    ),
-    finishedAmong: db
-      .prepare('SELECT id FROM finished_ids WHERE topic = ? AND id IN (SELECT value FROM json_each(?))')
-      .pluck(),
-  };
 }

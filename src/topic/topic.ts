@@ -12,6 +12,11 @@ export interface Message<T> {
   id: string;
   value: T;
   /**
+   * Messages of different lanes take turns, so that who publishes much holds up nobody else; within a lane they go by age.
+   * Of use on the embedded topic. On Kafka the order in which the partitions lie is the order in which they are read.
+   */
+  lane?: string;
+  /**
    * Set where an id that may be finished is to be delivered once more, and different each time. Of use on Kafka, whose
    * members remember what they have finished; the embedded topic's memory is cleared instead.
    */

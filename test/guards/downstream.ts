@@ -3,6 +3,7 @@
 import type { Guard } from './guard.ts';
 
 const store = 'src/topic/store.ts';
+const statements = 'src/topic/statements.ts';
 const embedded = ['test/topic/embedded.test.ts'];
 const sqlite = ['test/sinks/sqlite.test.ts'];
 
@@ -16,14 +17,14 @@ export const downstreamGuards: Guard[] = [
   },
   {
     name: 'topic: the messages of a key wait for the first',
-    file: store,
-    old: 'NOT EXISTS (SELECT 1 FROM deliveries WHERE group_number = @group AND key = @key)`,',
-    new: '1`,',
+    file: statements,
+    old: 'NOT EXISTS (SELECT 1 FROM deliveries WHERE group_number = @group AND key = @key),',
+    new: '1,',
     tests: embedded,
   },
   {
     name: 'topic: a lease that was lost records nothing',
-    file: store,
+    file: statements,
     old: "owned: db.prepare('SELECT * FROM deliveries WHERE place = ? AND owner = ? AND attempts = ?'),",
     new: "owned: db.prepare('SELECT * FROM deliveries WHERE place = ? AND ? != 0 AND ? != 0'),",
     tests: embedded,

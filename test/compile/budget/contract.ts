@@ -203,6 +203,15 @@ export function budgetContract(name: string, makeHarness: () => Promise<BudgetHa
       expect(await levelOf(budget, 'day')).toMatchObject({ spentUsd: 1, reservedUsd: 0 });
     });
 
+    it('has spent nothing for who gives up while it is asked', async () => {
+      const budget = await open({ limits: { perDay: 1 } });
+      const giveUp = new AbortController();
+      const asking = reserve(budget, 1, { signal: giveUp.signal });
+      giveUp.abort(new Error('no longer wanted'));
+      await expect(asking).rejects.toThrow('no longer wanted');
+      await pay(budget, 1);
+    });
+
     it('has spent what was reserved for a call whose cost nobody knows', async () => {
       const budget = await open({ limits: { perDay: 1, perTrajectory: 0.8 } });
       await (await reserve(budget, 0.6)).settle(null);
