@@ -6,7 +6,7 @@ import { gatesVersion } from './compile/compile.ts';
 import { modelFor } from './compile/models/capabilities.ts';
 import { createDoors } from './compile/models/doors.ts';
 import { noRedaction } from './compile/redact/redactor.ts';
-import { createModelVerifier } from './compile/verify/model-verifier.ts';
+import { createVerifier } from './compile/verify/model-verifier.ts';
 import type { Config } from './config.ts';
 import { storedTrajectory } from './dataset/known.ts';
 import { openDataset } from './dataset/open.ts';
@@ -96,7 +96,7 @@ async function openJudges(config: Config, log: Logger, drain: AbortSignal, relea
   const provider = config['verify.provider'] ?? config['compile.provider'];
   const model = modelFor({ tier, stage: 'verify', provider, model: config['verify.model'] });
   const door = createDoors(doorSettings(config, leaks), calls, log).open({ provider, model });
-  return { verifier: createModelVerifier({ door, windowTokens }), leaks, windowTokens };
+  return { verifier: createVerifier({ door, windowTokens }), leaks, windowTokens };
 }
 
 function doorSettings(config: Config, leaks: Judges['leaks']) {

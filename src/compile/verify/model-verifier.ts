@@ -28,7 +28,7 @@ import type { Verifier } from './verifier.ts';
 /** Raised when anything that is sent, or how an answer is taken, changes. */
 const promptVersion = 'verify/1';
 
-export interface ModelVerifierOptions {
+export interface VerifierOptions {
   door: Door;
   /** What the model is sent at once, four characters each: the compile stage's own window. */
   windowTokens?: number;
@@ -56,7 +56,7 @@ const charsPerToken = 4;
 /** What an answer within the output limit can hold. */
 const maxCasesAtOnce = 40;
 
-export function createModelVerifier(options: ModelVerifierOptions): Verifier {
+export function createVerifier(options: VerifierOptions): Verifier {
   const { door, windowTokens = 24_000, now = () => new Date() } = options;
   const windowChars = windowTokens * charsPerToken;
   const version = `${promptVersion} ${door.model.provider} ${door.model.name}`;

@@ -10,7 +10,7 @@ import { createDoor, type Door } from '../../../src/compile/models/door.ts';
 import { createGemini } from '../../../src/compile/models/gemini.ts';
 import { noRedaction } from '../../../src/compile/redact/redactor.ts';
 import { segmentTrajectory } from '../../../src/compile/segment.ts';
-import { createModelVerifier } from '../../../src/compile/verify/model-verifier.ts';
+import { createVerifier } from '../../../src/compile/verify/model-verifier.ts';
 import type { Compiled, CompilerVersion, Derivation, QaPair } from '../../../src/records.ts';
 import {
   answer,
@@ -89,7 +89,7 @@ function compile({
     propose: async () => ({ drafts, calls: [], malformed: [], emptyReason: null }),
   };
   const window = windowTokens === undefined ? {} : { windowTokens };
-  const verifier = createModelVerifier({ door: door ?? doorTo('gemini-3.8-flash', store), ...window });
+  const verifier = createVerifier({ door: door ?? doorTo('gemini-3.8-flash', store), ...window });
   const stage = createCompileStage({ compiler, calls: store, redactor: noRedaction, verifier, ...window });
   return stage.compileTrajectory(trajectoryOf(rows), never);
 }
@@ -102,7 +102,7 @@ async function look(
   const unseen: Door = { ...doorTo(), ask: () => Promise.reject(tooDear('call')) };
   const [pair] = (await compile({ door: unseen })).pairs;
   const [view] = segmentTrajectory(trajectoryOf(rows), { windowTokens: 24_000 });
-  const { verdicts } = await createModelVerifier({ door: doorTo() }).verify([{ ...pair!, ...changes }], view!, never, {
+  const { verdicts } = await createVerifier({ door: doorTo() }).verify([{ ...pair!, ...changes }], view!, never, {
     fresh,
   });
   return verdicts[0]!;
