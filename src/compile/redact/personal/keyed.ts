@@ -1,0 +1,133 @@
+/** Values that the name beside them tells: members of JSON, and `key: value` or `key=value` in text. */
+import type { Kind } from '../kinds.ts';
+import { dateForm } from './dates.ts';
+import { kindOfKey, kindWithin, namesAccount } from './keys.ts';
+import { nameAt } from './names.ts';
+import type { Reading } from './reading.ts';
+
+/** What a value has to look like at its beginning, beside a key of the kind. */
+const forms: Partial<Record<Kind, RegExp>> = {
+  PHONE: /^[+(]{0,2}\d[\d ()./-]{4,22}\d(?: ?(?:x|ext\.?) ?\d{1,6})?/,
+  CARD: /^\d(?:[ -]?\d){11,18}/,
+  IBAN: /^[A-Z]{2}\d{2}[ -]?[A-Z\d](?:[ -]?[A-Z\d]){7,29}/i,
+  BANK_ACCOUNT: /^\d(?:[ -]?\d){5,16}/,
+  NHS_NUMBER: /^\d{3}[ -]?\d{3}[ -]?\d{4}/,
+  NINO: /^[A-Z]{2} ?(?:\d{2} ?){3}[A-D]/i,
+  SSN: /^\d{3}[-. ]?\d{2}[-. ]?\d{4}/,
+  NATIONAL_ID: /^(?=(?:[^\d\n]{0,3}\d){6})[A-Z\d](?:[ ./-]?[A-Z\d]){5,17}/i,
+  CRYPTO: /^(?=[A-Za-z]*\d)[A-Za-z\d]{20,100}/,
+  POSTCODE: /^(?:[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{5}(?:-\d{4})?|(?=[A-Z\d -]{0,5}\d)[A-Z\d]{2,5}[ -]?[A-Z\d]{2,5})/i,
+  PASSPORT: /^(?=(?:[^\d\n]{0,3}\d){5})[A-Z\d]{6,10}/i,
+  DRIVING_LICENCE: /^(?=(?:[^\d\n]{0,9}\d){4})[A-Z\d](?:[ -]?[A-Z\d]){4,19}/i,
+  VEHICLE: /^(?=[A-Z -]{0,4}\d)(?=[\d -]{0,4}[A-Z])[A-Z\d]{1,4}[ -]?[A-Z\d]{1,4}/,
+};
+
+const addressLine = /^(?=[^\n]{0,80}\p{L}{2})(?=[^\n]{0,80}[ ,])[\p{L}\d#][\p{L}\p{M}\d .,'’#/&()-]{3,120}/u;
+const instant = /^\d{4}-\d\d-\d\dT[\d:.]{5,15}(?:Z|[+-]\d\d:?\d\d)?/;
+const longestValue = 200;
+const nobody =
+  /^(?:null|none|nil|unknown|n\/?a|true|false|undefined|anonymous|system|user|assistant|admin|test|default|guest|nobody|string|name)$/i;
+
+interface Value {
+  kind: Kind;
+  /** In UTF-16 units from the value's beginning. */
+  length: number;
+}
+
+/** The value that begins a text of at most 200 units, beside a key of the kind. */
+function valueUnder(kind: Kind, key: string, text: string): Value | null {
+  if ((kind === 'BANK_ACCOUNT' || namesAccount(key)) && forms.IBAN!.test(text)) return formed('IBAN', text);
+  if (kind === 'DATE_OF_BIRTH') return ended(kind, text, instant.exec(text)?.[0] ?? dateOf(text));
+  if (kind === 'ADDRESS')
+    return ended(kind, text, /:\/\/|@/.test(text) ? undefined : addressLine.exec(text)?.[0].trimEnd());
+  return formed(kind, text);
+}
+
+function formed(kind: Kind, text: string): Value | null {
+  return ended(kind, text, forms[kind]?.exec(text)?.[0]);
+}
+
+/** A value ends where its word does. */
+function ended(kind: Kind, text: string, found: string | undefined): Value | null {
+  if (found === undefined || /[\p{L}\p{N}_]/u.test(text.charAt(found.length))) return null;
+  return { kind, length: found.length };
+}
+
+function dateOf(text: string): string | undefined {
+  dateForm.lastIndex = 0;
+  return dateForm.exec(text)?.[0];
+}
+
+/** The whole text as the value of the member that it stands in. True where it is one: nothing else is in it then. */
+export function readWholeValue(reading: Reading): boolean {
+  const { text, context } = reading;
+  if (context.key === null) return false;
+  const value = text.trim();
+  if (value === '' || value.length > longestValue) return false;
+  const kind = kindWithin(context.key, context.path.at(-1)) ?? (namesAccount(context.key) ? 'IBAN' : null);
+  if (kind === null) return false;
+  const from = text.indexOf(value);
+  const found = kind === 'PERSON' ? personOf(context.key, value) : valueUnder(kind, context.key, value);
+  if (found === null || found.length !== value.length) return false;
+  reading.add(found.kind, from, from + value.length, false);
+  return true;
+}
+
+const personForm = /^\p{L}[\p{L}\p{M}.'’-]{0,40}(?: {1,2}[\p{L}\p{M}.'’-]{1,40}){0,5}$/u;
+
+/** Under a key that names a person's name every word is one; under `recipient` only two with capitals are. */
+function personOf(key: string, value: string): Value | null {
+  if (namesAccount(key) && forms.IBAN!.test(value)) return { kind: 'IBAN', length: value.length };
+  if (!personForm.test(value) || nobody.test(value)) return null;
+  const said = /name/i.test(key) || /^(?:first|last)$/i.test(key);
+  return said || /^\p{Lu}\p{Ll}+ (?:.* )?\p{Lu}\p{Ll}+$/u.test(value) ? { kind: 'PERSON', length: value.length } : null;
+}
+
+const kindsOfKeys = new Map<string, Kind | null>();
+const mostKeys = 4096;
+
+function kindOfWord(word: string): Kind | null {
+  const known = kindsOfKeys.get(word);
+  if (known !== undefined) return known;
+  if (kindsOfKeys.size >= mostKeys) kindsOfKeys.clear();
+  const kind = kindOfKey(word);
+  kindsOfKeys.set(word, kind);
+  return kind;
+}
+
+const opening = /[ \t]{0,8}(?:\r?\n[ \t]{0,8})?(?:\\{0,3}["'`]|\*{0,2})?/y;
+
+/** Their own rules tell them in running text, beside a key as well: what breaks the rules there is a number of another kind. */
+const ruled: ReadonlySet<Kind> = new Set(['CARD', 'NHS_NUMBER', 'NINO', 'SSN']);
+
+/** `at` is the sign behind a key that ended just before it. Returns where the reading goes on. */
+export function readKeyed(reading: Reading, keyFrom: number, keyTo: number, at: number): number {
+  const { text } = reading;
+  if (keyTo - keyFrom > 40) return at + 1;
+  const key = text.slice(keyFrom, keyTo);
+  const kind = kindOfWord(key);
+  if (kind === null || ruled.has(kind) || /[=>:/]/.test(text.charAt(at + 1))) return at + 1;
+  const from = at + 1 + reading.match(opening, at + 1)!.length;
+  const found = kind === 'PERSON' ? personAt(reading, key, from) : valueUnder(kind, key, lineFrom(reading, from));
+  if (found === null || found.length === 0 || isOddAddress(found, text.slice(from, from + found.length))) return at + 1;
+  reading.add(found.kind, from, from + found.length, false);
+  return from + found.length;
+}
+
+function lineFrom({ text }: Reading, from: number): string {
+  const value = text.slice(from, from + longestValue);
+  const quoted = /^.*?(?=\\{0,3}["`\n])/.exec(value)?.[0];
+  return quoted ?? value;
+}
+
+/** In running text an address has a number and a name with a capital: `address: see below` has not. */
+function isOddAddress({ kind }: Value, value: string): boolean {
+  return (
+    kind === 'ADDRESS' && !(/\d/.test(value) && /\p{Lu}/u.test(value) && value.includes(' ') && !/[()]/.test(value))
+  );
+}
+
+function personAt(reading: Reading, key: string, from: number): Value | null {
+  const name = nameAt(reading, from, /name$/i.test(key) ? 1 : 2);
+  return name === null ? null : { kind: 'PERSON', length: name.length };
+}

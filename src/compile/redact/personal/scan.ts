@@ -1,0 +1,119 @@
+/**
+ * One pass over a text, word by word. What a word is made of decides who looks at it: cues are remembered, numbers and
+ * marks are handed to their detectors. Each place is visited once, and each detector looks a bounded way around it.
+ */
+import { readAddressAfter, readBox, readStreet, readStreetFirst } from './addresses.ts';
+import { classOf, colon, digit, isDigit, otherLetter, underscore, wordBits } from './characters.ts';
+import { cue, cueSieve, cueWords, stepOf } from './cues.ts';
+import { readDateOfBirth } from './dates.ts';
+import { readKeyed } from './keyed.ts';
+import { readMark, readSpacedMark } from './marks.ts';
+import { readNameAfter } from './names.ts';
+import { readColons, readMac } from './network.ts';
+import { readNumber } from './numbers.ts';
+import type { Reading } from './reading.ts';
+
+export function scan(reading: Reading): void {
+  const { text } = reading;
+  let at = 0;
+  let wordFrom = 0;
+  let wordTo = 0;
+  while (at < text.length) {
+    const first = classOf(text.charCodeAt(at));
+    if ((first & wordBits) === 0) {
+      at = first === colon ? readColon(reading, at, wordFrom, wordTo) : at + 1;
+      continue;
+    }
+    let made = 0;
+    let hash = 0;
+    let to = at;
+    for (; to < text.length; to += 1) {
+      const code = text.charCodeAt(to);
+      const bit = classOf(code);
+      if ((bit & wordBits) === 0) break;
+      made |= bit;
+      hash = stepOf(hash, code);
+    }
+    wordFrom = at;
+    wordTo = to;
+    at = readWord(reading, at, to, made, hash);
+  }
+}
+
+/** A key may stand before the sign, with its closing quote; an address of a network around it. */
+function readColon(reading: Reading, at: number, wordFrom: number, wordTo: number): number {
+  const { text } = reading;
+  if (wordTo > wordFrom && at - wordTo <= 3 && isQuoted(text, wordTo, at)) {
+    const end = readKeyed(reading, keyStart(text, wordFrom), wordTo, at);
+    if (end !== at + 1) return end;
+  }
+  if (text.charCodeAt(at) !== 58) return at + 1;
+  const next = text.charCodeAt(at + 1);
+  return next === 58 || isHex(next) ? readColons(reading, at) : at + 1;
+}
+
+/** Nothing but quotes, backslashes and spaces. */
+function isQuoted(text: string, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code !== 34 && code !== 39 && code !== 92 && code !== 32) return false;
+  }
+  return true;
+}
+
+/** `date-of-birth`: back over the words that hyphens join. */
+function keyStart(text: string, wordFrom: number): number {
+  let from = wordFrom;
+  while (
+    wordFrom - from < 32 &&
+    text.charCodeAt(from - 1) === 45 &&
+    (classOf(text.charCodeAt(from - 2)) & wordBits) !== 0
+  ) {
+    from -= 2;
+    while (wordFrom - from < 32 && (classOf(text.charCodeAt(from - 1)) & wordBits) !== 0) from -= 1;
+  }
+  return from;
+}
+
+function isHex(code: number): boolean {
+  return isDigit(code) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
+}
+
+/** Returns where the reading goes on. */
+function readWord(reading: Reading, from: number, to: number, made: number, hash: number): number {
+  const length = to - from;
+  if ((length === 2 || length === 4) && isMacSign(reading.text, length, to)) {
+    const end = readMac(reading, from, to);
+    if (end !== from) return end;
+  }
+  if (made === digit) return readNumber(reading, from, to);
+  if ((made & digit) !== 0) return (made & (underscore | otherLetter)) === 0 ? readMark(reading, from, to) : to;
+  if (cueSieve[hash & (cueSieve.length - 1)] === 1) {
+    const known = cueWords.get(hash);
+    if (known !== undefined && known.word.length === length) {
+      const end = readCue(reading, from, to, known.says);
+      if (end !== to) return end;
+    }
+  }
+  const spaced = length <= 5 && reading.text.charCodeAt(to) === 32 && isDigit(reading.text.charCodeAt(to + 1));
+  return spaced ? readSpacedMark(reading, from, to) : to;
+}
+
+function isMacSign(text: string, length: number, to: number): boolean {
+  return text.charCodeAt(to) === (length === 2 ? 45 : 46);
+}
+
+const acting = cue.title | cue.greeting | cue.name | cue.self | cue.person;
+
+/** Remembers what the word says, and reads what it says of the words around it. Returns where the reading goes on. */
+function readCue(reading: Reading, from: number, to: number, says: number): number {
+  reading.noteCue(says, to);
+  let end = to;
+  if (says & (cue.street | cue.weakStreet)) end = readStreet(reading, from, to, (says & cue.street) === 0);
+  if (end === to && says & cue.streetFirst) end = readStreetFirst(reading, from, to);
+  if (end === to && says & cue.box) end = readBox(reading, from, to);
+  if (end === to && says & cue.address) end = readAddressAfter(reading, to);
+  if (end === to && says & cue.month) end = Math.max(to, readDateOfBirth(reading, from));
+  if (end === to && says & acting) end = readNameAfter(reading, from, to, says);
+  return end;
+}
