@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import PQueue from 'p-queue';
 import type { CompileStage } from './compile/compile.ts';
+import { openCompiling } from './compiling.ts';
 import type { Config } from './config.ts';
 import {
   arrivingAmong,
@@ -24,7 +25,7 @@ import { groupHistory } from './sessionizer/history.ts';
 import { type JournalReader, openJournalReader } from './sessionizer/journal-reader.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { SqliteDatabase } from './sqlite.ts';
-import { filesOf, openCompileStage, openSinks, sessionRules } from './stages.ts';
+import { filesOf, openSinks, sessionRules } from './stages.ts';
 
 export interface CompileExistingOptions {
   config: Config;
@@ -98,8 +99,9 @@ async function openParts(options: CompileExistingOptions, releasers: Releasers):
   releasers.push('journal', () => journal?.close());
   // Whoever names a session wants all of it.
   const wanted: Config = sessions === undefined ? config : { ...config, 'coverage.oneIn': 1 };
-  const { stage, calls } = await openCompileStage(wanted, log);
-  releasers.push('call store', () => calls.close());
+  const compiling = await openCompiling(wanted, log);
+  const { stage } = compiling;
+  releasers.push('compile stage', () => compiling.close());
   const mirrors = config.sinks.filter((name) => name !== 'sqlite');
   const sinks = await openSinks({ ...config, sinks: [...mirrors, 'sqlite'] }, log);
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());

@@ -79,6 +79,22 @@ export function createMetrics(version: string) {
       [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
     ),
 
+    redactions: counter('tc_redactions_total', 'Values that were replaced before a model or a sink saw them.', [
+      'kind',
+    ]),
+    paused: gauge('tc_compile_paused', '1 while compiling waits for what comes back by itself, by what it waits for.', [
+      'reason',
+    ]),
+    budgetLimit: gauge('tc_budget_limit_usd', 'Cap of the current day or month; absent where there is none.', [
+      'scope',
+    ]),
+    budgetSpent: gauge(
+      'tc_budget_spent_usd',
+      'Spent in the current day or month, what may have been billed included.',
+      ['scope'],
+    ),
+    budgetReserved: gauge('tc_budget_reserved_usd', 'Reserved for calls in flight.', ['scope']),
+
     modelCalls: counter('tc_llm_requests_total', 'Model calls, by what came of them.', ['model', 'stage', 'outcome']),
     modelTokens: counter('tc_llm_tokens_total', 'Tokens by kind; cached ones are not counted as input.', [
       'model',
@@ -132,11 +148,23 @@ export interface Gauged {
   /** Topic, group, and how it stands. */
   lags(): Promise<{ topic: string; group: string; lag: Lag }[]>;
   counts(): { topic: string; duplicates: number; rebalances: number }[];
+  paused(): { code: string } | null;
+  /** Of the current day and month; none where no model is called. */
+  spending(): Promise<{ scope: string; limitUsd: number | null; spentUsd: number; reservedUsd: number }[]>;
 }
 
 /** Reads every gauge; called before a scrape, so that nothing is read while nobody looks. */
-export async function refreshGauges(metrics: Metrics, { capture, lags, counts }: Gauged): Promise<void> {
+export async function refreshGauges(metrics: Metrics, gauged: Gauged): Promise<void> {
+  const { capture, lags, counts } = gauged;
   if (capture !== null) refreshCapture(metrics, capture);
+  metrics.paused.reset();
+  const pause = gauged.paused();
+  if (pause !== null) metrics.paused.set({ reason: pause.code }, 1);
+  for (const { scope, limitUsd, spentUsd, reservedUsd } of await gauged.spending()) {
+    if (limitUsd !== null) metrics.budgetLimit.set({ scope }, limitUsd);
+    metrics.budgetSpent.set({ scope }, spentUsd);
+    metrics.budgetReserved.set({ scope }, reservedUsd);
+  }
   for (const { topic, duplicates, rebalances } of counts()) {
     metrics.duplicates.set({ topic }, duplicates);
     metrics.rebalances.set({ topic }, rebalances);
@@ -187,6 +215,7 @@ export function observeCompile<T>(compile: CompileTrajectory<T>, metrics: Metric
 }
 
 function count(compiled: Compiled, metrics: Metrics): void {
+  for (const [kind, n] of Object.entries(compiled.redactions ?? {})) metrics.redactions.inc({ kind }, n);
   metrics.trajectories.inc({ outcome: compiled.pairs.length > 0 ? 'pairs' : 'no_pairs' });
   for (const { outcome, reason } of compiled.segments) metrics.segments.inc({ outcome, reason: reason ?? '' });
   for (const pair of compiled.pairs) metrics.pairs.inc({ outcome: pair.verification.status, qa_type: pair.qaType });

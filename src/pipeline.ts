@@ -9,7 +9,9 @@
  * roles that the settings name; the others may run in other processes, and with Kafka between them on other hosts.
  */
 import { capture, type From, forgetFinished, openCaptureJournal, openCaptureSource, publish } from './capturing.ts';
+import type { BudgetLevel } from './compile/budget/budget.ts';
 import type { CompileStage } from './compile/compile.ts';
+import { openCompiling } from './compiling.ts';
 import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
@@ -26,7 +28,7 @@ import type { Journal } from './sessionizer/journal.ts';
 import type { SessionRules } from './sessionizer/part.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { SqliteDatabase } from './sqlite.ts';
-import { filesOf, openCompileStage, openSinks, urlOf } from './stages.ts';
+import { filesOf, openSinks, urlOf } from './stages.ts';
 import type { Source } from './stream/contract.ts';
 import { currentTarget } from './stream/target.ts';
 import { Waker } from './topic/waker.ts';
@@ -68,6 +70,8 @@ export interface Pipeline {
   counts(): TopicCounts[];
   /** What compiling waits for just now; null for nothing. */
   paused(): Pause | null;
+  /** What the current day and month cost so far; empty where no model is called, or the books can't be read. */
+  spending(): Promise<BudgetLevel[]>;
   /** What this process needs and found away when it last asked or wrote; null for nothing. */
   away(): string | null;
   /** Runs every loop until the work is done or a signal fires; rejects with what stopped it. */
@@ -104,8 +108,8 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
 
   const opened = does('capture') ? await openCaptureJournal(config, from, log, releasers) : null;
   const hooks = { onCall: (call: ModelCall) => observeCall(call, metrics), drain: options.drain };
-  const compiling = does('compile') ? await openCompileStage(config, log, hooks) : null;
-  if (compiling !== null) releasers.push('call store', () => compiling.calls.close());
+  const compiling = does('compile') ? await openCompiling(config, log, hooks) : null;
+  if (compiling !== null) releasers.push('compile stage', () => compiling.close());
   const sinks = (does('sink') ? await openSinks(config, log) : []).map((sink) => observeSink(sink, metrics));
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
   const stored = openDatasetIfPresent(filesOf(config).dataset);
@@ -138,6 +142,7 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
     lags: () => lagsOf(parts),
     paused: () => parts.pauses.current(),
     away: () => awayFrom(parts),
+    spending: async () => (await compiling?.spending().catch(() => [])) ?? [],
     counts: () => [trajectories, compiled].flatMap((topic) => topic?.counts() ?? []),
     run: () => runLoops(parts, options),
     close: async () => {

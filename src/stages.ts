@@ -1,18 +1,11 @@
 /** From settings to the plain options that each stage takes. */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CallStore, openCallStore } from './compile/calls.ts';
-import { openPostgresCallStore } from './compile/calls-postgres.ts';
-import { type CompileStage, createCompileStage } from './compile/compile.ts';
-import { createGeminiCompiler } from './compile/models/tiers.ts';
-import { noRedaction } from './compile/redact/redactor.ts';
-import { recompute } from './compile/rules/recompute.ts';
-import { createRulesCompiler } from './compile/rules/rules.ts';
 import type { Config } from './config.ts';
 import { exitCodes, messageOf, stop } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { ColumnSettings, TableSettings } from './postgres/audit-table.ts';
-import type { ModelCall, Turn } from './records.ts';
+import type { Turn } from './records.ts';
 import { lockDataDir } from './sessionizer/lock.ts';
 import type { SessionRules } from './sessionizer/part.ts';
 import type { ColumnTest } from './settings.ts';
@@ -30,9 +23,13 @@ export function filesOf(config: Config) {
     journal: at('journal.sqlite'),
     topics: at('topics.sqlite'),
     calls: at('calls.sqlite'),
+    placeholders: at('placeholders.sqlite'),
+    budget: at('budget.sqlite'),
+    coverage: at('coverage.sqlite'),
     dataset: at('qa_pairs.sqlite'),
     requests: at('requests.sqlite'),
     digestKey: at('digest.key'),
+    redactKey: at('redact.key'),
   };
 }
 
@@ -122,67 +119,6 @@ function endMarkerOf({ column, equals }: ColumnTest, config: Config): (turn: Tur
     `session.endMarker.column ${column} is not among the columns that are read: use ${roles.map(([name]) => name).join(', ')}, or add it to columns.metadata`,
     { exitCode: exitCodes.configuration },
   );
-}
-
-export interface OpenCompileStage {
-  stage: CompileStage;
-  calls: CallStore;
-}
-
-interface CompileStageHooks {
-  onCall?: (call: ModelCall) => void;
-  /** Until it fires, a call store that can't be reached is waited for without end. */
-  drain?: AbortSignal;
-}
-
-/** @throws OperatorError where the tier asks for what the settings do not give: a key, the word about redaction. */
-export async function openCompileStage(
-  config: Config,
-  log: Logger,
-  { onCall, ...patience }: CompileStageHooks = {},
-): Promise<OpenCompileStage> {
-  const tier = config['compile.tier'];
-  const redactor = noRedaction;
-  const url = config['calls.url'];
-  const calls =
-    url === null ? openCallStore(filesOf(config).calls) : await openPostgresCallStore({ url, log, ...patience });
-  try {
-    const compiler =
-      tier === 'rules'
-        ? createRulesCompiler({ redaction: redactor.name })
-        : createGeminiCompiler(geminiSettings(config, tier, redactor.name, onCall), calls, log);
-    const stage = createCompileStage({
-      compiler,
-      calls,
-      redactor,
-      ...(tier === 'rules' ? { recompute } : {}),
-      windowTokens: config['compile.windowTokens'],
-    });
-    return { stage, calls };
-  } catch (error) {
-    await calls.close();
-    throw error;
-  }
-}
-
-function geminiSettings(
-  config: Config,
-  tier: 'cheap' | 'strong',
-  redaction: string,
-  onCall: ((call: ModelCall) => void) | undefined,
-) {
-  return {
-    tier,
-    model: config['compile.model'],
-    apiKey: config['gemini.apiKey'],
-    baseUrl: config['gemini.baseUrl'],
-    concurrency: config['compile.concurrency'],
-    timeoutMs: config['compile.timeout'],
-    serviceTier: config['compile.serviceTier'],
-    prices: config.prices,
-    redaction,
-    ...(onCall === undefined ? {} : { onCall }),
-  };
 }
 
 /** Every sink of the settings. Whoever calls closes them. */

@@ -1,8 +1,8 @@
 /** A compile worker as pipeline.ts wires it, with a clock. */
+import { openCompiling } from '../../src/compiling.ts';
 import { loadConfig } from '../../src/config.ts';
 import { pause, Releasers } from '../../src/lifecycle.ts';
 import { createLogger } from '../../src/log.ts';
-import { openCompileStage } from '../../src/stages.ts';
 import { openTransport } from '../../src/transport/open.ts';
 import type { TrajectoryTopic } from '../../src/transport/transport.ts';
 
@@ -25,8 +25,9 @@ export async function workThrough(env: Record<string, string>, count: number): P
   const done = new AbortController();
   const cpu = process.cpuUsage();
   try {
-    const { stage, calls } = await openCompileStage(config, log);
-    releasers.push('call store', () => calls.close());
+    const compiling = await openCompiling(config, log);
+    const { stage, calls } = compiling;
+    releasers.push('compile stage', () => compiling.close());
     const transport = openTransport(config, { journal: null, calls }, { log, drain: done.signal }, releasers);
     const trajectories = await transport.openTrajectories();
     const compiled = await transport.openCompiled();

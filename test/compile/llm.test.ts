@@ -5,7 +5,8 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CallStore, openCallStore } from '../../src/compile/calls.ts';
 import { createCompileStage } from '../../src/compile/compile.ts';
-import { createGeminiCompiler } from '../../src/compile/models/tiers.ts';
+import { createLlmCompiler } from '../../src/compile/llm.ts';
+import { createDoors } from '../../src/compile/models/doors.ts';
 import { requestFor } from '../../src/compile/prompt.ts';
 import { noRedaction } from '../../src/compile/redact/redactor.ts';
 import { createView, segmentTrajectory } from '../../src/compile/segment.ts';
@@ -41,17 +42,10 @@ const never = new AbortController().signal;
 
 function stageOf(store = calls, windowTokens = 24_000) {
   const redactor = noRedaction;
-  const compiler = createGeminiCompiler(
-    {
-      tier: 'cheap',
-      apiKey: 'test-key',
-      baseUrl: server.baseUrl,
-      redaction: redactor.name,
-      backoff: { baseMs: 1, maxMs: 2 },
-    },
-    store,
-    pino({ level: 'silent' }),
-  );
+  const connections = { gemini: { apiKey: 'test-key', baseUrl: server.baseUrl } };
+  const doors = createDoors({ connections, backoff: { baseMs: 1, maxMs: 2 } }, store, pino({ level: 'silent' }));
+  const door = doors.open({ provider: 'gemini', model: 'gemini-3.5-flash-lite' });
+  const compiler = createLlmCompiler({ door, tier: 'cheap', redaction: redactor.name });
   return createCompileStage({ compiler, calls: store, redactor, windowTokens });
 }
 

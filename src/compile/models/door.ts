@@ -77,6 +77,8 @@ export interface DoorStatus {
 
 export interface Door {
   readonly model: Model;
+  /** Whether what a call may cost at most is known. */
+  readonly isPriced: boolean;
   /**
    * The answer, from the call store where it is known: then its call says `reused`.
    *
@@ -223,7 +225,9 @@ export function createDoor(options: DoorOptions): Door {
     const { state, resumeAt } = breaker.status();
     return { provider: model.provider, model: model.name, ...limiter.status(), breaker: state, resumeAt };
   }
-  return { model, ask, status };
+  const isPriced =
+    bound({ billing: billingOf(model), models: names, tokens: { input: 1, output: 1 }, at: now(), timeoutMs }) !== null;
+  return { model, isPriced, ask, status };
 }
 
 const isShed = (outcome: string) => outcome === 'rate_limited' || outcome === 'unavailable';

@@ -1,0 +1,279 @@
+/** From settings to the compile stage and all that it needs: redaction, models, the second look, budget, coverage. */
+import { readFileSync } from 'node:fs';
+import type { Budget, BudgetLevel } from './compile/budget/budget.ts';
+import { refuseUnpriced } from './compile/budget/limits.ts';
+import { openPostgresBudget } from './compile/budget/postgres.ts';
+import { openBudget } from './compile/budget/sqlite.ts';
+import { type CallStore, openCallStore } from './compile/calls.ts';
+import { openPostgresCallStore } from './compile/calls-postgres.ts';
+import { type CompileStage, createCompileStage } from './compile/compile.ts';
+import type { Coverage } from './compile/coverage/coverage.ts';
+import { openPostgresCoverage } from './compile/coverage/postgres.ts';
+import { openCoverage } from './compile/coverage/sqlite.ts';
+import { createLlmCompiler } from './compile/llm.ts';
+import { type ModelTier, modelFor } from './compile/models/capabilities.ts';
+import type { Door } from './compile/models/door.ts';
+import { createDoors, type ModelChoice } from './compile/models/doors.ts';
+import { createDetect } from './compile/redact/detect.ts';
+import { openRedactor } from './compile/redact/open-redactor.ts';
+import type { PlaceholderStore } from './compile/redact/placeholder-store.ts';
+import { openPostgresPlaceholderStore } from './compile/redact/placeholders-postgres.ts';
+import { openPlaceholderStore } from './compile/redact/placeholders-sqlite.ts';
+import { noRedaction, type Redactor } from './compile/redact/redactor.ts';
+import { recompute } from './compile/rules/recompute.ts';
+import { createRulesCompiler } from './compile/rules/rules.ts';
+import { createVerifier } from './compile/verify/model-verifier.ts';
+import type { Verifier } from './compile/verify/verifier.ts';
+import type { Config } from './config.ts';
+import { exitCodes, messageOf, stop } from './errors.ts';
+import { openKey } from './key-file.ts';
+import { Releasers } from './lifecycle.ts';
+import type { Logger } from './log.ts';
+import type { ModelCall } from './records.ts';
+import { filesOf } from './stages.ts';
+
+export interface Compiling {
+  stage: CompileStage;
+  calls: CallStore;
+  redactor: Redactor;
+  /** Null where no model is called, or none is asked to look again. */
+  verifier: Verifier | null;
+  /** Null where no model is called. */
+  budget: Budget | null;
+  /** What the current day and month cost so far. */
+  spending(): Promise<BudgetLevel[]>;
+  close(): Promise<void>;
+}
+
+export interface CompilingHooks {
+  onCall?: (call: ModelCall) => void;
+  /** Until it fires, a store that can't be reached is waited for without end. */
+  drain?: AbortSignal;
+}
+
+/** @throws OperatorError where a store can't be opened, or a tier asks for what the settings do not give: a key, a price. */
+export async function openCompiling(config: Config, log: Logger, hooks: CompilingHooks = {}): Promise<Compiling> {
+  const releasers = new Releasers();
+  try {
+    return await assemble(config, log, hooks, releasers);
+  } catch (error) {
+    await releasers.unwind();
+    throw error;
+  }
+}
+
+async function assemble(config: Config, log: Logger, hooks: CompilingHooks, releasers: Releasers): Promise<Compiling> {
+  const { drain } = hooks;
+  const patience = drain === undefined ? {} : { drain };
+  const redactor = await openRedaction(config, log, patience);
+  releasers.push('redaction', () => redactor.close());
+  const calls = await openCalls(config, log, patience);
+  releasers.push('call store', () => calls.close());
+  const tier = config['compile.tier'];
+  const asking =
+    tier === 'rules' ? null : await openAsking(config, tier, { log, patience, hooks, calls, redactor }, releasers);
+  const stage = createCompileStage({
+    compiler:
+      asking === null
+        ? createRulesCompiler({ redaction: redactor.name })
+        : createLlmCompiler({ door: asking.door, tier: asking.tier, redaction: redactor.name }),
+    calls,
+    redactor,
+    ...(asking === null ? { recompute } : { coverage: asking.coverage, verifier: asking.verifier }),
+    windowTokens: config['compile.windowTokens'],
+    patienceMs: config['budget.patience'],
+  });
+  return {
+    stage,
+    calls,
+    redactor,
+    verifier: asking?.verifier ?? null,
+    budget: asking?.budget ?? null,
+    spending: async () => (await asking?.budget.levels()) ?? [],
+    close: async () => {
+      for (const { name, error } of await releasers.unwind()) log.error({ err: error }, `${name} did not close`);
+    },
+  };
+}
+
+interface AskingParts {
+  log: Logger;
+  patience: { drain?: AbortSignal };
+  hooks: CompilingHooks;
+  calls: CallStore;
+  redactor: Redactor;
+}
+
+interface Asking {
+  tier: ModelTier;
+  door: Door;
+  verifier: Verifier | null;
+  budget: Budget;
+  coverage: Coverage;
+}
+
+/** What only those tiers need that call a model. */
+async function openAsking(config: Config, tier: ModelTier, parts: AskingParts, releasers: Releasers): Promise<Asking> {
+  const { log, patience, hooks, calls, redactor } = parts;
+  const budget = await openSpending(config, log, patience);
+  releasers.push('budget', () => budget.close());
+  const doors = createDoors(
+    { ...doorSettings(config, hooks), budget, leaks: (text) => redactor.leaks(text) },
+    calls,
+    log,
+  );
+  const writing = writingModel(config, tier);
+  const door = doors.open(writing);
+  const looking = config['verify.mode'] === 'on' ? doors.open(lookingModel(config, tier, writing)) : null;
+  for (const opened of looking === null ? [door] : [door, looking]) refuseUncounted(config, opened);
+  const coverage = await openCovering(config, log, patience);
+  releasers.push('coverage', () => coverage.close());
+  const windowTokens = config['compile.windowTokens'];
+  const verifier = looking === null ? null : createVerifier({ door: looking, windowTokens });
+  return { tier, door, verifier, budget, coverage };
+}
+
+function doorSettings(config: Config, { onCall }: CompilingHooks) {
+  const { 'gemini.apiKey': apiKey, 'gemini.baseUrl': baseUrl } = config;
+  return {
+    connections: {
+      gemini: { apiKey, baseUrl },
+      vertex: { project: config['vertex.project'], location: config['vertex.location'], baseUrl },
+      openai: {
+        baseUrl: config['openai.baseUrl'],
+        apiKey: config['openai.apiKey'],
+        usdPerHour: config['openai.usdPerHour'],
+      },
+    },
+    concurrency: config['compile.concurrency'],
+    requestsPerMinute: config['compile.requestsPerMinute'],
+    tokensPerMinute: config['compile.tokensPerMinute'],
+    timeoutMs: config['compile.timeout'],
+    serviceTier: config['compile.serviceTier'],
+    prices: config.prices,
+    ...(onCall === undefined ? {} : { onCall }),
+  };
+}
+
+/** Who writes the pairs. @throws OperatorError `model_not_named`. */
+export function writingModel(config: Config, tier: ModelTier): ModelChoice {
+  const provider = config['compile.provider'];
+  return { provider, model: modelFor({ tier, stage: 'compile', provider, model: config['compile.model'] }) };
+}
+
+/** A server that was given one model only looks at its own work: better than nobody, and marked. */
+export function lookingModel(config: Config, tier: ModelTier, writing: ModelChoice): ModelChoice {
+  const provider = config['verify.provider'] ?? writing.provider;
+  const own = provider === 'openai-compatible' && writing.provider === provider ? writing.model : null;
+  const model = config['verify.model'] ?? own;
+  return { provider, model: modelFor({ tier, stage: 'verify', provider, model }) };
+}
+
+function refuseUncounted(config: Config, { model, isPriced }: Door): void {
+  refuseUnpriced({
+    limits: limitsOf(config),
+    unpriced: config['budget.unpriced'],
+    model: model.name,
+    priced: isPriced,
+  });
+}
+
+function limitsOf(config: Config) {
+  return {
+    perCall: config['budget.perCall'],
+    perTrajectory: config['budget.perTrajectory'],
+    perDay: config['budget.perDay'],
+    perMonth: config['budget.perMonth'],
+  };
+}
+
+async function openSpending(config: Config, log: Logger, patience: { drain?: AbortSignal }): Promise<Budget> {
+  const limits = limitsOf(config);
+  const onWarning = ({ scope, period, limitUsd, spentUsd }: BudgetLevel) =>
+    log.warn(
+      `${spentUsd.toFixed(2)} of ${limitUsd} USD of the ${scope} ${period} are spent (budget.per${scope === 'day' ? 'Day' : 'Month'})`,
+    );
+  const url = config['budget.url'] ?? config['calls.url'];
+  return url === null
+    ? openBudget({ path: filesOf(config).budget, limits, onWarning })
+    : openPostgresBudget({ url, log, limits, onWarning, ...patience });
+}
+
+async function openCovering(config: Config, log: Logger, patience: { drain?: AbortSignal }): Promise<Coverage> {
+  const rules = {
+    first: config['coverage.first'],
+    oneIn: config['coverage.oneIn'],
+    windowMs: config['coverage.window'],
+  };
+  const url = config['calls.url'];
+  return url === null
+    ? openCoverage({ path: filesOf(config).coverage, ...rules })
+    : openPostgresCoverage({ url, log, ...rules, ...patience });
+}
+
+async function openCalls(config: Config, log: Logger, patience: { drain?: AbortSignal }): Promise<CallStore> {
+  const url = config['calls.url'];
+  return url === null ? openCallStore(filesOf(config).calls) : openPostgresCallStore({ url, log, ...patience });
+}
+
+/** @throws OperatorError where the list of names can't be read, or a key or the store can't be opened. */
+export async function openRedaction(
+  config: Config,
+  log: Logger,
+  patience: { drain?: AbortSignal } = {},
+): Promise<Redactor> {
+  if (config['redact.mode'] === 'off') return noRedaction;
+  const names = readNames(config['redact.namesFile']);
+  const key = redactionKey(config);
+  const placeholders = await openPlaceholders(config, log, patience);
+  const detect = createDetect({ names });
+  return openRedactor({
+    detect,
+    policy: config['redact.policy'],
+    key,
+    placeholders,
+    vaultKey: config['redact.vaultKey'],
+    names,
+  });
+}
+
+/** Hosts that each made a key of their own would give one value of a session several placeholders. */
+function redactionKey(config: Config): string {
+  if (config['calls.url'] !== null && config['redact.key'] === null) {
+    throw stop(
+      'redact_key_missing',
+      'workers that share calls.url need one redact.key (TC_REDACT_KEY or TC_REDACT_KEY_FILE), the same on every host and for ever: it tells apart the values that redaction replaces',
+      { exitCode: exitCodes.configuration },
+    );
+  }
+  return openKey(filesOf(config).redactKey, config['redact.key'], {
+    code: 'redact_key',
+    what: 'the key of redaction',
+    setting: 'redact.key (TC_REDACT_KEY)',
+  });
+}
+
+/** In the database of the call store where several hosts share one. */
+export async function openPlaceholders(
+  config: Config,
+  log: Logger,
+  patience: { drain?: AbortSignal } = {},
+): Promise<PlaceholderStore> {
+  const url = config['calls.url'];
+  return url === null
+    ? openPlaceholderStore(filesOf(config).placeholders)
+    : openPostgresPlaceholderStore({ url, log, ...patience });
+}
+
+function readNames(path: string | null): string[] {
+  if (path === null) return [];
+  try {
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .flatMap((line) => line.trim() || []);
+  } catch (error) {
+    throw stop('bad_settings', `redact.namesFile: can't read ${path}: ${messageOf(error)}`, {
+      exitCode: exitCodes.configuration,
+    });
+  }
+}
