@@ -4,18 +4,16 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CallStore, openCallStore } from '../../../src/compile/calls.ts';
 import { createDoor, type DoorOptions, type Question } from '../../../src/compile/models/door.ts';
-import { createGemini } from '../../../src/compile/models/gemini.ts';
-import { exitCodes, OperatorError } from '../../../src/errors.ts';
+import { createGemini, createVertex } from '../../../src/compile/models/gemini.ts';
+import { quotaRenewal } from '../../../src/compile/models/pacific-day.ts';
+import { OperatorError } from '../../../src/errors.ts';
 import type { ModelCall } from '../../../src/records.ts';
 import {
   answer,
   blockedPrompt,
   dailyQuota,
   type GeminiServer,
-  garbage,
   rateLimited,
-  silence,
-  socketReset,
   startGeminiServer,
   status,
 } from '../../support/gemini-server.ts';
@@ -154,110 +152,115 @@ describe('an answer', () => {
   });
 });
 
-describe('a failure that may pass', () => {
-  it.each([
-    ['a rate limit', rateLimited('0.01s'), 'rate_limited', 0],
-    ['an overloaded server', status(503, { status: 'UNAVAILABLE' }), 'unavailable', 0],
-    ['a server error', status(500, { status: 'INTERNAL' }), 'unavailable', 0],
-    ['a reset connection', socketReset, 'network', null],
-    ['a body that is no JSON', garbage, 'garbled', null],
-  ])('such as %s is tried again, each attempt recorded', async (_what, fault, outcome, costUsd) => {
-    server.play(fault, fault, answer('{}'));
-    const { calls: made } = await ask();
-    expect(made.map((call) => call.outcome)).toEqual([outcome, outcome, 'ok']);
-    // A refused call is not billed; one that was cut off may have been.
-    expect(made[0]?.costUsd).toBe(costUsd);
-    expect(heard).toEqual(made);
-  });
-
-  it('is given back to the topic after some attempts', async () => {
-    server.play(socketReset);
-    const error = await failureOf({ maxAttempts: 3 });
-    expect(error).toMatchObject({ kind: 'retry', code: 'model_network' });
-    expect(server.received).toHaveLength(3);
-    expect(await calls.unsettled('segment-1')).toHaveLength(3);
-  });
-
-  it('waits as long as it was told to', async () => {
-    server.play(rateLimited('0.3s'), answer('{}'));
-    const from = performance.now();
-    await ask();
-    expect(performance.now() - from).toBeGreaterThanOrEqual(300);
-  });
-
-  it('holds no worker where it was told to wait for long', async () => {
-    server.play(rateLimited('90s'));
-    expect(await failureOf()).toMatchObject({ kind: 'retry', code: 'model_rate_limited', retryAfterMs: 90_000 });
-    expect(server.received).toHaveLength(1);
-  });
-
-  it('such as no answer at all is a timeout', async () => {
-    server.play(silence);
-    const error = await failureOf({ timeoutMs: 50, maxAttempts: 2 });
-    expect(error).toMatchObject({ kind: 'retry', code: 'model_timeout' });
-    expect(heard.map(({ outcome, costUsd }) => ({ outcome, costUsd }))).toEqual(
-      Array(2).fill({ outcome: 'timeout', costUsd: null }),
-    );
-  });
-});
-
 describe('a failure that an operator has to mend', () => {
-  it.each([
-    ['a refused key', status(403, { status: 'PERMISSION_DENIED' })],
-    ['a missing key', status(401, { status: 'UNAUTHENTICATED' })],
-    ['an invalid key', status(400, { status: 'INVALID_ARGUMENT', details: [{ reason: 'API_KEY_INVALID' }] })],
-  ])('such as %s stops at once and says what to do', async (_what, fault) => {
-    server.play(fault);
-    const error = await failureOf();
-    expect(error).toMatchObject({ kind: 'stop', code: 'model_key_refused', exitCode: exitCodes.configuration });
-    expect(error.message).toContain('GEMINI_API_KEY');
-    expect(error.message).not.toContain('test-key');
-    expect(server.received).toHaveLength(1);
+  it('such as an invalid key, which is a bad request by its status, says what to do', async () => {
+    server.play(status(400, { status: 'INVALID_ARGUMENT', details: [{ reason: 'API_KEY_INVALID' }] }));
+    expect(await failureOf()).toMatchObject({ kind: 'stop', code: 'model_key_refused' });
   });
 
-  it('such as a model that is not served stops', async () => {
-    server.play(status(404, { status: 'NOT_FOUND' }));
-    expect(await failureOf()).toMatchObject({ kind: 'stop', code: 'model_not_served' });
-  });
-
-  it('such as the day’s quota stops, though the provider says to come back in a second', async () => {
+  it('such as the day’s quota may be over by itself at midnight Pacific time', async () => {
     server.play(dailyQuota());
-    expect(await failureOf()).toMatchObject({
-      kind: 'stop',
+    const now = () => new Date('2026-11-21T18:30:00.250Z');
+    const model = createGemini({ apiKey: 'test-key', model: 'gemini-3.8-flash', baseUrl: server.baseUrl, now });
+    await expect(createDoor({ model, calls }).ask(question, forever())).rejects.toMatchObject({
       code: 'model_quota_exhausted',
-      exitCode: exitCodes.budget,
+      resumeAt: new Date('2026-11-22T08:00:00.000Z'),
     });
-    expect(server.received).toHaveLength(1);
+  });
+
+  it.each([
+    ['2026-07-01T12:00:00Z', '2026-07-02T07:00:00Z'],
+    // Clocks go back at 2 o'clock that day, and forward on the other.
+    ['2026-11-01T08:30:00Z', '2026-11-02T08:00:00Z'],
+    ['2027-03-14T09:30:00Z', '2027-03-15T07:00:00Z'],
+    // Renewed somewhat late: looked again, not a day later.
+    ['2026-11-22T08:00:05Z', '2026-11-22T08:15:05Z'],
+  ])('which from %s is %s', (now, renewal) => {
+    expect(quotaRenewal(new Date(now))).toEqual(new Date(renewal));
   });
 });
 
-describe('a request that is refused', () => {
-  it('parks what it was made for, and repeats nothing of what was sent', async () => {
-    server.play(status(400, { status: 'INVALID_ARGUMENT', message: 'cannot read: segment and ask' }));
-    const error = await failureOf();
-    expect(error).toMatchObject({ kind: 'park', code: 'model_request_refused' });
-    expect(`${error.message}${String(error.cause)}`).not.toContain('segment and ask');
+describe('the flex tier', () => {
+  const tiers = () => server.received.map(({ body }) => body.serviceTier ?? 'standard');
+
+  it('that turns work away twice gives way to the standard one, and the tier that answered is recorded', async () => {
+    server.play(status(503, { status: 'UNAVAILABLE' }), rateLimited('50s'), answer('{}'));
+    const { calls: made } = await ask({ serviceTier: 'flex' });
+    expect(tiers()).toEqual(['flex', 'flex', 'standard']);
+    expect(made.map(({ serviceTier }) => serviceTier)).toEqual(['flex', 'flex', 'standard']);
+    // 1,000 × 0.30 + 200 × 2.50 millionths.
+    expect(made.at(-1)?.costUsd).toBeCloseTo(0.0008, 10);
+  });
+
+  it.each([
+    ['in a header', answer('{}', { headers: { 'x-gemini-service-tier': 'standard' } })],
+    [
+      'in the usage',
+      answer('{}', { usage: { promptTokenCount: 1000, candidatesTokenCount: 200, serviceTier: 'STANDARD' } }),
+    ],
+  ])('is not priced where the provider says %s that the standard one answered', async (_where, script) => {
+    server.play(answer('{}'), script);
+    const kept = await ask({ serviceTier: 'flex' });
+    const moved = await doorOf({ serviceTier: 'flex' }).ask({ ...question, fresh: true }, forever());
+    expect([kept, moved].map(({ calls: [call] }) => call?.serviceTier)).toEqual(['flex', 'standard']);
+    expect(kept.calls[0]?.costUsd).toBeCloseTo(0.0004, 10);
+    expect(moved.calls[0]?.costUsd).toBeCloseTo(0.0008, 10);
   });
 });
 
-describe('giving up', () => {
-  it('ends a call in flight at once, recorded with a cost that is not known', async () => {
-    server.play(silence);
-    const controller = new AbortController();
-    const asking = doorOf().ask(question, controller.signal);
-    await vi.waitUntil(() => server.received.length === 1);
-    controller.abort(new Error('second signal'));
-    await expect(asking).rejects.toThrow('second signal');
-    expect(heard).toMatchObject([{ outcome: 'aborted', costUsd: null }]);
+describe('Vertex AI', () => {
+  /** Credentials as Google's libraries hold them. */
+  const known = async () => new Headers({ authorization: 'Bearer test-token' });
+  const vertexOf = (location: string, serviceTier: 'standard' | 'flex' = 'standard', getRequestHeaders = known) =>
+    createVertex({
+      project: 'project-1',
+      location,
+      model: 'gemini-3.5-flash-lite',
+      baseUrl: server.baseUrl,
+      serviceTier,
+      googleAuthOptions: { authClient: { getRequestHeaders } as never },
+    });
+
+  it('is asked for the project and place that were set, by the credentials of its own, at the same prices', async () => {
+    vi.stubEnv('GEMINI_API_KEY', 'another-key');
+    vi.stubEnv('GOOGLE_VERTEX_BASE_URL', 'http://127.0.0.1:9');
+    const written = vi.spyOn(console, 'debug');
+    server.play(answer('{}'));
+    const door = createDoor({ model: vertexOf('europe-west2'), calls });
+    const { calls: made } = await door.ask(question, forever()).finally(() => vi.unstubAllEnvs());
+    expect(server.received[0]?.path).toBe(
+      '/v1beta1/projects/project-1/locations/europe-west2/publishers/google/models/gemini-3.5-flash-lite:generateContent',
+    );
+    expect(server.received[0]?.headers.authorization).toBe('Bearer test-token');
+    expect(server.received[0]?.apiKey).toBeUndefined();
+    expect(made[0]).toMatchObject({ provider: 'vertex', costSource: 'genai-prices@0.1.8' });
+    expect(made[0]?.costUsd).toBeCloseTo(0.0008, 10);
+    // Standard output belongs to whoever reads our results.
+    expect(written).not.toHaveBeenCalled();
   });
 
-  it('ends a wait for the next attempt', async () => {
-    server.play(rateLimited('30s'));
-    const controller = new AbortController();
-    const asking = doorOf().ask(question, controller.signal);
-    await vi.waitUntil(() => heard.length === 1);
-    controller.abort(new Error('second signal'));
-    await expect(asking).rejects.toThrow('second signal');
+  it('is asked for the flex tier in its own way, and says so in its own', async () => {
+    const usage = { promptTokenCount: 1000, candidatesTokenCount: 200, trafficType: 'ON_DEMAND_FLEX' };
+    server.play(answer('{}', { usage }));
+    const { calls: made } = await createDoor({ model: vertexOf('global', 'flex'), calls }).ask(question, forever());
+    expect(server.received[0]?.headers['x-vertex-ai-llm-shared-request-type']).toBe('flex');
+    expect(made[0]).toMatchObject({ serviceTier: 'flex' });
+    expect(made[0]?.costUsd).toBeCloseTo(0.0004, 10);
+  });
+
+  it('without credentials stops and says which', async () => {
+    const lost = () => Promise.reject(new Error('Could not load the default credentials.'));
+    const error = await createDoor({ model: vertexOf('global', 'standard', lost), calls })
+      .ask(question, forever())
+      .catch(String);
+    expect(error).toContain('GOOGLE_APPLICATION_CREDENTIALS');
+    expect(server.received).toHaveLength(0);
+  });
+
+  it('needs a project', () => {
+    expect(() => createVertex({ project: null, location: 'global', model: 'gemini-3.8-flash' })).toThrow(
+      /vertex\.project/,
+    );
   });
 });
 
