@@ -6,7 +6,9 @@ export function placeholderOf(kind: Kind, number: number | null): string {
   return number === null ? `⟦${kind}⟧` : `⟦${kind}_${number}⟧`;
 }
 
-const placeholder = new RegExp(`⟦(?:${kindNames.join('|')})(?:_\\d+)?⟧`, 'g');
+const form = `⟦(?:${kindNames.join('|')})(?:_\\d{1,9})?⟧`;
+const placeholder = new RegExp(form, 'g');
+const placeholderOrBracket = new RegExp(`${form}|[⟦⟧]`, 'g');
 
 /** Ends of the placeholders of a text, in order. */
 export function placeholdersIn(text: string): { from: number; to: number }[] {
@@ -20,6 +22,12 @@ const harmless: Partial<Record<string, string>> = { '⟦': '⟪', '⟧': '⟫' }
 /** The text with no bracket of ours in it; as long as before. */
 export function withoutBrackets(text: string): string {
   return text.replace(/[⟦⟧]/g, (bracket) => harmless[bracket]!);
+}
+
+/** The text with no bracket of ours in it but those of placeholders: nothing hides between two others. */
+export function withoutLooseBrackets(text: string): string {
+  if (!text.includes('⟦') && !text.includes('⟧')) return text;
+  return text.replace(placeholderOrBracket, (found) => harmless[found] ?? found);
 }
 
 /** Where brackets of ours stand, with what comes in their place. */

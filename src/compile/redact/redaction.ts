@@ -7,7 +7,7 @@ import { Entities, type Entity } from './entities.ts';
 import { type Kind, kindNames } from './kinds.ts';
 import type { Lookout } from './lookout.ts';
 import { Place } from './place.ts';
-import { bracketsIn, mayHoldBrackets, placeholdersIn, withoutBrackets } from './placeholders.ts';
+import { bracketsIn, mayHoldBrackets, placeholdersIn, withoutBrackets, withoutLooseBrackets } from './placeholders.ts';
 import { settle } from './settle.ts';
 import { type View, viewsOf } from './views.ts';
 
@@ -108,6 +108,7 @@ export class Redaction {
 
   #look(text: string, place: Place): Piece {
     const views = viewsOf(text, place);
+    if (this.#options.isRedacted) for (const view of views) view.value = withoutLooseBrackets(view.value);
     const brackets = !this.#options.isRedacted && mayHoldBrackets(text) ? disarm(text, views) : [];
     return { text, place, views, found: views.map((view) => this.#detect(view)), spans: [], brackets };
   }
@@ -174,7 +175,8 @@ function wanted(found: readonly Detection[], kept: ReadonlySet<Kind>): readonly 
 /** Kinds that stand in views for certain, beside placeholders. */
 export function certainKinds(views: readonly View[], kept: ReadonlySet<Kind>): Kind[] {
   const kinds = new Set<Kind>();
-  for (const { place, value } of views) {
+  for (const { place, value: written } of views) {
+    const value = withoutLooseBrackets(written);
     const found = place.detect(value);
     if (found.length === 0) continue;
     for (const { kind, certain } of settle(wanted(found, kept), placeholdersIn(value))) if (certain) kinds.add(kind);
