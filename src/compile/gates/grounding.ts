@@ -1,18 +1,9 @@
 /** Gates on truth: what the answer names stands in the cited turns, or follows from them by a derivation run again. */
 import type { Derivation } from '../../records.ts';
-import type { DraftPair, SegmentView } from '../compiler.ts';
+import type { DraftPair } from '../compiler.ts';
 import { agrees, operandStands, smallNumbers } from '../derivation.ts';
 import { contentWords, fold } from '../fold.ts';
-import {
-  factsOf,
-  holdsDate,
-  holdsLiteral,
-  holdsNumber,
-  mentionsOf,
-  standsIn,
-  type TurnFacts,
-  textFacts,
-} from '../mentions.ts';
+import { factsOf, holdsDate, holdsLiteral, holdsNumber, mentionsOf, standsIn, textFacts } from '../mentions.ts';
 import { type Candidate, excerpt, type GateContext, type Refusal, refuse } from './gate.ts';
 import { callOf } from './support.ts';
 
@@ -95,15 +86,15 @@ export function checkGrounding({ draft, turns, evidence }: Candidate): Refusal |
 /** From this share on, the words of a clause are the writer's own. */
 const ownWordsShare = 0.5;
 
-/** Months, numbers and units: what they say with digits is checked with the digits. */
-const measureWord =
-  /^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*$|^(second|minute|hour|day|week|month|year|percent|total|time|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twice|once)s?$/;
+/** Months, numbers and units, which are checked with their digits; and verbs that lead from one value to another. */
+const ownWord =
+  /^(went|became|becom|chang|increas|decreas|rose|fell|grew|drop|turn|mov|remain|stay|fail|succeed|work|result|show|said)[a-z]{0,3}$|^(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)$|^(second|minute|hour|day|week|month|year|percent|total|time|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twice|once)s?$/;
 
 /** An answer is put in words of its own; a clause of which most stand nowhere rests on something that is not cited. */
 function checkWords(answer: string, told: string): Refusal | null {
   const text = fold(told).toLowerCase();
   for (const clause of [answer, ...answer.split(/;|\band\b|\bthen\b/i)]) {
-    const words = contentWords(clause).filter((word) => !measureWord.test(word));
+    const words = contentWords(clause).filter((word) => !ownWord.test(word));
     const own = words.filter((word) => !text.includes(word));
     // One word of its own is no claim, unless it is the whole answer.
     const isClaim = words.length > 1 || clause === answer;
@@ -129,9 +120,9 @@ function countsIn({ question, answer }: DraftPair): string[] {
 const noName =
   /^(I|The|A|An|First|Then|Last|Only|Both|Neither|None|No|Not|Yes|Never|Always|Once|Twice|Because|After|Before|From|In|On|At|By|It|They|He|She|There|All|Each|Every|About|Around|Over|Under|Between)$/;
 
-/** As mentions have them, and the first word where it is part of a name or the whole answer. */
+/** As mentions have them, and the first word where the answer is nothing but names. */
 function namesOf(answer: string, names: readonly string[]): string[] {
-  const opening = /^\p{Lu}[\p{L}'’-]*\p{L}(?=$|[.,;!]?$| \p{Lu})/u.exec(answer.trim())?.[0];
+  const opening = /^(\p{Lu}[\p{L}'’-]*\p{L})(?: \p{Lu}[\p{L}\p{N}'’.-]*)*[.!]?$/u.exec(answer.trim())?.[1];
   const all = opening === undefined ? names : [opening, ...names];
   return all.filter((name) => !noName.test(name));
 }
@@ -139,58 +130,8 @@ function namesOf(answer: string, names: readonly string[]): string[] {
 /** Results that stand in no turn since they were worked out; what others give was read off turns, and is quoted. */
 const computedOps: ReadonlySet<Derivation['op']> = new Set(['count', 'difference', 'duration', 'order', 'exclusion']);
 
-function derivedText(derivation: Derivation | null): string {
+export function derivedText(derivation: Derivation | null): string {
   if (derivation === null) return '';
   const values = derivation.operands.map(({ value }) => value);
   return [...(computedOps.has(derivation.op) ? [derivation.result] : []), ...values].join('\n');
-}
-
-/** Shorter numbers of a question count things (`the 3 orders`), or stand anywhere. */
-const minTellingDigits = 3;
-
-/**
- * What the question names stands in a turn that is cited: else the evidence leaves out what the question starts from.
- * Names that no turn holds are the asker's own words (`British`, `Friday`).
- */
-export function checkQuestion({ draft, turns, evidence }: Candidate, { view }: GateContext): Refusal | null {
-  const cited = (draft.derivation?.scope === 'session' ? view.turns : turns).map(factsOf);
-  const derived = textFacts(derivedText(draft.derivation));
-  const { literals, numbers, dates, names } = mentionsOf(draft.question);
-  const stands = (holds: (facts: TurnFacts) => boolean) => cited.some(holds) || holds(derived);
-  const literal = literals.find((value) => !stands((facts) => holdsLiteral(facts, value)));
-  if (literal !== undefined) return refuse('ungrounded_question', excerpt(literal));
-  const telling = numbers.filter((value) => value.length >= minTellingDigits && !/^(19|20)\d\d$/.test(value));
-  const number = telling.find((value) => !stands((facts) => holdsNumber(facts, value)));
-  if (number !== undefined) return refuse('ungrounded_question', number);
-  const date = dates.find((value) => !stands((facts) => holdsDate(facts, value)));
-  if (date !== undefined) return refuse('ungrounded_question', date);
-  const event = uncitedEvent(draft.question, [...turns.map(callOf), ...evidence.map(({ quote }) => quote)], view);
-  if (event !== null) return refuse('ungrounded_question', excerpt(event));
-  const elsewhere = (name: string) => view.turns.some((turn) => holdsLiteral(factsOf(turn), name));
-  const name = names.find((value) => !stands((facts) => holdsLiteral(facts, value)) && elsewhere(value));
-  return name === undefined ? null : refuse('ungrounded_question', excerpt(name));
-}
-
-/** Verbs and nouns of half the tools there are. */
-const commonToolWord =
-  /^(get|set|list|find|search|check|read|run|do|send|show|view|user|customer|agent|assistant|message|details?|info|status|tool|call|by|id|all|of|for|to|and|the|in|on)$/;
-
-/** A tool that the question speaks of ("the network mode preference was set") and that no cited turn called; or null. */
-function uncitedEvent(question: string, cited: readonly string[], { turns }: SegmentView): string | null {
-  const asked: string[] = question.toLowerCase().match(/\p{L}+/gu) ?? [];
-  const text = cited.join(' ').toLowerCase();
-  for (const tool of new Set(turns.map(({ turn }) => turn.tool ?? ''))) {
-    const words = tool.split(/[^\p{L}]+|(?<=\p{Ll})(?=\p{Lu})/u).map((word) => word.toLowerCase());
-    const telling = words.filter((word) => word.length > 2 && !commonToolWord.test(word));
-    const spoken = telling.filter((word) => asked.some((other) => isForm(other, word)));
-    if (spoken.length >= 2 && !spoken.every((word) => text.includes(word))) return spoken.join(' ');
-  }
-  return null;
-}
-
-/** "Enabled" of `enable`, "refuelled" of `refuel`. */
-function isForm(word: string, verb: string): boolean {
-  if (word === verb) return true;
-  const root = verb.replace(/e$/, '');
-  return root.length >= 4 && word.startsWith(root) && word.length <= verb.length + 4;
 }

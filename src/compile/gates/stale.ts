@@ -38,15 +38,14 @@ export function checkStale({ draft, evidence }: Candidate, { view }: GateContext
 const asksForBoth =
   /\bhow (did|had|has|have|was|were|is|do|does)\b.*\b(chang|differ|compare)|\b(which|what)\b.*\b(chang|differ)|\bfrom\b.*\bto\b|\bbefore\b.*\bafter\b|\bfirst\b.*\b(second|third|next|later|then|last)\b/i;
 
+const fromSameToSame =
+  /\b(?:from ["“]?(.{1,60}?)["”]? to ["“]?\1|(?<first>[^\s"“”]+) and then \k<first>)["”]?(?![\p{L}\p{N}_.])/iu;
+
 /** "From active to active": where both values are asked for and quoted, the answer tells both, or what lies between. */
 export function checkBothTold({ draft, evidence }: Candidate, { view }: GateContext): Refusal | null {
   const { question, answer } = draft;
-  const same =
-    /\b(?:from )?["“]?([^\s"“”]+(?: [^\s"“”]+)?)["”]? (?:to|and then|then) ["“]?\1["”]?(?![\p{L}\p{N}_])/iu.exec(
-      answer,
-    );
-  if (same !== null && !standsIn(question.toLowerCase(), same[1]!.toLowerCase()))
-    return refuse('one_value', excerpt(same[0]));
+  const same = fromSameToSame.exec(answer);
+  if (same !== null) return refuse('one_value', excerpt(same[0]));
   if (!asksForBoth.test(question) && !(asksForStart.test(question) && asksForEnd.test(question))) return null;
   const quoted = statesIn(view).filter((state) => isQuoted(state, evidence));
   const said = (state: State) => stands(`${answer} ${question}`.toLowerCase(), state.value);

@@ -85,6 +85,12 @@ describe('a derivation', () => {
     expect(holds(change.derivation, viewOf([...pump, again, pressure]))).toBe(false);
   });
 
+  it('of an intervention starts from the action too', () => {
+    const { derivation, view } = find('intervention');
+    const operands = [derivation.operands[0]!, derivation.operands.at(-1)!];
+    expect(holds({ ...derivation, operands }, view)).toBe(false);
+  });
+
   it('of an intervention sees a second action', () => {
     const { derivation } = find('intervention');
     const more = [

@@ -1,0 +1,56 @@
+/** Gates on the question: what it starts from stands in turns that are cited. */
+import type { SegmentView } from '../compiler.ts';
+import { factsOf, holdsDate, holdsLiteral, holdsNumber, mentionsOf, type TurnFacts, textFacts } from '../mentions.ts';
+import { type Candidate, excerpt, type GateContext, type Refusal, refuse } from './gate.ts';
+import { derivedText } from './grounding.ts';
+import { callOf } from './support.ts';
+
+/** Shorter numbers of a question count things (`the 3 orders`), or stand anywhere. */
+const minTellingDigits = 3;
+
+/**
+ * What the question names stands in a turn that is cited: else the evidence leaves out what the question starts from.
+ * Names that no turn holds are the asker's own words (`British`, `Friday`).
+ */
+export function checkQuestion({ draft, turns, evidence }: Candidate, { view }: GateContext): Refusal | null {
+  const cited = (draft.derivation?.scope === 'session' ? view.turns : turns).map(factsOf);
+  const derived = textFacts(derivedText(draft.derivation));
+  const { literals, numbers, dates, names } = mentionsOf(draft.question);
+  const stands = (holds: (facts: TurnFacts) => boolean) => cited.some(holds) || holds(derived);
+  const literal = literals.find((value) => !stands((facts) => holdsLiteral(facts, value)));
+  if (literal !== undefined) return refuse('ungrounded_question', excerpt(literal));
+  const telling = numbers.filter((value) => value.length >= minTellingDigits && !/^(19|20)\d\d$/.test(value));
+  const number = telling.find((value) => !stands((facts) => holdsNumber(facts, value)));
+  if (number !== undefined) return refuse('ungrounded_question', number);
+  const date = dates.find((value) => !stands((facts) => holdsDate(facts, value)));
+  if (date !== undefined) return refuse('ungrounded_question', date);
+  const event = uncitedEvent(draft.question, [...turns.map(callOf), ...evidence.map(({ quote }) => quote)], view);
+  if (event !== null) return refuse('ungrounded_question', excerpt(event));
+  const elsewhere = (name: string) => view.turns.some((turn) => holdsLiteral(factsOf(turn), name));
+  const name = names.find((value) => !stands((facts) => holdsLiteral(facts, value)) && elsewhere(value));
+  return name === undefined ? null : refuse('ungrounded_question', excerpt(name));
+}
+
+/** Verbs and nouns of half the tools there are. */
+const commonToolWord =
+  /^(get|set|list|find|search|check|read|run|do|send|show|view|user|customer|agent|assistant|message|details?|info|status|tool|call|by|id|all|of|for|to|and|the|in|on)$/;
+
+/** A tool that the question speaks of ("the network mode preference was set") and that no cited turn called; or null. */
+function uncitedEvent(question: string, cited: readonly string[], { turns }: SegmentView): string | null {
+  const asked: string[] = question.toLowerCase().match(/\p{L}+/gu) ?? [];
+  const text = cited.join(' ').toLowerCase();
+  for (const tool of new Set(turns.map(({ turn }) => turn.tool ?? ''))) {
+    const words = tool.split(/[^\p{L}]+|(?<=\p{Ll})(?=\p{Lu})/u).map((word) => word.toLowerCase());
+    const telling = words.filter((word) => word.length > 2 && !commonToolWord.test(word));
+    const spoken = telling.filter((word) => asked.some((other) => isForm(other, word)));
+    if (spoken.length >= 2 && !spoken.every((word) => text.includes(word))) return spoken.join(' ');
+  }
+  return null;
+}
+
+/** "Enabled" of `enable`, "refuelled" of `refuel`. */
+function isForm(word: string, verb: string): boolean {
+  if (word === verb) return true;
+  const root = verb.replace(/e$/, '');
+  return root.length >= 4 && word.startsWith(root) && word.length <= verb.length + 4;
+}
