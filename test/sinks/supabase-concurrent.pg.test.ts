@@ -78,6 +78,9 @@ const insertSegment = (generation: string) =>
 const insertPair = (generation: string) =>
   `INSERT INTO qa_pairs (pair_key, session_id, segment_id, generation) VALUES ('p', 'session-1', 's', '${generation}')`;
 
+const insertVerdict = `INSERT INTO verdicts (pair_key, content_hash, session_id, verification, generation)
+  VALUES ('p', 'h', 'session-1', 'pass', '2')`;
+
 /** Two connections; resolves once `statement` of the second has ended or waits for the first. */
 async function withTwo(
   work: (first: pg.Client, second: (statement: string) => Promise<{ ended: Promise<unknown> }>) => Promise<void>,
@@ -142,3 +145,20 @@ it('lets no writer of a session hold a segment that another one, with its pairs 
   });
   expect((await dumpMirror(mirror.databaseUrl)).qa_pairs).toMatchObject([{ status: 'active' }]);
 });
+
+it.each([
+  ['pair', 'verdict', [insertPair('1'), insertVerdict]],
+  ['verdict', 'pair', [insertVerdict, insertPair('1')]],
+])(
+  'gives a pair its verdict though the %s was not committed when the %s was written',
+  async (_first, _second, [a, b]) => {
+    await withTwo(async (first, second) => {
+      await first.query('BEGIN');
+      await first.query(a!);
+      const { ended } = await second(b!);
+      await first.query('COMMIT');
+      await ended;
+    });
+    expect((await dumpMirror(mirror.databaseUrl)).qa_pairs).toMatchObject([{ verification: 'pass' }]);
+  },
+);

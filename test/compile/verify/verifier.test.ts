@@ -345,6 +345,18 @@ describe('nobody pays twice', () => {
   });
 });
 
+it('what redaction should have taken out parks its session: neither pair nor prompt goes anywhere', async () => {
+  const served = createGemini({
+    apiKey: 'key',
+    model: 'gemini-3.8-flash',
+    baseUrl: server.baseUrl,
+    serviceTier: 'standard',
+  });
+  const door = createDoor({ model: served, calls, leaks: () => ['EMAIL'] });
+  await expect(compile({ door })).rejects.toMatchObject({ kind: 'park', code: 'redaction_leak' });
+  expect(server.received).toEqual([]);
+});
+
 describe('the text of rows and pairs is data', () => {
   const before = 'f'.repeat(16);
   const demand =
