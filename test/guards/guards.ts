@@ -8,6 +8,7 @@ import { judgeGuards } from './judge.ts';
 import { modelsGuards } from './models.ts';
 import { redactGuards } from './redact.ts';
 import { streamGuards } from './stream.ts';
+import { verifyGuards } from './verify.ts';
 
 export const guards: readonly Guard[] = [
   ...coreGuards,
@@ -17,5 +18,6 @@ export const guards: readonly Guard[] = [
   ...modelsGuards,
   ...budgetGuards,
   ...judgeGuards,
+  ...verifyGuards,
   ...downstreamGuards,
 ];
