@@ -2,7 +2,8 @@
 import { identityOf, signsOf, spellingsOf } from './identity.ts';
 import { type Kind, kindNames, secretKinds } from './kinds.ts';
 import { Lookout } from './lookout.ts';
-import { isTelling, namesFromEmail, partsOfName } from './names.ts';
+import { isTelling, partsOfName } from './names.ts';
+import { namesFromEmail } from './personal/emails.ts';
 import { strengthOf } from './settle.ts';
 
 /** One value of a session, or whoever bears a name. */

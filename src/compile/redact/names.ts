@@ -45,11 +45,3 @@ export function partsOfName(name: string): string[] {
 export function isTelling(word: string): boolean {
   return word.length >= minLetters && nameWord.test(word) && !commonWords.has(word.toLowerCase());
 }
-
-const mailName = /^(\p{L}{2,})[._-](?:\p{L}[._-])?(\p{L}{2,})\d{0,4}$/u;
-
-/** Names that an address of the form first.last@… is made of, where both may be a person's. */
-export function namesFromEmail(email: string): string[] {
-  const [, first, last] = mailName.exec(email.slice(0, email.indexOf('@'))) ?? [];
-  return first !== undefined && last !== undefined && isTelling(last) ? [`${first} ${last}`] : [];
-}

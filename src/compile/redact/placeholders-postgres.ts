@@ -14,6 +14,8 @@ export interface PostgresPlaceholdersOptions {
   log: Logger;
   /** How long what fails is tried again before the work goes back to its topic. */
   patienceMs?: number;
+  /** Until it fires, a server that can't be reached is waited for without end. */
+  drain?: AbortSignal;
 }
 
 /** Steps are only ever appended; `placeholder_store.version` counts those applied. */
@@ -50,10 +52,11 @@ const backoff = { baseMs: 100, maxMs: 3_000 };
  * `calls_tls`, `calls_newer`: stop; `calls_unreachable`, `calls_failed`: retry.
  */
 export async function openPostgresPlaceholderStore(options: PostgresPlaceholdersOptions): Promise<PlaceholderStore> {
-  const { url, log, patienceMs = 15_000 } = options;
+  const { url, log, patienceMs = 15_000, drain } = options;
   refuseOtherUrls(url);
   const pool = openPool(url, { purpose: 'placeholders', queryTimeoutMs: statementTimeoutMs }, maxConnections);
   let closed = false;
+  const isWaitedFor = (error: unknown) => codeOf(error) === 'calls_unreachable' && drain?.aborted === false;
 
   async function patiently<T>(doing: string, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
     const deadline = performance.now() + patienceMs;
@@ -62,7 +65,8 @@ export async function openPostgresPlaceholderStore(options: PostgresPlaceholders
         return await onConnection(pool, work);
       } catch (cause) {
         const error = explainCalls(cause, url, doing);
-        if (closed || kindOf(error) !== 'retry' || performance.now() >= deadline) throw error;
+        const isOver = closed || (performance.now() >= deadline && !isWaitedFor(error));
+        if (kindOf(error) !== 'retry' || isOver) throw error;
         if (n === 1) log.warn({ code: codeOf(error) }, `${messageOf(error)}; tried again`);
         await pause(backoffMs(n, backoff));
       }

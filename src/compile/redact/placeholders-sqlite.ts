@@ -1,6 +1,5 @@
 /** Numbers of placeholders in a file that the workers of one host share. */
 import { explainSqlite, type Migration, openSqlite, type SqliteDatabase } from '../../sqlite.ts';
-import type { Kind } from './kinds.ts';
 import type { NamedValue, Numbered, PlaceholderStore, SealedValue, SessionName } from './placeholder-store.ts';
 
 const migrations: readonly Migration[] = [
@@ -23,6 +22,7 @@ const migrations: readonly Migration[] = [
 ];
 
 interface Row extends Numbered {
+  hash: string;
   sealed: Buffer | null;
 }
 
@@ -48,8 +48,11 @@ export function createMemoryPlaceholders(): PlaceholderStore {
 function numbersIn(db: SqliteDatabase, attempt: <T>(work: () => T) => Promise<T>): PlaceholderStore {
   const session = db.prepare('SELECT id FROM sessions WHERE session_id = ? AND source = ?').pluck();
   const addSession = db.prepare('INSERT INTO sessions (session_id, source) VALUES (?, ?) RETURNING id').pluck();
-  const known = db.prepare('SELECT kind, number, sealed FROM placeholders WHERE session = ? AND hash = ?');
-  const highest = db.prepare('SELECT max(number) FROM placeholders WHERE session = ? AND kind = ?').pluck();
+  const known = db.prepare(
+    `SELECT hash, kind, number, sealed FROM placeholders
+      WHERE session = ? AND hash IN (SELECT value FROM json_each(?))`,
+  );
+  const highest = db.prepare('SELECT kind, max(number) AS number FROM placeholders WHERE session = ? GROUP BY kind');
   const add = db.prepare('INSERT INTO placeholders (session, kind, number, hash, sealed) VALUES (?, ?, ?, ?, ?)');
   const seal = db.prepare('UPDATE placeholders SET sealed = ? WHERE session = ? AND hash = ?');
   const sealed = db.prepare(
@@ -58,21 +61,26 @@ function numbersIn(db: SqliteDatabase, attempt: <T>(work: () => T) => Promise<T>
   );
   const sources = db.prepare('SELECT source FROM sessions WHERE session_id = ? ORDER BY source').pluck();
 
-  const numbersOf = (id: number | undefined, values: readonly NamedValue[]) =>
-    values.map(({ hash }) => (id === undefined ? undefined : (known.get(id, hash) as Row | undefined)));
+  const knownOf = (id: number, values: readonly NamedValue[]) => {
+    const rows = known.all(id, JSON.stringify(values.map(({ hash }) => hash))) as Row[];
+    return new Map(rows.map((row) => [row.hash, row]));
+  };
 
-  const addAll = db.transaction(({ sessionId, source }: SessionName, values: readonly NamedValue[]): Numbered[] => {
+  const addAll = db.transaction(({ sessionId, source }: SessionName, values: readonly NamedValue[]) => {
     const id = (session.get(sessionId, source) ?? addSession.get(sessionId, source)) as number;
-    return values.map((value) => {
-      const row = known.get(id, value.hash) as Row | undefined;
-      if (row !== undefined) {
-        if (lacksSeal(row, value)) seal.run(value.sealed, id, value.hash);
-        return { kind: row.kind, number: row.number };
-      }
-      const number = ((highest.get(id, value.kind) as number | null) ?? 0) + 1;
-      add.run(id, value.kind, number, value.hash, value.sealed);
-      return { kind: value.kind, number };
-    });
+    const rows = knownOf(id, values);
+    const last = new Map((highest.all(id) as Numbered[]).map(({ kind, number }) => [kind, number]));
+    for (const value of values) {
+      const { kind, hash, sealed } = value;
+      const row = rows.get(hash);
+      if (row === undefined) {
+        const number = (last.get(kind) ?? 0) + 1;
+        last.set(kind, number);
+        add.run(id, kind, number, hash, sealed);
+        rows.set(hash, { hash, kind, number, sealed });
+      } else if (lacksSeal(row, value)) seal.run(sealed, id, hash);
+    }
+    return rows;
   });
 
   return {
@@ -81,10 +89,12 @@ function numbersIn(db: SqliteDatabase, attempt: <T>(work: () => T) => Promise<T>
         if (values.length === 0) return [];
         // Most parts of a session bring nothing new, and a reader waits for nobody.
         const id = session.get(name.sessionId, name.source) as number | undefined;
-        const rows = numbersOf(id, values);
-        const isKnown = rows.every((row, at) => row !== undefined && !lacksSeal(row, values[at]!));
-        if (isKnown) return rows.map((row) => ({ kind: row!.kind, number: row!.number }));
-        return addAll.immediate(name, values);
+        let rows = id === undefined ? new Map<string, Row>() : knownOf(id, values);
+        if (values.some((value) => isNews(rows.get(value.hash), value))) rows = addAll.immediate(name, values);
+        return values.map(({ hash }) => {
+          const { kind, number } = rows.get(hash)!;
+          return { kind, number };
+        });
       }),
     sealed: ({ sessionId, source }) => attempt(() => sealed.all(sessionId, source) as SealedValue[]),
     sources: (sessionId) => attempt(() => sources.all(sessionId) as string[]),
@@ -92,7 +102,11 @@ function numbersIn(db: SqliteDatabase, attempt: <T>(work: () => T) => Promise<T>
   };
 }
 
+function isNews(row: Row | undefined, value: NamedValue): boolean {
+  return row === undefined || lacksSeal(row, value);
+}
+
 /** A vault that was set up later takes in what comes by again. */
-function lacksSeal(row: { kind: Kind; sealed: Buffer | null }, value: NamedValue): boolean {
-  return row.sealed === null && value.sealed !== null && row.kind === value.kind;
+function lacksSeal(row: Row, { kind, sealed }: NamedValue): boolean {
+  return row.sealed === null && sealed !== null && row.kind === kind;
 }
