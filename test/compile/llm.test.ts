@@ -11,30 +11,21 @@ import { requestFor } from '../../src/compile/prompt.ts';
 import { noRedaction } from '../../src/compile/redact/redactor.ts';
 import { createView, segmentTrajectory } from '../../src/compile/segment.ts';
 import { compiledSchema, type Trajectory } from '../../src/records.ts';
-import {
-  answer,
-  blockedPrompt,
-  type GeminiServer,
-  type Script,
-  socketReset,
-  startGeminiServer,
-} from '../support/gemini-server.ts';
+import { answer, blockedPrompt, type GeminiServer, socketReset, startGeminiServer } from '../support/gemini-server.ts';
+import * as openai from '../support/openai-server.ts';
 import { parcelRows, type Row, trajectoryOf } from '../support/trajectories.ts';
 
 let server: GeminiServer;
-let folder: string;
 let calls: CallStore;
 
 beforeEach(async () => {
   server = await startGeminiServer();
-  folder = mkdtempSync(join(tmpdir(), 'tc-llm-'));
-  calls = openCallStore(join(folder, 'calls.sqlite'));
+  calls = openCallStore(':memory:');
 });
 
 afterEach(async () => {
   await server.close();
   await calls.close();
-  rmSync(folder, { recursive: true });
 });
 
 const trajectory = trajectoryOf(parcelRows);
@@ -78,6 +69,22 @@ const difference = {
     result: '0.55',
   },
 };
+const elsewhere = { ...pair, evidence: pair.evidence.map(({ quote }) => ({ turn: 99, quote })) };
+const services = {
+  gemini: {
+    start: startGeminiServer,
+    answer: (text: string, finishReason = 'STOP') => answer(text, { finishReason }),
+    blocked: blockedPrompt(),
+  },
+  'openai-compatible': {
+    start: openai.startOpenAiServer,
+    answer: (text: string, reason = 'STOP') =>
+      openai.answer(text, {
+        finishReason: { STOP: 'stop', MAX_TOKENS: 'length', SAFETY: 'content_filter' }[reason] ?? reason,
+      }),
+    blocked: openai.answer(null, { refusal: 'I would rather not' }),
+  },
+};
 const answered = (...pairs: unknown[]) => answer(JSON.stringify({ pairs }));
 
 describe('a trajectory compiled by a model', () => {
@@ -98,39 +105,67 @@ describe('a trajectory compiled by a model', () => {
     expect(compiled.rejected.map(({ reason }) => reason)).toEqual(['ungrounded_literal']);
   });
 
-  it.each<[string, Script, string, string]>([
-    ['nothing', answer(''), 'failed', 'empty'],
-    ['prose', answer('There is nothing of interest in this record.'), 'failed', 'unparsable'],
-    [
-      'an answer cut by the limit, whole as it may look',
-      answer(JSON.stringify({ pairs: [pair] }), { finishReason: 'MAX_TOKENS' }),
-      'failed',
-      'truncated',
-    ],
-    ['an answer cut without a word', answer(JSON.stringify({ pairs: [pair] }).slice(0, -30)), 'failed', 'unparsable'],
-    ['a refused prompt', blockedPrompt(), 'failed', 'blocked'],
-    ['a refused answer', answer('', { finishReason: 'SAFETY' }), 'failed', 'blocked'],
-    ['personal data held back', answer('', { finishReason: 'SPII' }), 'failed', 'blocked'],
-    ['hostile JSON', answer('{"__proto__":{"pairs":[]},"constructor":{"prototype":{"x":1}}}'), 'failed', 'unparsable'],
-    ['deep JSON', answer(`{"pairs":[${'['.repeat(30_000)}${']'.repeat(30_000)}]}`), 'no_structure', 'all_rejected'],
-    ['wrong types', answer('{"pairs":[{"question":1,"answer":[],"evidence":"x"}]}'), 'no_structure', 'all_rejected'],
-    ['no pairs', answer('{"pairs":[]}'), 'no_structure', 'no_structure'],
-  ])('where it gives %s, says so and loses nothing', async (_what, script, outcome, reason) => {
-    server.play(script);
-    const compiled = await compile();
-    expect(compiled.segments).toMatchObject([{ outcome, reason }]);
-    expect(compiled.pairs).toEqual([]);
-    expect(compiled.calls).toHaveLength(1);
-    // Paid for and known: it is not asked a second time.
-    await compile();
-    expect(server.received).toHaveLength(1);
-  });
+  describe.each(Object.entries(services))('by %s', (provider, { start, answer, blocked }) => {
+    let service: Awaited<ReturnType<typeof start>>;
+    const play = (script: unknown) => service.play(script as never);
+    beforeEach(async () => {
+      service = await start();
+    });
+    afterEach(() => service.close());
 
-  it('fenced all the same', async () => {
-    server.play(answer(`\`\`\`json\n${JSON.stringify({ pairs: [pair] })}\n\`\`\``));
-    const compiled = await compile();
-    expect(compiled.pairs).toHaveLength(1);
-    expect(compiled.calls[0]?.parseMode).toBe('unwrapped');
+    function compileBy(of: Trajectory = trajectory) {
+      const connections = {
+        gemini: { apiKey: 'test-key', baseUrl: service.baseUrl },
+        openai: { apiKey: null, baseUrl: service.baseUrl, usdPerHour: null },
+      };
+      const doors = createDoors({ connections }, calls, pino({ level: 'silent' }));
+      const door = doors.open({ provider: provider as 'gemini', model: 'gemini-3.5-flash-lite' });
+      const compiler = createLlmCompiler({ door, tier: 'cheap', redaction: noRedaction.name });
+      return createCompileStage({ compiler, calls, redactor: noRedaction }).compileTrajectory(of, never);
+    }
+    const whole = JSON.stringify({ pairs: [pair] });
+
+    it.each<[string, unknown, string, string]>([
+      ['nothing', answer(''), 'failed', 'empty'],
+      ['prose', answer('There is nothing of interest in this record.'), 'failed', 'unparsable'],
+      ['an answer cut by the limit, whole as it may look', answer(whole, 'MAX_TOKENS'), 'failed', 'truncated'],
+      ['an answer cut without a word', answer(whole.slice(0, -30)), 'failed', 'unparsable'],
+      ['a refusal', blocked, 'failed', 'blocked'],
+      ['a refused answer', answer('', 'SAFETY'), 'failed', 'blocked'],
+      ['personal data held back', answer('', 'SPII'), 'failed', 'blocked'],
+      [
+        'hostile JSON',
+        answer('{"__proto__":{"pairs":[]},"constructor":{"prototype":{"x":1}}}'),
+        'failed',
+        'unparsable',
+      ],
+      ['deep JSON', answer(`{"pairs":[${'['.repeat(30_000)}${']'.repeat(30_000)}]}`), 'no_structure', 'all_rejected'],
+      ['wrong types', answer('{"pairs":[{"question":1,"answer":[],"evidence":"x"}]}'), 'no_structure', 'all_rejected'],
+      ['turns that there are not', answer(JSON.stringify({ pairs: [elsewhere] })), 'no_structure', 'all_rejected'],
+      ['no pairs', answer('{"pairs":[]}'), 'no_structure', 'no_structure'],
+    ])('where it gives %s, says so and loses nothing', async (_what, script, outcome, reason) => {
+      play(script);
+      const compiled = await compileBy();
+      expect(compiled.segments).toMatchObject([{ outcome, reason }]);
+      expect(compiled.pairs).toEqual([]);
+      expect(compiled.calls).toHaveLength(1);
+      // Paid for and known: it is not asked a second time.
+      await compileBy();
+      expect(service.received).toHaveLength(1);
+    });
+
+    it.each([
+      ['as it was asked for', whole, 'json'],
+      ['in a fence', `\`\`\`json\n${whole}\n\`\`\``, 'unwrapped'],
+      ['within prose', `Here you are: ${whole} I hope this helps.`, 'extracted'],
+      ['with more fields than were asked for', JSON.stringify({ pairs: [{ ...pair, note: 1 }], extra: [] }), 'json'],
+    ])('%s all the same', async (_how, text, parseMode) => {
+      play(answer(text));
+      const compiled = await compileBy();
+      expect(compiled.pairs).toHaveLength(1);
+      expect(compiled.calls[0]?.parseMode).toBe(parseMode);
+      expect(JSON.stringify(compiled.pairs[0]?.evidence)).not.toContain('note');
+    });
   });
 
   it('is sent without a row that is larger than a window', async () => {
@@ -155,6 +190,9 @@ describe('nobody pays twice', () => {
 
   it('for an answer that was recorded before a crash and not used', async () => {
     server.play(answered(pair));
+    const folder = mkdtempSync(join(tmpdir(), 'tc-llm-'));
+    await calls.close();
+    calls = openCallStore(join(folder, 'calls.sqlite'));
     const crashing: CallStore = {
       id: calls.id,
       answer: (key) => calls.answer(key),
@@ -171,6 +209,7 @@ describe('nobody pays twice', () => {
     expect(server.received).toHaveLength(1);
     expect(compiled.calls).toMatchObject([{ outcome: 'reused' }]);
     expect(compiled.pairs[0]?.costUsd).toBeCloseTo(0.0008, 10);
+    rmSync(folder, { recursive: true });
   });
 
   it('for the windows that were finished before a later one failed', async () => {

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CallStore, openCallStore } from '../../../src/compile/calls.ts';
 import { createDoor, type DoorOptions, type Question } from '../../../src/compile/models/door.ts';
@@ -19,21 +16,18 @@ import {
 } from '../../support/gemini-server.ts';
 
 let server: GeminiServer;
-let folder: string;
 let calls: CallStore;
 let heard: ModelCall[];
 
 beforeEach(async () => {
   server = await startGeminiServer();
-  folder = mkdtempSync(join(tmpdir(), 'tc-gemini-'));
-  calls = openCallStore(join(folder, 'calls.sqlite'));
+  calls = openCallStore(':memory:');
   heard = [];
 });
 
 afterEach(async () => {
   await server.close();
   await calls.close();
-  rmSync(folder, { recursive: true });
 });
 
 const question: Question = {

@@ -1,7 +1,4 @@
 /** Everything that goes wrong with a model, the same for whoever serves it. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CallStore, openCallStore } from '../../../src/compile/calls.ts';
 import { createDoor, type DoorOptions, type Question } from '../../../src/compile/models/door.ts';
@@ -65,21 +62,18 @@ describe.each(Object.entries(providers))(
   'a model served by %s',
   (_provider, { name, start, model, script, ...its }) => {
     let server: { baseUrl: string; received: unknown[]; play(...scripts: never[]): void; close(): Promise<void> };
-    let folder: string;
     let calls: CallStore;
     let heard: ModelCall[];
     const play = (...scripts: unknown[]) => server.play(...(scripts as never[]));
 
     beforeEach(async () => {
       server = await start();
-      folder = mkdtempSync(join(tmpdir(), 'tc-providers-'));
-      calls = openCallStore(join(folder, 'calls.sqlite'));
+      calls = openCallStore(':memory:');
       heard = [];
     });
     afterEach(async () => {
       await server.close();
       await calls.close();
-      rmSync(folder, { recursive: true });
     });
 
     const doorOf = (options: Partial<DoorOptions> = {}) =>
