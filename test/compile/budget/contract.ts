@@ -311,6 +311,19 @@ export function budgetContract(name: string, makeHarness: () => Promise<BudgetHa
       await again.settle(0.5);
     });
 
+    it('gives what is left to one of those processes that ask for it at once', async () => {
+      const processes = await Promise.all(Array.from({ length: 6 }, () => open({ limits: { perDay: 1 } })));
+      await pay(processes[0]!, 0.1);
+      const giveUp = new AbortController();
+      const asked = processes.map((budget) => reserve(budget, 0.6, { signal: giveUp.signal }));
+      for (const one of asked) one.catch(() => {});
+      await Promise.any(asked);
+      expect(await levelOf(processes[0]!, 'day')).toMatchObject({ spentUsd: 0.1, reservedUsd: 0.6 });
+      for (const [at, one] of asked.entries()) await isWaiting(one, processes[at]!);
+      expect(await levelOf(processes[0]!, 'day')).toMatchObject({ spentUsd: 0.1, reservedUsd: 0.6 });
+      giveUp.abort();
+    });
+
     it('lets eight workers of two processes spend a cap, and not a fraction more, whatever calls cost', async () => {
       const limits = { perDay: 1 };
       const processes = [await open({ limits }), await open({ limits })];
