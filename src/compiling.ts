@@ -265,7 +265,8 @@ export async function openPlaceholders(
     : openPostgresPlaceholderStore({ url, log, ...patience });
 }
 
-function readNames(path: string | null): string[] {
+/** One name a line. @throws OperatorError `bad_settings` where the file cannot be read. */
+export function readNames(path: string | null): string[] {
   if (path === null) return [];
   try {
     return readFileSync(path, 'utf8')

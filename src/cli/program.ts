@@ -12,6 +12,7 @@ import type { Act, Action, CommandContext } from './context.ts';
 import { defineDemo } from './demo.ts';
 import { defineDlq } from './dlq.ts';
 import { defineDoctor } from './doctor.ts';
+import { defineEstimate } from './estimate.ts';
 import { defineExtract } from './extract.ts';
 import { defineFill } from './fill.ts';
 import { defineInit } from './init.ts';
@@ -19,6 +20,7 @@ import { defineLoad } from './load.ts';
 import { defineMigrate } from './migrate.ts';
 import { defineReconcile } from './reconcile.ts';
 import { defineRecover } from './recover.ts';
+import { defineRedact } from './redact.ts';
 import { defineRun } from './run.ts';
 import { defineSample } from './sample.ts';
 import { listenForStop } from './signals.ts';
@@ -34,6 +36,7 @@ const commands = [
   defineBackfill,
   defineRecover,
   defineReconcile,
+  defineEstimate,
   defineExtract,
   defineCompile,
   defineLoad,
@@ -43,6 +46,7 @@ const commands = [
   defineDlq,
   defineMigrate,
   defineFill,
+  defineRedact,
   defineConfig,
 ];
 
