@@ -10,6 +10,8 @@ export interface Capability {
   maxOutputTokens: number;
   /** By which name the limit of output is sent where the protocol has two. */
   outputLimit: 'max_tokens' | 'max_completion_tokens';
+  /** Tokens that the beginnings of two prompts share at least before the provider caches them; null where it is not known. */
+  minCachedPrefix: number | null;
   /** Whether it is served at half the price to who can wait. */
   flex: boolean;
   /** Null where none is announced. */
@@ -22,11 +24,13 @@ const unknown: Capability = {
   thinkingTokens: 0,
   maxOutputTokens: Number.POSITIVE_INFINITY,
   outputLimit: 'max_tokens',
+  minCachedPrefix: null,
   flex: false,
   shutdown: null,
 };
 
-const gemini: Capability = { ...unknown, maxOutputTokens: 65_536, flex: true };
+const gemini: Capability = { ...unknown, maxOutputTokens: 65_536, minCachedPrefix: 4_096, flex: true };
+const gemini25: Capability = { ...gemini, minCachedPrefix: 2_048 };
 const thinksAloud: Capability = { ...unknown, thinkingTokens: 8_192 };
 const openai: Capability = {
   ...thinksAloud,
@@ -37,13 +41,13 @@ const openai: Capability = {
 /** The longest prefix of the name that fits decides; of `openai/gpt-5` the name is `gpt-5`. */
 const byPrefix: Record<string, Capability> = {
   'gemini-2.5-flash': {
-    ...gemini,
+    ...gemini25,
     thinking: { budget: 0 },
     shutdown: { date: '2026-12-01', servedAs: 'gemini-3.5-flash-lite' },
   },
-  'gemini-2.5-flash-lite': { ...gemini, thinking: { budget: 0 } },
+  'gemini-2.5-flash-lite': { ...gemini25, thinking: { budget: 0 } },
   'gemini-2.5-pro': {
-    ...gemini,
+    ...gemini25,
     thinking: { budget: 1024 },
     thinkingTokens: 1024,
     shutdown: { date: '2026-12-01', servedAs: 'gemini-3.8-flash' },
