@@ -5,7 +5,7 @@ import { recomputeShared } from './compile/derivation.ts';
 import { type PassedPair, runGates } from './compile/gates/run.ts';
 import { recompute } from './compile/rules/recompute.ts';
 import { createView, segmentTrajectory } from './compile/segment.ts';
-import type { Verifier } from './compile/verify/verifier.ts';
+import type { Verdicts, Verifier } from './compile/verify/verifier.ts';
 import { type DuePair, groupedBy } from './due-pairs.ts';
 import type { ModelCall, QaPair, Trajectory, Verification, Verified } from './records.ts';
 
@@ -71,10 +71,17 @@ function gateVerdict(
 async function ask(open: readonly QaPair[], view: SegmentView, judges: Judges, signal: AbortSignal) {
   if (open.length === 0) return { pairs: [], calls: [] };
   if (judges.verifier === null) return { pairs: open.filter(wasGated).map(withoutVerdict(judges)), calls: [] };
-  // The recorded answer to the same question is the one that could not be used.
-  const fresh = open.some(({ verification }) => verification.status === 'error');
-  const { verdicts, calls } = await judges.verifier.verify(open, view, signal, { fresh });
+  const known = await judges.verifier.verify(open, view, signal);
+  const { verdicts, calls } = isKnownError(known)
+    ? await judges.verifier.verify(open, view, signal, { fresh: true })
+    : known;
   return { pairs: open.map((pair, at) => ({ ...pair, verification: verdicts[at]! })), calls };
+}
+
+/** An answer that could not be used is recorded as any other: it is asked for anew, or it would never be another. */
+function isKnownError({ verdicts, calls }: Verdicts): boolean {
+  const isKnown = calls.length > 0 && calls.every(({ outcome }) => outcome === 'reused');
+  return isKnown && verdicts.some(({ status }) => status === 'error');
 }
 
 /** What a gate of before refused or held passes now; a model's verdict stands though no model can be asked. */

@@ -112,9 +112,14 @@ it('an answer that could not be used is asked for anew, a verdict of another ver
   const asked = gemini.received.length;
   expect(await verify(cheap, { all: true })).toMatchObject({ due: 1, verdicts: { pass: 1 }, costUsd: 0 });
   expect(gemini.received).toHaveLength(asked);
+  // An unusable answer undoes no verdict, and is not the last word of that model.
+  const another = { ...cheap, TC_VERIFY_MODEL: 'another-model' };
+  gemini.play(answer(''));
+  expect(await verify(another)).toMatchObject({ verdicts: { error: 1 } });
+  expect(pairsOf(dir)).toMatchObject([{ verification: 'pass', verdict_version: 'verify/1 gemini gemini-3.8-flash' }]);
   gemini.play(reader(knows(['lead: Tamsin Okafor'], 'Tamsin Okafor')));
-  expect(await verify({ ...cheap, TC_VERIFY_MODEL: 'another-model' })).toMatchObject({ reasons: { needs_fewer: 1 } });
-  expect(gemini.received.slice(asked).map(isBlind)).toEqual([true]);
+  expect(await verify(another)).toMatchObject({ reasons: { needs_fewer: 1 } });
+  expect(gemini.received.slice(asked).map(isBlind)).toEqual([true, true]);
   expect(pairsOf(dir)).toMatchObject([{ verdict_version: 'verify/1 gemini another-model', same_family: 0 }]);
 });
 

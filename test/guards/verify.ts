@@ -54,8 +54,8 @@ export const verifyGuards: readonly Guard[] = [
   {
     name: 'verify: an answer that could not be used is asked for anew',
     file: 'src/looking-again.ts',
-    old: "const fresh = open.some(({ verification }) => verification.status === 'error');",
-    new: 'const fresh = false;',
+    old: "return isKnown && verdicts.some(({ status }) => status === 'error');",
+    new: "return isKnown && verdicts.every(({ status }) => status === 'held');",
     tests: again,
   },
   {

@@ -63,14 +63,13 @@ A case with complete="yes" shows all turns that matter: what they do not show di
 
 Answer every case, under its name.`;
 
-const wireForm = z.object({
+export const blindForm = z.object({
   cases: z.array(
     // Quotes before the verdict before the answer: a model writes in this order.
     z.object({ case: z.string(), quotes: z.array(z.string()), answerable: z.boolean(), answer: z.string() }),
   ),
 });
-export const blindForm = wireForm;
-const schema = plainSchema(wireForm);
+const schema = plainSchema(blindForm);
 
 /** In an order that follows from the pairs alone, so that the same pairs are the same request. */
 export function shuffled(cases: readonly Case[]): Case[] {

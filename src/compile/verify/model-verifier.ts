@@ -89,8 +89,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
       const at = now().toISOString();
       const verdicts = pairs.map((pair): Verification => {
         const finding = findings.get(pair.pairKey)!;
-        const looked = finding.status === 'pass' || finding.status === 'fail';
-        return { ...finding, version, at, ...(looked ? { sameFamily: familyOf(pair.sourceModel) === family } : {}) };
+        // Nobody looked: no verdict of before is undone.
+        if (finding.status === 'unverified') return finding;
+        const decided = finding.status === 'pass' || finding.status === 'fail';
+        return { ...finding, version, at, ...(decided ? { sameFamily: familyOf(pair.sourceModel) === family } : {}) };
       });
       return { verdicts, calls: asking.calls };
     },

@@ -340,7 +340,9 @@ describe('nobody pays twice', () => {
       ...doorTo(),
       ask: () => Promise.reject(tooDear(scope)),
     });
-    expect(verdictsOf(await compile({ door: refusing('call') }))).toEqual([['unverified', 'budget']]);
+    const unseen = await compile({ door: refusing('call') });
+    // Without version and time: nobody looked.
+    expect(unseen.pairs[0]!.verification).toEqual({ status: 'unverified', reason: 'budget' });
     await expect(compile({ door: refusing('day'), rows: [...parcelRows, {}] })).rejects.toMatchObject({ scope: 'day' });
   });
 });
