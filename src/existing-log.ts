@@ -1,10 +1,10 @@
 /** What is in the audit log already: read-only, without a slot, and with whatever connection there is. */
 import type { Config } from './config.ts';
-import { knownSessions } from './dataset/known.ts';
+import { type KnownSession, knownSessions } from './dataset/known.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
 import type { Logger } from './log.ts';
 import { openRestAuditReader } from './postgres/rest-rows.ts';
-import { type AuditReader, openAuditReader } from './postgres/rows.ts';
+import { type AuditReader, openAuditReader, type SessionSummary } from './postgres/rows.ts';
 import type { Micros } from './records.ts';
 import { filesOf, tableSettings, urlOf } from './stages.ts';
 import { currentTarget } from './stream/target.ts';
@@ -70,6 +70,29 @@ export async function listExisting(config: Config, limit: number, log: Logger): 
       compiled: listed.filter(({ compiledTurns }) => compiledTurns > 0).length,
       lower: { minTurns: lower, sessions: more.total - total },
     };
+  } finally {
+    dataset?.close();
+    await reader.close();
+  }
+}
+
+/**
+ * Up to `limit` sessions with turns that no model has been over, longest first.
+ *
+ * @throws OperatorError where the table can't be read.
+ */
+export async function sessionsToCompile(config: Config, limit: number, log: Logger): Promise<SessionSummary[]> {
+  const { reader } = await openLog(config, log);
+  const dataset = openDatasetIfPresent(filesOf(config).dataset);
+  try {
+    const known = dataset === null ? new Map<string, KnownSession>() : knownSessions(dataset, reader.source);
+    // Enough to reach the limit though every known session comes first.
+    const listed = await reader.listSessions({ minTurns: config['session.minTurns'], limit: limit + known.size });
+    const rest = listed.sessions.filter(({ sessionId, turns }) => {
+      const before = known.get(sessionId);
+      return before === undefined || turns > before.turns || !before.compilers.some((name) => name.startsWith('llm '));
+    });
+    return rest.slice(0, limit);
   } finally {
     dataset?.close();
     await reader.close();

@@ -3,9 +3,11 @@ import type { Config } from '../config.ts';
 import { count, usd } from '../dataset/figures.ts';
 import { exitCodes } from '../errors.ts';
 import { type CompileProgress, compileExisting } from '../existing.ts';
+import { sessionsToCompile } from '../existing-log.ts';
 import { filesOf } from '../stages.ts';
 import { parseCount } from './arguments.ts';
 import type { Act } from './context.ts';
+import { noteEstimate } from './estimate-line.ts';
 import { counted } from './figures.ts';
 import { mentionUnusedKey } from './run.ts';
 import { showStatus } from './status-line.ts';
@@ -34,6 +36,10 @@ export function defineCompile(program: Command, act: Act): void {
         const { log, json, print, note, drain, abort } = context;
         const config = supabaseMirror ? withMirror(context.config) : context.config;
         mentionUnusedKey(context);
+        if (config['compile.tier'] !== 'rules') {
+          const named = session?.map((sessionId) => ({ sessionId, turns: 1 }));
+          await noteEstimate(context, named ?? (await sessionsToCompile(config, limit, log)), 'what is to be compiled');
+        }
         let latest: CompileProgress | null = null;
         const line = showStatus(() => (latest === null ? 'reading the table' : progressText(latest)));
         try {

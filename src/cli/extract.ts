@@ -4,6 +4,7 @@ import { exitCodes } from '../errors.ts';
 import { type ExistingSession, type ExistingSessions, listExisting } from '../existing-log.ts';
 import { parseCount } from './arguments.ts';
 import type { Act } from './context.ts';
+import { noteEstimate } from './estimate-line.ts';
 import { table } from './table.ts';
 
 export function defineExtract(program: Command, act: Act): void {
@@ -12,11 +13,13 @@ export function defineExtract(program: Command, act: Act): void {
     .description('sessions that are in the table already, longest first; read-only, without a slot')
     .option('--limit <n>', 'how many', parseCount, 20)
     .action(
-      act(async ({ config, log, json, print, note }, { limit }: { limit: number }) => {
+      act(async (context, { limit }: { limit: number }) => {
+        const { config, log, json, print, note } = context;
         const existing = await listExisting(config, limit, log);
         if (json) print(JSON.stringify(existing));
         else if (existing.sessions.length > 0) print(asTable(existing.sessions));
         for (const sentence of closing(existing, config['session.minTurns'])) note(sentence);
+        await noteEstimate(context, existing.sessions, 'these sessions');
         return exitCodes.ok;
       }),
     );

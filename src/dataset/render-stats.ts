@@ -1,12 +1,19 @@
 /** The numbers of the dataset as tables. */
 import Table from 'cli-table3';
-import { count, percent, usdAtLeast } from './figures.ts';
+import { count, percent, usd, usdAtLeast, usdRange } from './figures.ts';
 import type { Counts, DatasetStats } from './stats.ts';
 import { printable, styled, type Terminal } from './terminal.ts';
 
 const shownDays = 14;
 
-export function renderStats(stats: DatasetStats, terminal: Terminal): string {
+/** What recorded calls were expected to cost, and did. */
+export interface SettledCost {
+  segments: number;
+  estimatedUsd: { low: number; high: number };
+  settledUsd: number;
+}
+
+export function renderStats(stats: DatasetStats & { settled?: SettledCost | null }, terminal: Terminal): string {
   const sections = [
     overview(stats, terminal),
     counts('Pairs by type', stats.pairsByType, terminal),
@@ -15,6 +22,7 @@ export function renderStats(stats: DatasetStats, terminal: Terminal): string {
     segments(stats, terminal),
     counts('Rejected pairs by reason', stats.rejectionsByReason, terminal),
     models(stats, terminal),
+    settled(stats.settled ?? null, terminal),
     days(stats, terminal),
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
@@ -79,6 +87,15 @@ function models({ models: uses }: DatasetStats, terminal: Terminal): string {
   ]);
   const head = ['', 'calls', 'failed', 'prompt', 'cached', 'output', 'cost'];
   return section('Model calls and tokens', head, rows, terminal, [1, 2, 3, 4, 5, 6]);
+}
+
+function settled(cost: SettledCost | null, terminal: Terminal): string {
+  if (cost === null) return '';
+  const rows = [
+    ['estimated', usdRange(cost.estimatedUsd), `for ${count(cost.segments)} segments at list prices of their day`],
+    ['settled', usd(cost.settledUsd), 'of calls whose cost is known'],
+  ];
+  return section('Estimate against settled', ['', '', ''], rows, terminal, [1]);
 }
 
 function days({ days: all }: DatasetStats, terminal: Terminal): string {
