@@ -1,12 +1,7 @@
 /** Verdicts on pairs of the dataset, asked for again: what `verify` does. */
 import PQueue from 'p-queue';
-import { type CallStore, openCallStore } from './compile/calls.ts';
-import { openPostgresCallStore } from './compile/calls-postgres.ts';
 import { gatesVersion } from './compile/compile.ts';
-import { modelFor } from './compile/models/capabilities.ts';
-import { createDoors } from './compile/models/doors.ts';
-import { noRedaction } from './compile/redact/redactor.ts';
-import { createVerifier } from './compile/verify/model-verifier.ts';
+import { openCompiling } from './compiling.ts';
 import type { Config } from './config.ts';
 import { storedTrajectory } from './dataset/known.ts';
 import { openDataset } from './dataset/open.ts';
@@ -77,47 +72,14 @@ interface Parts {
 async function openParts({ config, log, drain }: VerifyOptions, releasers: Releasers): Promise<Parts> {
   const dataset = openDataset(filesOf(config).dataset);
   releasers.push('dataset reader', () => void dataset.close());
-  const judges = await openJudges(config, log, drain, releasers);
+  const { verifier, redactor, close } = await openCompiling(config, log, { drain });
+  releasers.push('compile stage', close);
+  const windowTokens = config['compile.windowTokens'];
+  const judges = { verifier, leaks: (text: string) => redactor.leaks(text), windowTokens };
   const mirrors = config.sinks.filter((name) => name !== 'sqlite');
   const sinks = await openSinks({ ...config, sinks: [...mirrors, 'sqlite'] }, log);
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
   return { dataset, judges, sinks };
-}
-
-async function openJudges(config: Config, log: Logger, drain: AbortSignal, releasers: Releasers): Promise<Judges> {
-  const windowTokens = config['compile.windowTokens'];
-  const tier = config['compile.tier'];
-  const leaks = (text: string) => noRedaction.leaks(text);
-  if (tier === 'rules' || config['verify.mode'] === 'off') return { verifier: null, leaks, windowTokens };
-  const url = config['calls.url'];
-  const calls: CallStore =
-    url === null ? openCallStore(filesOf(config).calls) : await openPostgresCallStore({ url, log, drain });
-  releasers.push('call store', () => calls.close());
-  const provider = config['verify.provider'] ?? config['compile.provider'];
-  const model = modelFor({ tier, stage: 'verify', provider, model: config['verify.model'] });
-  const door = createDoors(doorSettings(config, leaks), calls, log).open({ provider, model });
-  return { verifier: createVerifier({ door, windowTokens }), leaks, windowTokens };
-}
-
-function doorSettings(config: Config, leaks: Judges['leaks']) {
-  return {
-    connections: {
-      gemini: { apiKey: config['gemini.apiKey'], baseUrl: config['gemini.baseUrl'] },
-      vertex: { project: config['vertex.project'], location: config['vertex.location'] },
-      openai: {
-        baseUrl: config['openai.baseUrl'],
-        apiKey: config['openai.apiKey'],
-        usdPerHour: config['openai.usdPerHour'],
-      },
-    },
-    serviceTier: config['compile.serviceTier'],
-    concurrency: config['compile.concurrency'],
-    timeoutMs: config['compile.timeout'],
-    requestsPerMinute: config['compile.requestsPerMinute'],
-    tokensPerMinute: config['compile.tokensPerMinute'],
-    prices: config.prices,
-    leaks,
-  };
 }
 
 class VerifyWork {
