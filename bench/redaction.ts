@@ -100,11 +100,13 @@ function tellInjected({ gone, survivors }: Survivors): void {
 
 async function tellSpeed(): Promise<void> {
   const { megabytes, redactor: rate, json } = await throughputOf(open, repeats);
-  say(`\nrecorded sessions, ${megabytes.toFixed(1)} MB of text, median of ${repeats}: ${rate.toFixed(1)} MB/s`);
-  say(`JSON.parse and JSON.stringify of the same: ${json.toFixed(0)} MB/s, ${(json / rate).toFixed(1)} times as fast`);
+  say(
+    `\nrecorded sessions, ${megabytes.toFixed(1)} MB of text, median of ${repeats}: ${rate.toFixed(1)} MB a second of processor time`,
+  );
+  say(`JSON.parse and JSON.stringify of the same: ${json.toFixed(0)} MB, ${(json / rate).toFixed(1)} times as fast`);
   demand(rate >= demands.megabytesPerSecond, `${rate.toFixed(1)} MB/s`);
   const hostile = await hostileTimes(open);
-  say('\nhostile text, seconds a megabyte, slowest first:');
+  say('\nhostile text, seconds of processor time a megabyte, slowest first:');
   for (const { unit, seconds } of hostile.slice(0, show)) say(`  ${seconds.toFixed(2)}  ${JSON.stringify(unit)}`);
   const slowest = hostile[0]!;
   demand(

@@ -12,6 +12,13 @@ export interface Maker {
   cues: readonly string[];
   /** Known by itself, so that it is found without any cue. */
   plain: boolean;
+  /** What of it must go, where the rest may stay. */
+  part?: RegExp;
+}
+
+/** What of a value must go. */
+export function secretPartOf({ part }: Maker, value: string): string {
+  return part === undefined ? value : part.exec(value)![0];
 }
 
 const digitsOf = (dice: Dice, count: number) => Array.from({ length: count }, () => dice.int(0, 9)).join('');
@@ -149,7 +156,7 @@ export const makers: readonly Maker[] = [
     return dice.pick([value, `${value.slice(0, 3)} ${value.slice(3, 6)} ${value.slice(6)}`]);
   }),
   of('NINO', true, 'nino national_insurance_number', 'National Insurance number|NI number', (dice) => {
-    const value = `${charactersOf(dice, 1, 'ABCEGHJKLMPRSTWXYZ')}${charactersOf(dice, 1, 'ACEHJLMPRSWXYZ')}${digitsOf(dice, 6)}${charactersOf(dice, 1, 'ABCD')}`;
+    const value = `${charactersOf(dice, 1, 'ABCEGHJKLMPRSTWXYZ')}${charactersOf(dice, 1, 'ACEHJLMPRSWXY')}${digitsOf(dice, 6)}${charactersOf(dice, 1, 'ABCD')}`;
     return dice.pick([value, inGroups(value, 2)]);
   }),
   of('POSTCODE', true, 'postcode post_code', 'postcode|delivers to', postcode),
@@ -188,13 +195,16 @@ export const makers: readonly Maker[] = [
     return dice.pick([`${day}/${month}/${year}`, `${year}-${month}-${day}`]);
   }),
   of('PERSON', false, 'customer_name full_name patientName', 'customer name:|spoke to Mrs|Dear Dr', name),
-  of(
-    'CREDENTIAL_URL',
-    true,
-    'remote url',
-    'cloned from',
-    (dice) => `https://deploy:${password(dice)}@git.example.org/team/tool.git`,
-  ),
+  {
+    ...of(
+      'CREDENTIAL_URL',
+      true,
+      'remote url',
+      'cloned from',
+      (dice) => `https://deploy:${password(dice)}@git.example.org/team/tool.git`,
+    ),
+    part: /deploy:[^@]+/,
+  },
   of(
     'CONNECTION_STRING',
     true,

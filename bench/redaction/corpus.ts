@@ -1,7 +1,7 @@
 /** A seeded British corpus: what must be found, in the forms in which rows have it, and near misses that must be left alone. */
 import { type Detect, noContext, type TextContext } from '../../src/compile/redact/detection.ts';
 import { Dice } from '../../src/demo/dice.ts';
-import { type Maker, makers } from './corpus-values.ts';
+import { type Maker, makers, secretPartOf } from './corpus-values.ts';
 import { nearMisses } from './near-misses.ts';
 import { covers, Tallies, type Tally, type Touched, touchedIn } from './score.ts';
 
@@ -60,7 +60,9 @@ function samplesOf(maker: Maker, dice: Dice, perForm: number): Sample[] {
 function sampleOf(maker: Maker, form: Form, dice: Dice): Sample {
   const value = maker.make(dice);
   const [before, after, context = noContext] = form(maker, value, dice);
-  return { text: `${before}${value}${after}`, context, from: before.length, to: before.length + value.length };
+  const part = secretPartOf(maker, value);
+  const from = before.length + value.indexOf(part);
+  return { text: `${before}${value}${after}`, context, from, to: from + part.length };
 }
 
 function scoreNearMisses(detect: Detect, seed: number): Pick<CorpusScore, 'leftAlone' | 'touched'> {

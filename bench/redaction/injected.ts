@@ -2,7 +2,7 @@
 
 import { Dice } from '../../src/demo/dice.ts';
 import type { Trajectory, Turn } from '../../src/records.ts';
-import { type Maker, makers } from './corpus-values.ts';
+import { type Maker, makers, secretPartOf } from './corpus-values.ts';
 
 export interface Injected {
   trajectory: Trajectory;
@@ -32,7 +32,7 @@ export function inject(trajectories: readonly Trajectory[], seed: number): Injec
       const value = maker.make(dice);
       const at = dice.int(0, turns.length - 1);
       turns[at] = withCanary(turns[at]!, maker, value, dice);
-      return { kind: maker.kind, value };
+      return { kind: maker.kind, value: secretPartOf(maker, value) };
     });
     return { trajectory: { ...trajectory, turns }, canaries };
   });

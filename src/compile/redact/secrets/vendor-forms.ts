@@ -188,7 +188,7 @@ function firstOf(forms: VendorForm[], text: string, at: number): FormMatch | nul
 }
 
 function shapeOf(length: number, next: number): RegExp | null {
-  if (next === dot) return length >= 24 && length <= 28 ? discord : null;
+  if (next === dot && length >= 24 && length <= 28) return discord;
   if (length === 36 || length === 37) return mailchimp;
   if (length === 50) return mailgun;
   return length === 84 ? azureDevOps : null;
