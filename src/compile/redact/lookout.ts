@@ -26,9 +26,10 @@ const maxGap = 8;
 /** Signs at either end that belong to a value: `$ecret!`, `+44 …`. */
 const maxSigns = 3;
 
+/** After some words: what may follow, and what may end here. Null for nothing: most have but one of the two. */
 interface Node<T> {
-  next: Map<string, Node<T>>;
-  ends: Ends<T>[];
+  next: Map<string, Node<T>> | null;
+  ends: Ends<T>[] | null;
 }
 
 /** Values that are told apart in one way. */
@@ -40,7 +41,7 @@ interface Ends<T> {
 }
 
 export class Lookout<T> {
-  readonly #root: Node<T> = { next: new Map(), ends: [] };
+  readonly #root: Node<T> = { next: null, ends: null };
   readonly #first = new Set<number>();
 
   /** Of two that are the same the first one stays. */
@@ -91,7 +92,7 @@ export class Lookout<T> {
     let node: Node<T> | undefined = this.#root;
     let longest: Seen<T> | null = null;
     for (let word: Word | null = first; word !== null; word = nextWord(text, word.to, word.to + maxGap)) {
-      node = node.next.get(lowered(text, word));
+      node = node.next?.get(lowered(text, word));
       if (node === undefined) break;
       longest = seenAt(text, first.from, word.to, node) ?? longest;
     }
@@ -100,15 +101,18 @@ export class Lookout<T> {
 }
 
 function nextNode<T>(node: Node<T>, word: string): Node<T> {
+  node.next ??= new Map();
   let next = node.next.get(word);
   if (next === undefined) {
-    next = { next: new Map(), ends: [] };
+    next = { next: null, ends: null };
     node.next.set(word, next);
   }
   return next;
 }
 
-function endsOf<T>({ ends }: Node<T>, identify: Ends<T>['identify'], before: number, after: number): Ends<T> {
+function endsOf<T>(node: Node<T>, identify: Ends<T>['identify'], before: number, after: number): Ends<T> {
+  node.ends ??= [];
+  const { ends } = node;
   const lead = Math.min(before, maxSigns);
   const tail = Math.min(after, maxSigns);
   const known = ends.find((it) => it.identify === identify && it.lead === lead && it.tail === tail);
@@ -128,19 +132,17 @@ function wordsOf(text: string): Word[] {
 
 /** With the signs around its words where they stand there too. */
 function seenAt<T>(text: string, first: number, last: number, { ends }: Node<T>): Seen<T> | null {
-  for (const { identify, lead, tail, values } of ends) {
+  for (const { identify, lead, tail, values } of ends ?? []) {
     for (const [before, after] of lead + tail === 0
-      ? [[0, 0]]
-      : [
-          [lead, tail],
-          [lead, 0],
-          [0, 0],
-        ]) {
-      const from = Math.max(0, first - before!);
-      const to = Math.min(text.length, last + after!);
+      ? noSigns
+      : [[lead, tail] as const, [lead, 0] as const, ...noSigns]) {
+      const from = Math.max(0, first - before);
+      const to = Math.min(text.length, last + after);
       const what = values.get(identify(text.slice(from, to)));
       if (what !== undefined) return { from, to, what };
     }
   }
   return null;
 }
+
+const noSigns = [[0, 0]] as const;

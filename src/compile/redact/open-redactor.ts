@@ -50,7 +50,8 @@ export function openRedactor(options: RedactorOptions): TextRedactor {
   const { detect, policy, key, placeholders } = options;
   const vault = options.vaultKey === null ? null : openVault(options.vaultKey);
   const kept = new Set(kindNames.filter((kind) => policy[kind] === 'keep'));
-  const hashOf = (identity: string) => createHmac('sha256', key).update(`value ${identity}`).digest('hex');
+  // 128 bits: no two values of a session share them.
+  const hashOf = (identity: string) => createHmac('sha256', key).update(`value ${identity}`).digest('hex').slice(0, 32);
 
   /** Placeholders of entities, in the order in which these appear. */
   async function placeholdersOf(session: SessionName, entities: readonly Entity[]): Promise<Map<Entity, string>> {

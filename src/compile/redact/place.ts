@@ -18,7 +18,7 @@ export class Place {
   /** The member's name is one of a program's. */
   readonly isPlain: boolean;
   readonly #detect: Detect;
-  readonly #seen = new Map<string, readonly Detection[]>();
+  #seen: Map<string, readonly Detection[]> | null = null;
   #members: Map<string, Place> | null = null;
   #names: Place | null = null;
 
@@ -46,6 +46,7 @@ export class Place {
   }
 
   detect(text: string): readonly Detection[] {
+    this.#seen ??= new Map();
     let found = this.#seen.get(text);
     if (found === undefined) {
       const detected = this.#detect(text, this.context);

@@ -8,7 +8,7 @@ export interface SessionName {
 
 export interface NamedValue {
   kind: Kind;
-  /** HMAC-SHA-256 of the normalised value under the installation's key, hex: the value itself is not stored. */
+  /** 128 bits of HMAC-SHA-256 of the normalised value under the installation's key, hex: the value is not stored. */
   hash: string;
   /** The value under AES-256-GCM, where a vault is kept and the kind is no secret; else null. */
   sealed: Buffer | null;

@@ -37,7 +37,9 @@ interface Piece {
   /** By view. */
   found: readonly (readonly Detection[])[];
   spans: Span[];
-  brackets: { from: number; to: number; harmless: string }[];
+  /** Brackets of placeholders may stand in it: written out wherever they are, or as escapes in these places. */
+  hasBrackets: boolean;
+  escapedBrackets: { from: number; to: number; harmless: string }[];
 }
 
 const nothing: readonly Detection[] = [];
@@ -83,21 +85,26 @@ export class Redaction {
 
   /** The text with placeholders in the place of values, and no bracket that could pass for one of theirs. */
   render(index: number, placeholder: (entity: Entity) => string): string {
-    const { text, spans, brackets } = this.#pieces[index]!;
-    if (spans.length === 0 && brackets.length === 0) return text;
-    const changes = [
+    const { text, spans, hasBrackets, escapedBrackets } = this.#pieces[index]!;
+    if (spans.length === 0 && !hasBrackets) return text;
+    const untouched = (from: number, to: number) => {
+      const part = text.slice(from, to);
+      return hasBrackets ? withoutBrackets(part) : part;
+    };
+    const changes: { from: number; to: number; by: string }[] = [
+      ...escapedBrackets.map(({ from, to, harmless }) => ({ from, to, by: harmless })),
       ...spans.map(({ from, to, quote, entity }) => ({ from, to, by: `${quote}${placeholder(entity)}${quote}` })),
-      ...brackets.map(({ from, to, harmless }) => ({ from, to, by: harmless })),
-    ].sort((a, b) => a.from - b.from || b.to - a.to);
+    ];
+    if (escapedBrackets.length > 0) changes.sort((a, b) => a.from - b.from || b.to - a.to);
     const parts: string[] = [];
     let copied = 0;
     for (const { from, to, by } of changes) {
       // A bracket within a value is gone with it.
       if (from < copied) continue;
-      parts.push(text.slice(copied, from), by);
+      parts.push(untouched(copied, from), by);
       copied = to;
     }
-    return parts.join('') + text.slice(copied);
+    return parts.join('') + untouched(copied, text.length);
   }
 
   /** Kinds that stand for certain in what a text was rendered to. What is as it was has been looked at before. */
@@ -108,9 +115,11 @@ export class Redaction {
 
   #look(text: string, place: Place): Piece {
     const views = viewsOf(text, place);
+    const hasBrackets = !this.#options.isRedacted && mayHoldBrackets(text);
     if (this.#options.isRedacted) for (const view of views) view.value = withoutLooseBrackets(view.value);
-    const brackets = !this.#options.isRedacted && mayHoldBrackets(text) ? disarm(text, views) : [];
-    return { text, place, views, found: views.map((view) => this.#detect(view)), spans: [], brackets };
+    const escapedBrackets = hasBrackets ? disarm(text, views) : [];
+    const found = views.map((view) => this.#detect(view));
+    return { text, place, views, found, spans: [], hasBrackets, escapedBrackets };
   }
 
   #detect({ place, value }: View): readonly Detection[] {
@@ -147,14 +156,15 @@ function spanOf(view: View, { from, to }: { from: number; to: number }, entity: 
 }
 
 /** Takes brackets of placeholders out of what detectors see, so that no value hides between two of them. */
-function disarm(text: string, views: readonly View[]): Piece['brackets'] {
-  const written = bracketsIn(text).map(({ at, harmless }) => ({ from: at, to: at + 1, harmless }));
-  const escaped = views.flatMap((view) => {
-    const places = bracketsIn(view.value);
+function disarm(text: string, views: readonly View[]): Piece['escapedBrackets'] {
+  const mayBeEscaped = text.includes('\\u27');
+  return views.flatMap((view) => {
+    const places = mayBeEscaped ? bracketsIn(view.value) : [];
     view.value = withoutBrackets(view.value);
-    return places.map(({ at, harmless }) => ({ from: view.rawAt(at), to: view.rawAt(at + 1), harmless }));
+    return places
+      .map(({ at, harmless }) => ({ from: view.rawAt(at), to: view.rawAt(at + 1), harmless }))
+      .filter(({ from, to }) => to - from > 1);
   });
-  return [...written, ...escaped];
 }
 
 /** In order, none over another: what overlaps is replaced as one, by what was detected rather than by what was looked for. */
