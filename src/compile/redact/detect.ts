@@ -2,6 +2,7 @@
 import type { Detect, Detection } from './detection.ts';
 import { secretKinds } from './kinds.ts';
 import { createDetectPersonal, type PersonalOptions } from './personal/detect-personal.ts';
+import { detectSecrets } from './secrets/detect-secrets.ts';
 
 /** What stands in a text already instead of a value, see ARCHITECTURE. */
 const placeholder = /⟦[^⟦⟧\n]{1,40}⟧/g;
@@ -9,7 +10,7 @@ const placeholder = /⟦[^⟦⟧\n]{1,40}⟧/g;
 /** Findings in the order of their places; none overlaps another or a placeholder. */
 export function createDetect(options: PersonalOptions): Detect {
   const personal = createDetectPersonal(options);
-  return (text, context) => settle(text, apart(text, personal(text, context)));
+  return (text, context) => settle(text, apart(text, [...personal(text, context), ...detectSecrets(text, context)]));
 }
 
 /** Findings that touch no placeholder. */

@@ -46,9 +46,11 @@ export const cue = {
   streetFirst: 1 << 27,
   /** A date may begin with it. */
   month: 1 << 28,
+  /** `thank you,`: a name may follow. */
+  thanks: 1 << 29,
 } as const;
 
-export const cueBits = 29;
+export const cueBits = 30;
 
 const said: [number, string][] = [
   [cue.phone, 'phone phones telephone tel mobile cell cellphone fax landline whatsapp sms'],
@@ -86,6 +88,7 @@ const said: [number, string][] = [
   [cue.month, 'jan feb mar apr jun jul aug sep sept oct nov dec'],
   [cue.box, 'psc box unit'],
   [cue.self, 'm am'],
+  [cue.thanks, 'you thanks'],
 ];
 
 /** What each cue word says, by its hash. */

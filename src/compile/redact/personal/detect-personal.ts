@@ -19,12 +19,20 @@ export function createDetectPersonal({ names = [] }: PersonalOptions): Detect {
     if (readWholeValue(reading)) return reading.found;
     const emails = readEmails(reading);
     scan(reading);
-    if (emails.length > 0)
-      addNames(reading, new NameList(emails.flatMap(namesFromEmail), { capitalised: true }), false);
+    if (emails.length > 0) addNamesOf(reading, emails);
     if (listed !== null) addNames(reading, listed, true);
     return reading.found;
   };
 }
+
+/** A text that is hardly more than its addresses has no place for a name. */
+function addNamesOf(reading: Reading, emails: readonly string[]): void {
+  if (reading.text.length < emails.reduce((sum, { length }) => sum + length, leastName)) return;
+  const names = [...new Set(emails.flatMap(namesFromEmail))];
+  if (names.length > 0) addNames(reading, new NameList(names, { capitalised: true }), false);
+}
+
+const leastName = 5;
 
 /** An operator's own names hold wherever they stand. */
 function addNames(reading: Reading, names: NameList, certain: boolean): void {

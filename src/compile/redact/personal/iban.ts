@@ -1,7 +1,7 @@
 /** International bank account numbers. */
 import { mod97Holds } from './checksums.ts';
 import { cue } from './cues.ts';
-import { namesAccount } from './keys.ts';
+import { keyOf } from './keys.ts';
 import type { Reading } from './reading.ts';
 
 /** SWIFT, IBAN registry (ISO 13616): lengths by country. */
@@ -27,7 +27,7 @@ export function readIban(reading: Reading, from: number): number | null {
   const plain = found.replace(/[ -]/g, '');
   if (!mostlyDigits.test(plain) || plain.length > 34) return null;
   const cued =
-    reading.near(cue.account, from, 60) || (reading.context.key !== null && namesAccount(reading.context.key));
+    reading.near(cue.account, from, 60) || (reading.context.key !== null && keyOf(reading.context.key).account);
   return cued || /^[A-Z]{2}\d{18,}$/.test(plain) ? add(reading, from, found.length, false) : null;
 }
 

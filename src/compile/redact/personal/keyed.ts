@@ -1,7 +1,8 @@
 /** Values that the name beside them tells: members of JSON, and `key: value` or `key=value` in text. */
 import type { Kind } from '../kinds.ts';
+import { classOf, wordBits } from './characters.ts';
 import { dateForm } from './dates.ts';
-import { kindOfKey, kindWithin, namesAccount } from './keys.ts';
+import { type Key, keyOf, kindWithin, mayBeKey } from './keys.ts';
 import { nameAt } from './names.ts';
 import type { Reading } from './reading.ts';
 
@@ -35,8 +36,8 @@ interface Value {
 }
 
 /** The value that begins a text of at most 200 units, beside a key of the kind. */
-function valueUnder(kind: Kind, key: string, text: string): Value | null {
-  if ((kind === 'BANK_ACCOUNT' || namesAccount(key)) && forms.IBAN!.test(text)) return formed('IBAN', text);
+function valueUnder(kind: Kind, { account }: Key, text: string): Value | null {
+  if ((kind === 'BANK_ACCOUNT' || account) && forms.IBAN!.test(text)) return formed('IBAN', text);
   if (kind === 'DATE_OF_BIRTH') return ended(kind, text, instant.exec(text)?.[0] ?? dateOf(text));
   if (kind === 'ADDRESS')
     return ended(kind, text, /:\/\/|@/.test(text) ? undefined : addressLine.exec(text)?.[0].trimEnd());
@@ -62,13 +63,13 @@ function dateOf(text: string): string | undefined {
 export function readWholeValue(reading: Reading): boolean {
   const { text, context } = reading;
   if (context.key === null) return false;
+  const key = keyOf(context.key);
+  const kind = kindWithin(key, context.path.at(-1)) ?? (key.account ? 'IBAN' : null);
+  if (kind === null || text.length > longestValue) return false;
   const value = text.trim();
-  if (value === '' || value.length > longestValue) return false;
-  const kind = kindWithin(context.key, context.path.at(-1)) ?? (namesAccount(context.key) ? 'IBAN' : null);
-  if (kind === null) return false;
   const from = text.indexOf(value);
-  const found = kind === 'PERSON' ? personOf(context.key, value) : valueUnder(kind, context.key, value);
-  if (found === null || found.length !== value.length) return false;
+  const found = kind === 'PERSON' ? personOf(context.key, key, value) : valueUnder(kind, key, value);
+  if (found === null || found.length === 0 || found.length !== value.length) return false;
   reading.add(found.kind, from, from + value.length, false);
   return true;
 }
@@ -76,39 +77,44 @@ export function readWholeValue(reading: Reading): boolean {
 const personForm = /^\p{L}[\p{L}\p{M}.'’-]{0,40}(?: {1,2}[\p{L}\p{M}.'’-]{1,40}){0,5}$/u;
 
 /** Under a key that names a person's name every word is one; under `recipient` only two with capitals are. */
-function personOf(key: string, value: string): Value | null {
-  if (namesAccount(key) && forms.IBAN!.test(value)) return { kind: 'IBAN', length: value.length };
+function personOf(name: string, { account }: Key, value: string): Value | null {
+  if (account && forms.IBAN!.test(value)) return { kind: 'IBAN', length: value.length };
   if (!personForm.test(value) || nobody.test(value)) return null;
-  const said = /name/i.test(key) || /^(?:first|last)$/i.test(key);
+  const said = /name/i.test(name) || /^(?:first|last)$/i.test(name);
   return said || /^\p{Lu}\p{Ll}+ (?:.* )?\p{Lu}\p{Ll}+$/u.test(value) ? { kind: 'PERSON', length: value.length } : null;
-}
-
-const kindsOfKeys = new Map<string, Kind | null>();
-const mostKeys = 4096;
-
-function kindOfWord(word: string): Kind | null {
-  const known = kindsOfKeys.get(word);
-  if (known !== undefined) return known;
-  if (kindsOfKeys.size >= mostKeys) kindsOfKeys.clear();
-  const kind = kindOfKey(word);
-  kindsOfKeys.set(word, kind);
-  return kind;
 }
 
 const opening = /[ \t]{0,8}(?:\r?\n[ \t]{0,8})?(?:\\{0,3}["'`]|\*{0,2})?/y;
 
+const longestKey = 40;
+
+/** `date-of-birth`: back over the words that hyphens join. */
+function keyStart(text: string, wordFrom: number): number {
+  let from = wordFrom;
+  while (
+    wordFrom - from < longestKey &&
+    text.charCodeAt(from - 1) === 45 &&
+    (classOf(text.charCodeAt(from - 2)) & wordBits) !== 0
+  ) {
+    from -= 2;
+    while (wordFrom - from < longestKey && (classOf(text.charCodeAt(from - 1)) & wordBits) !== 0) from -= 1;
+  }
+  return from;
+}
+
 /** Their own rules tell them in running text, beside a key as well: what breaks the rules there is a number of another kind. */
 const ruled: ReadonlySet<Kind> = new Set(['CARD', 'NHS_NUMBER', 'NINO', 'SSN']);
 
-/** `at` is the sign behind a key that ended just before it. Returns where the reading goes on. */
-export function readKeyed(reading: Reading, keyFrom: number, keyTo: number, at: number): number {
+/** `at` is the sign behind a key whose last word ended just before it. Returns where the reading goes on. */
+export function readKeyed(reading: Reading, wordFrom: number, wordTo: number, at: number): number {
   const { text } = reading;
-  if (keyTo - keyFrom > 40) return at + 1;
-  const key = text.slice(keyFrom, keyTo);
-  const kind = kindOfWord(key);
+  if (wordTo - wordFrom > longestKey || !mayBeKey(text, wordTo)) return at + 1;
+  const name = text.slice(keyStart(text, wordFrom), wordTo);
+  const key = keyOf(name);
+  const { kind } = key;
   if (kind === null || ruled.has(kind) || /[=>:/]/.test(text.charAt(at + 1))) return at + 1;
   const from = at + 1 + reading.match(opening, at + 1)!.length;
-  const found = kind === 'PERSON' ? personAt(reading, key, from) : valueUnder(kind, key, lineFrom(reading, from));
+  const found = kind === 'PERSON' ? personAt(reading, name, from) : valueUnder(kind, key, lineFrom(reading, from));
   if (found === null || found.length === 0 || isOddAddress(found, text.slice(from, from + found.length))) return at + 1;
   reading.add(found.kind, from, from + found.length, false);
   return from + found.length;

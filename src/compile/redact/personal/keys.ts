@@ -1,5 +1,6 @@
 /** Which names of members say what their values are: `customer_email`, `homePhone`, `date-of-birth`. */
 import type { Kind } from '../kinds.ts';
+import { isDigit } from './characters.ts';
 
 /** Without the borders between their words, so that `first_name`, `firstName` and `firstname` are one. */
 const words: [Kind | null, string][] = [
@@ -74,18 +75,57 @@ export function kindOfKey(key: string): Kind | null {
   return null;
 }
 
-/** As `kindOfKey`, for a name that says nothing by itself: a `name` within a `customer`, a `number` within a `phone`. */
-export function kindWithin(key: string, holder: string | undefined): Kind | null {
-  const kind = kindOfKey(key);
-  if (kind !== null || holder === undefined) return kind;
-  const plain = wordsOf(key).join('');
-  if (plain === 'name') return holders.has(wordsOf(holder).join('')) ? 'PERSON' : null;
-  if (plain === 'first' || plain === 'last') return /name$/i.test(holder) ? 'PERSON' : null;
-  if (plain === 'number' || plain === 'value') return kindOfKey(holder);
-  return plain === 'line' && kindOfKey(holder) === 'ADDRESS' ? 'ADDRESS' : null;
+/** What is known of a member's name. */
+export interface Key {
+  kind: Kind | null;
+  /** Its value is an account, or whoever gets or gives money. */
+  account: boolean;
+  /** Says what its value is only together with the member around it: `name`, `number`. */
+  plain: string | null;
 }
 
-/** Whether a member's name says that its value is an account, or whoever gets or gives money. */
-export function namesAccount(key: string): boolean {
-  return wordsOf(key).some((word) => accounts.has(word));
+const known = new Map<string, Key>();
+/** A log has few names of members; whoever makes up more than this is forgotten and asked again. */
+const mostKnown = 4096;
+
+export function keyOf(name: string): Key {
+  const before = known.get(name);
+  if (before !== undefined) return before;
+  if (known.size >= mostKnown) known.clear();
+  const all = wordsOf(name);
+  const plain = all.join('');
+  const key = {
+    kind: kindOfKey(name),
+    account: all.some((word) => accounts.has(word)),
+    plain: plainNames.has(plain) ? plain : null,
+  };
+  known.set(name, key);
+  return key;
+}
+
+/** The last two letters of every name that says a kind, so that most words before a colon are passed over at a glance. */
+const lastLetters = new Uint8Array(1 << 16);
+for (const [name, kind] of endings) {
+  if (kind === null) continue;
+  for (const form of [name, `${name}s`, `${name}es`]) lastLetters[lettersAt(form, form.length)] = 1;
+}
+
+function lettersAt(text: string, to: number): number {
+  return ((text.charCodeAt(to - 2) | 32) << 8) | ((text.charCodeAt(to - 1) | 32) & 0xff);
+}
+
+/** Whether a name that ends at a place may say a kind. One with a number behind it (`address_2`) may. */
+export function mayBeKey(text: string, to: number): boolean {
+  return isDigit(text.charCodeAt(to - 1)) || lastLetters[lettersAt(text, to) & 0xffff] === 1;
+}
+
+const plainNames = new Set(['name', 'first', 'last', 'number', 'value', 'line']);
+
+/** As `kindOfKey`, for a name that says nothing by itself: a `name` within a `customer`, a `number` within a `phone`. */
+export function kindWithin({ kind, plain }: Key, holder: string | undefined): Kind | null {
+  if (kind !== null || plain === null || holder === undefined) return kind;
+  if (plain === 'name') return holders.has(wordsOf(holder).join('')) ? 'PERSON' : null;
+  if (plain === 'first' || plain === 'last') return /name$/i.test(holder) ? 'PERSON' : null;
+  if (plain === 'number' || plain === 'value') return keyOf(holder).kind;
+  return keyOf(holder).kind === 'ADDRESS' ? 'ADDRESS' : null;
 }

@@ -17,7 +17,9 @@ const word = /[\p{L}\p{M}\p{N}]+/gu;
 /** What may stand between two words of one name. */
 const between = /[\s.'’-]{1,3}/y;
 const nextWord = /[\p{L}\p{M}\p{N}]{1,64}/uy;
-const sieveSize = 1 << 13;
+/** Slots of the sieve for each name: one word in so many is looked at that begins no name. */
+const slotsPerName = 32;
+const mostSlots = 1 << 16;
 
 /** Regardless of case and of marks on letters: `Křenová` is `krenova`. */
 function folded(text: string): string {
@@ -28,12 +30,14 @@ function folded(text: string): string {
 export class NameList {
   readonly #root: Node = { ends: false, next: new Map() };
   /** Hashes of first words: most words of a text are passed over by it. Those with other letters are always looked at. */
-  readonly #sieve = new Uint8Array(sieveSize);
+  readonly #sieve: Uint8Array;
   readonly #capitalised: boolean;
 
   /** `capitalised`: only where each word begins with a capital. A name of fewer than two letters is none. */
-  constructor(names: Iterable<string>, { capitalised }: { capitalised: boolean }) {
+  constructor(names: readonly string[], { capitalised }: { capitalised: boolean }) {
     this.#capitalised = capitalised;
+    const slots = 2 ** Math.ceil(Math.log2(names.length * slotsPerName + 1));
+    this.#sieve = new Uint8Array(Math.min(slots, mostSlots));
     for (const name of names) this.#add(folded(name).match(word) ?? []);
   }
 
@@ -46,7 +50,7 @@ export class NameList {
       node = known;
     }
     node.ends = true;
-    this.#sieve[hashOf(words[0]!) & (sieveSize - 1)] = 1;
+    this.#sieve[hashOf(words[0]!) & (this.#sieve.length - 1)] = 1;
   }
 
   /** The longest name at each place, whole words only. */
@@ -67,7 +71,7 @@ export class NameList {
         foreign ||= code >= 128;
         hash = stepOf(hash, code);
       }
-      const end = foreign || this.#sieve[hash & (sieveSize - 1)] === 1 ? this.#walk(text, at) : -1;
+      const end = foreign || this.#sieve[hash & (this.#sieve.length - 1)] === 1 ? this.#walk(text, at) : -1;
       if (end !== -1) found.push({ from: at, to: end });
       at = Math.max(to, end);
     }

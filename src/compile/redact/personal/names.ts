@@ -40,7 +40,8 @@ function firstWords(text: string, count: number): string {
 const afterTitle = /\.?[ \u00a0]{1,2}/y;
 const afterGreeting = /,? {1,2}(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.? {1,2})?/y;
 const afterPerson = /(?::\s{1,3}|,\s{1,4}| (?:is |was |to |with |named |called ){0,1})/y;
-const afterIs = / (?:is|was|of) {1,2}/y;
+const afterIs = /(?:['’]s| (?:is|was|of)) {1,2}/y;
+const afterThanks = /, {1,2}/y;
 const afterColon = /:[ \t]{1,8}/y;
 const afterSelf = / {1,2}/y;
 
@@ -51,6 +52,7 @@ export function readNameAfter(reading: Reading, from: number, to: number, says: 
   if (says & cue.title) return readTitled(reading, cued, to);
   if (says & cue.greeting && /^\p{Lu}/u.test(cued)) return readGreeted(reading, cued, to);
   if (says & cue.name) return readNamed(reading, from, to);
+  if (says & cue.thanks) return isThanks(text, from, cued) ? noteAfter(reading, afterThanks, to, 2) : to;
   if (says & cue.self) return isSelf(text, from, cued) ? noteAfter(reading, afterSelf, to, 2) : to;
   if (says & cue.person && (text.charAt(to) !== ' ' || /^\p{Ll}/u.test(cued)))
     return noteAfter(reading, afterPerson, to, 2);
@@ -114,4 +116,8 @@ function isSelf(text: string, from: number, cued: string): boolean {
     /(?:^|[\s"'(])I['’ ]$/.test(text.slice(Math.max(0, from - 3), from)) &&
     (cued === 'am') === (text.charAt(from - 1) === ' ')
   );
+}
+
+function isThanks(text: string, from: number, cued: string): boolean {
+  return cued === 'Thanks' || (cued === 'you' && /thank $/i.test(text.slice(Math.max(0, from - 6), from)));
 }

@@ -65,7 +65,9 @@ export function readNumber(reading: Reading, from: number, to: number): number {
   if (continues(before) && isDigit(text.charCodeAt(from - 2))) return to;
   const date = readDateOfBirth(reading, from);
   if (date !== from) return date;
-  return readRows(reading, from, to);
+  // No row of groups but an American number with its country's code begins with one digit.
+  const followed = isDigit(text.charCodeAt(to + 2)) && isDigit(text.charCodeAt(to + 3));
+  return to - from === 1 && !followed ? to : readRows(reading, from, to);
 }
 
 /** Space, closing bracket, hyphen, dot, slash, the space and the hyphen that do not break. */
@@ -122,9 +124,12 @@ function note(
   return to;
 }
 
+/** Joined to a word by a hyphen it is a part of an identifier: `host-pub-2644536267352236`. */
 function readCard(reading: Reading, row: Row): number | null {
   const sure = cardIn(row.digits);
-  if (sure === null || (sure === 'with cue' && !reading.near(cue.card, row.from, 30))) return null;
+  if (sure === null) return null;
+  const joined = /[A-Za-z][-/]$/.test(reading.text.slice(Math.max(0, row.from - 2), row.from));
+  if ((joined || sure === 'with cue') && !reading.near(cue.card, row.from, 30)) return null;
   return note(reading, 'CARD', row, sure === 'certain');
 }
 

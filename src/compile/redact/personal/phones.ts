@@ -35,17 +35,24 @@ export function isBritish(digits: string, shape: string): boolean {
   return (shape === '11' ? /^07[1-57-9]/ : /^0(?:1\d|2[03489]|3[0347]|7[1-9]|80|84|87)/).test(digits);
 }
 
-const dateShape = /^(?:4([-./ ])[12]\1[12]|[12]([-./ ])[12]\2[24]|8)$/;
+/** Dates, a day in one piece, decimal fractions. */
+const otherShape = /^(?:4([-./ ])[12]\1[12]|[12]([-./ ])[12]\2[24]|8|\d+\.\d+)$/;
 /** What a number is for, behind it: `416 60 039 office`, `3660170548-Fax`. */
 const label = /[ -]{0,2}\(?(?:office|fax|mobile|cell|home|work|tel)\b/iy;
 
+/** A letter or a bracket behind a space or a hyphen. */
+function mayHaveLabel(text: string, to: number): boolean {
+  const next = text.charCodeAt(to + 1);
+  return next === 40 || next === 32 || next === 45 || next >= 65;
+}
+
 /** A number of no plan that is known here, beside a word that says what it is. */
 export function isCued(reading: Reading, digits: string, shape: string, from: number, to: number): boolean {
-  if (digits.length < 7 || digits.length > 13 || dateShape.test(shape)) return false;
+  if (digits.length < 7 || digits.length > 13 || otherShape.test(shape)) return false;
   const whole = shape === String(digits.length);
   // Seconds and milliseconds since 1970 begin with 1, as no number does that is dialled.
   if (whole && /^1(?:\d{9}|\d{12})$/.test(digits)) return false;
-  if (reading.match(label, to) !== null) return true;
+  if (mayHaveLabel(reading.text, to) && reading.match(label, to) !== null) return true;
   if (reading.near(cue.phone, from, 24)) return true;
   return (!whole || digits[0] === '0') && reading.near(cue.call, from, 16);
 }

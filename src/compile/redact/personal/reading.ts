@@ -4,20 +4,20 @@ import type { Kind } from '../kinds.ts';
 import { cueBits } from './cues.ts';
 
 const never = -1_000_000;
+/** One reading at a time is under way, and most texts are short: making this for each took longer than reading it. */
+const lastCues = new Int32Array(cueBits);
+
+const longestMargin = 16;
 
 export class Reading {
   readonly text: string;
   readonly context: TextContext;
   readonly found: Detection[] = [];
-  readonly #cues = new Int32Array(cueBits).fill(never);
-  #first: number;
-  #last: number;
 
   constructor(text: string, context: TextContext) {
     this.text = text;
     this.context = context;
-    this.#first = text.search(/\S/);
-    this.#last = text.trimEnd().length;
+    lastCues.fill(never);
   }
 
   add(kind: Kind, from: number, to: number, certain: boolean): void {
@@ -26,20 +26,21 @@ export class Reading {
 
   /** `says` may hold several cues. */
   noteCue(says: number, at: number): void {
-    for (let left = says; left !== 0; left &= left - 1) this.#cues[31 - Math.clz32(left & -left)] = at;
+    for (let left = says; left !== 0; left &= left - 1) lastCues[31 - Math.clz32(left & -left)] = at;
   }
 
   /** Whether one of the cues ended at most `within` units before a place. */
   near(cues: number, at: number, within: number): boolean {
     for (let left = cues; left !== 0; left &= left - 1) {
-      if (at - this.#cues[31 - Math.clz32(left & -left)]! <= within) return true;
+      if (at - lastCues[31 - Math.clz32(left & -left)]! <= within) return true;
     }
     return false;
   }
 
   /** Whether the text is nothing but this: the value of a field, not a word in a sentence. */
   isAll(from: number, to: number): boolean {
-    return from === this.#first && to === this.#last;
+    if (from > longestMargin || this.text.length - to > longestMargin) return false;
+    return this.text.slice(0, from).trim() === '' && this.text.slice(to).trim() === '';
   }
 
   /** What a sticky pattern matches at a place. */

@@ -44,7 +44,7 @@ export function scan(reading: Reading): void {
 function readColon(reading: Reading, at: number, wordFrom: number, wordTo: number): number {
   const { text } = reading;
   if (wordTo > wordFrom && at - wordTo <= 3 && isQuoted(text, wordTo, at)) {
-    const end = readKeyed(reading, keyStart(text, wordFrom), wordTo, at);
+    const end = readKeyed(reading, wordFrom, wordTo, at);
     if (end !== at + 1) return end;
   }
   if (text.charCodeAt(at) !== 58) return at + 1;
@@ -59,20 +59,6 @@ function isQuoted(text: string, from: number, to: number): boolean {
     if (code !== 34 && code !== 39 && code !== 92 && code !== 32) return false;
   }
   return true;
-}
-
-/** `date-of-birth`: back over the words that hyphens join. */
-function keyStart(text: string, wordFrom: number): number {
-  let from = wordFrom;
-  while (
-    wordFrom - from < 32 &&
-    text.charCodeAt(from - 1) === 45 &&
-    (classOf(text.charCodeAt(from - 2)) & wordBits) !== 0
-  ) {
-    from -= 2;
-    while (wordFrom - from < 32 && (classOf(text.charCodeAt(from - 1)) & wordBits) !== 0) from -= 1;
-  }
-  return from;
 }
 
 function isHex(code: number): boolean {
@@ -103,17 +89,29 @@ function isMacSign(text: string, length: number, to: number): boolean {
   return text.charCodeAt(to) === (length === 2 ? 45 : 46);
 }
 
-const acting = cue.title | cue.greeting | cue.name | cue.self | cue.person;
+type Reader = (reading: Reading, from: number, to: number, says: number) => number;
+
+/** Who reads around a cue word, in turn; whoever finds something has it. */
+const readers: readonly [number, Reader][] = [
+  [cue.street | cue.weakStreet, (reading, from, to, says) => readStreet(reading, from, to, (says & cue.street) === 0)],
+  [cue.streetFirst, readStreetFirst],
+  [cue.box, readBox],
+  [cue.address, (reading, _, to) => readAddressAfter(reading, to)],
+  [cue.month, readDateOfBirth],
+  [cue.title | cue.greeting | cue.name | cue.self | cue.person | cue.thanks, readNameAfter],
+];
+
+const acting = readers.reduce((all, [says]) => all | says, 0);
 
 /** Remembers what the word says, and reads what it says of the words around it. Returns where the reading goes on. */
 function readCue(reading: Reading, from: number, to: number, says: number): number {
   reading.noteCue(says, to);
-  let end = to;
-  if (says & (cue.street | cue.weakStreet)) end = readStreet(reading, from, to, (says & cue.street) === 0);
-  if (end === to && says & cue.streetFirst) end = readStreetFirst(reading, from, to);
-  if (end === to && says & cue.box) end = readBox(reading, from, to);
-  if (end === to && says & cue.address) end = readAddressAfter(reading, to);
-  if (end === to && says & cue.month) end = Math.max(to, readDateOfBirth(reading, from));
-  if (end === to && says & acting) end = readNameAfter(reading, from, to, says);
-  return end;
+  if ((says & acting) === 0) return to;
+  const before = reading.found.length;
+  for (const [bits, read] of readers) {
+    if ((says & bits) === 0) continue;
+    const end = read(reading, from, to, says);
+    if (reading.found.length > before) return Math.max(end, to);
+  }
+  return to;
 }
