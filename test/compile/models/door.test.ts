@@ -115,6 +115,19 @@ describe('what a call may cost', () => {
     await door.ask(questionOf('rich'), forever);
     pay();
     await waiting;
+    // Otherwise they would wait for each other.
+  }, 10_000);
+
+  it('stays spent where nobody could write down what it did cost', async () => {
+    const { budget, heard } = budgetOf();
+    const broken: CallStore = {
+      ...calls,
+      answer: (key) => calls.answer(key),
+      record: () => Promise.reject(new Error('disk full')),
+    };
+    const door = doorOf(modelOf(reply).model, { budget, calls: broken });
+    await expect(door.ask(questionOf('a'), forever)).rejects.toThrow('disk full');
+    expect(heard).toEqual(['reserved', 'settled null']);
   });
 
   it('is given back whole where the call was never made', async () => {
@@ -179,13 +192,11 @@ describe('trying again', () => {
     timers.mockRestore();
   });
 
-  it('ends where it has lasted for long, however many attempts are left', async () => {
-    const { model, asked } = modelOf(new ModelFault('x', 'x', { kind: 'retry', mayBeBilled: false, retryAfterMs: 10 }));
-    await expect(doorOf(model, { maxElapsedMs: 15 }).ask(questionOf('a'), forever)).rejects.toMatchObject({
-      kind: 'retry',
-      retryAfterMs: 10,
-    });
-    expect(asked()).toBe(2);
+  it('ends where it would last for too long, however many attempts are left', async () => {
+    const { model, asked } = modelOf(new ModelFault('x', 'x', { kind: 'retry', mayBeBilled: false, retryAfterMs: 20 }));
+    const error = doorOf(model, { maxElapsedMs: 15 }).ask(questionOf('a'), forever);
+    await expect(error).rejects.toMatchObject({ kind: 'retry', retryAfterMs: 20 });
+    expect(asked()).toBe(1);
   });
 
   it('ends at once when given up', async () => {
@@ -198,6 +209,17 @@ describe('trying again', () => {
     controller.abort(new Error('second signal'));
     await expect(asking).rejects.toThrow('second signal');
   });
+});
+
+it('a prompt that still holds what redaction should have taken out is not sent, and nobody hears which', async () => {
+  const { model, asked } = modelOf(reply);
+  const leaks = (text: string) => (text.includes('a@b.example') ? ['email'] : []);
+  const error = await doorOf(model, { leaks })
+    .ask(questionOf('mail a@b.example'), forever)
+    .catch((e: unknown) => e);
+  expect(error).toMatchObject({ kind: 'park', code: 'redaction_leak', message: expect.stringContaining('email') });
+  expect(String(error)).not.toContain('a@b.example');
+  expect(asked()).toBe(0);
 });
 
 describe('a model that is away', () => {
