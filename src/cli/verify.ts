@@ -41,6 +41,8 @@ export function defineVerify(program: Command, act: Act): void {
           line.stop();
           print(json ? JSON.stringify(result) : resultText(result));
           for (const [code, n] of Object.entries(result.failed)) note(`${counted(n, 'pair')} not looked at: ${code}`);
+          if (result.due === limit)
+            note(`there may be more than ${count(limit)} pairs due: run it again, or set --limit`);
           return exitCodeOf(result);
         } finally {
           line.stop();

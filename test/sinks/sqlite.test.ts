@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/log.ts';
 import { openSqliteSink } from '../../src/sinks/sqlite.ts';
-import { compiledOf } from '../support/records.ts';
+import { compiledOf, verifiedOf } from '../support/records.ts';
 import { sinkContract } from './contract.ts';
 import { dumpOf, sqliteHarness } from './sqlite-harness.ts';
 
@@ -36,6 +36,18 @@ describe('the file of the SQLite sink', () => {
     expect(columns.slice(0, 12).join(' ')).toBe(
       'id session_id agent turn_count question answer supporting_turns qa_type source_model cost_usd raw_extraction created_at',
     );
+  });
+
+  it('takes a verdict on a pair that was written before there were any', async () => {
+    await write();
+    const db = new Database(path);
+    db.exec('UPDATE qa_pairs SET content_hash = NULL; DELETE FROM verdicts');
+    db.close();
+    const failed = { status: 'fail' as const, reason: 'stale', version: 'gates/3', at: '2026-03-03T00:00:00.000Z' };
+    const sink = openSqliteSink({ path, log });
+    await sink.write(verifiedOf(compiledOf(), failed), never).finally(() => sink.close());
+    await write();
+    expect(dumpOf(path).qa_pairs).toMatchObject([{ verification: 'fail', verdict_version: 'gates/3' }]);
   });
 
   it.each(['id INTEGER PRIMARY KEY', 'id TEXT PRIMARY KEY', 'id TEXT'])(

@@ -2,10 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/log.ts';
 import { migrateMirror, migrationScript } from '../../src/migrations.ts';
+import type { SinkMessage } from '../../src/sinks/sink.ts';
 import { openPostgresSink } from '../../src/sinks/supabase/direct.ts';
 import { mirrorVersion } from '../../src/sinks/supabase/mirror.ts';
 import { queryOn, type TestPostgres } from '../support/postgres.ts';
-import { compiledOf, pairOf, segmentOf, trajectoryOf } from '../support/records.ts';
+import { compiledOf, pairOf, segmentOf, trajectoryOf, verifiedOf } from '../support/records.ts';
 import { createMirror, mirrorConfig, startMirrors } from '../support/supabase.ts';
 import { dumpMirror, openSink } from './mirror-harness.ts';
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.stop());
 
-async function write(url: string, schema = 'public', message = compiledOf()): Promise<void> {
+async function write(url: string, schema = 'public', message: SinkMessage = compiledOf()): Promise<void> {
   const sink = await openPostgresSink({ url, schema, log });
   await sink.write(message, never).finally(() => sink.close());
 }
@@ -99,6 +100,27 @@ describe('migrating', () => {
     } finally {
       await mirror.close();
     }
+  });
+
+  it('brings a mirror of before verdicts up to date, and takes a verdict on a pair of then', async () => {
+    const url = await emptyDatabase();
+    const config = mirrorConfig(url);
+    await migrateMirror(config);
+    await write(url);
+    await queryOn(
+      url,
+      `DROP FUNCTION trajectory_compiler_take_verdict() CASCADE; DROP TABLE verdicts;
+       DROP FUNCTION trajectory_compiler_give_verdict();
+       ALTER TABLE qa_pairs DROP COLUMN content_hash, DROP COLUMN verdict_version, DROP COLUMN verified_at,
+         DROP COLUMN same_family;
+       DELETE FROM trajectory_compiler_migrations WHERE version = 4`,
+    );
+    await expect(write(url)).rejects.toMatchObject({ code: 'sink_not_migrated' });
+    expect(await migrateMirror(config)).toEqual({ schema: 'public', applied: ['004_verdicts.sql'] });
+    const failed = { status: 'fail' as const, reason: 'stale', version: 'gates/3', at: '2026-03-03T00:00:00.000Z' };
+    await write(url, 'public', verifiedOf(compiledOf(), failed));
+    await write(url);
+    expect((await dumpMirror(url)).qa_pairs).toMatchObject([{ verification: 'fail', verdict_version: 'gates/3' }]);
   });
 
   it('compares generations byte by byte, whatever the language of the database', async () => {
