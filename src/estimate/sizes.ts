@@ -34,7 +34,7 @@ export async function segmentSizes(
 }
 
 /** Between two turns: tags, the turn's number and time. */
-const charsRoundTurn = 112;
+const charsRoundTurn = 92;
 
 /** Of a segment of which no more than this is known. */
 export function sizeOf(turns: number, chars: number): SegmentSize {
