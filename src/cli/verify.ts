@@ -42,7 +42,7 @@ export function defineVerify(program: Command, act: Act): void {
           print(json ? JSON.stringify(result) : resultText(result));
           for (const [code, n] of Object.entries(result.failed)) note(`${counted(n, 'pair')} not looked at: ${code}`);
           if (result.due === limit)
-            note(`there may be more than ${count(limit)} pairs due: run it again, or set --limit`);
+            note(`no more than the newest ${counted(limit, 'pair')} were taken: --limit takes more`);
           return exitCodeOf(result);
         } finally {
           line.stop();
