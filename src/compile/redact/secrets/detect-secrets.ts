@@ -10,7 +10,7 @@ import { strengthOfKey } from './key-names.ts';
 import { type NamedSecret, secretAfterWord, secretOfKey } from './named-secrets.ts';
 import { findPrivateKeys } from './private-keys.ts';
 import { findUrls } from './urls.ts';
-import { formInWord, markedForms } from './vendor-forms.ts';
+import { followsMark, formInWord, holdsMark, markedForms } from './vendor-forms.ts';
 
 /** Shorter than `pwd=abcd`: no name with a value, no form. */
 const minTextLength = 8;
@@ -38,12 +38,12 @@ function findByContext(text: string, { key, path }: TextContext, found: Detectio
   if (secret !== null) found.push({ kind: 'SECRET', ...secret, certain: false });
 }
 
-const wordCharacters = new Uint8Array(128);
+/** Of every UTF-16 unit, so that no text reads beside it. */
+const wordCharacters = new Uint8Array(0x10000);
 for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-') {
   wordCharacters[character.charCodeAt(0)] = 1;
 }
-/** 0 behind the end of the text, whose code is NaN. */
-const isWord = (text: string, at: number) => wordCharacters[text.charCodeAt(at)] === 1;
+const isWord = (text: string, at: number) => at < text.length && wordCharacters[text.charCodeAt(at)] === 1;
 
 const longWord = 16;
 
@@ -52,21 +52,24 @@ const longWord = 16;
  * begins: a long word reaches over one of them.
  */
 function findForms(text: string, found: Detection[]): void {
-  for (const form of markedForms(text)) found.push({ ...form, certain: true });
+  const { length } = text;
+  let isMarked = holdsMark(text);
   let start = 0;
-  while (start + longWord <= text.length) {
+  while (start + longWord <= length) {
     let at = start + longWord - 1;
-    while (at >= start && isWord(text, at)) at--;
+    while (at >= start && wordCharacters[text.charCodeAt(at)] === 1) at--;
     if (at >= start) {
       start = at + 1;
       continue;
     }
     let end = start + longWord;
-    while (isWord(text, end)) end++;
+    while (end < length && wordCharacters[text.charCodeAt(end)] === 1) end++;
+    isMarked ||= followsMark(text, start);
     const form = formInWord(text, start, end);
     if (form !== null) found.push({ ...form, certain: true });
     start = Math.max(end, form?.to ?? 0) + 1;
   }
+  if (isMarked) for (const form of markedForms(text)) found.push({ ...form, certain: true });
 }
 
 /** What stands in every name of a secret, and in commands and phrases that take one. */

@@ -108,9 +108,11 @@ const prefixed: readonly VendorForm[] = [
   key('AKCp', /AKCp[A-Za-z0-9]{69,}/),
 ];
 
-/** Forms whose first word is short. */
-const marks =
-  /SG\.|ya29\.|AQ\.Ab|hv[bsr]\.|dp\.(?:pt|st|ct|sa|scim|audit)\.|sl\.|1\/\/0|v1\.0-|FlyV1|ABSK|whsec_|:AA|\.atlasv1\.|\dQ~/;
+/** Forms whose first word is short; it stands right before a long one. */
+const markBefore =
+  /(?:SG\.|ya29\.|AQ\.|hv[bsr]\.|dp\.(?:pt|st|ct|sa|scim|audit)\.(?:\w{1,40}\.)?|sl\.(?:u\.)?|1\/\/|v1\.|FlyV1 |\d:|\.atlasv1\.)$/;
+const longestMark = 52;
+
 const marked: readonly RegExp[] = [
   /(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf]))ABSK[A-Za-z0-9+/]{100,}={0,2}(?![A-Za-z0-9])/g,
   /(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf]))AQ\.Ab[\w-]{30,}(?![A-Za-z0-9])/g,
@@ -135,6 +137,9 @@ const mailchimp = /[a-f0-9]{32}-us\d{1,2}(?![\w-])/y;
 const mailgun = /[a-f0-9]{32}-[a-f0-9]{8}-[a-f0-9]{8}(?![\w-])/y;
 const azureDevOps = /[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}(?![\w-])/y;
 const dot = 46;
+const slash = 47;
+const colon = 58;
+const space = 32;
 
 const asciiRange = 128;
 const slotOf = (first: number, second: number) => first * asciiRange + second;
@@ -151,8 +156,20 @@ for (const form of prefixed) {
   }
 }
 
+/** Base64 and its like, in which no long word has to stand. */
+export function holdsMark(text: string): boolean {
+  return text.includes('ABSK') || text.includes('whsec_') || text.includes('Q~');
+}
+
+/** @param from where a word of 16 characters or more begins */
+export function followsMark(text: string, from: number): boolean {
+  const before = text.charCodeAt(from - 1);
+  if (before !== dot && before !== slash && before !== colon && before !== space) return false;
+  return markBefore.test(text.slice(Math.max(0, from - longestMark), from));
+}
+
+/** Of a text in which a mark was seen. */
 export function markedForms(text: string): FormMatch[] {
-  if (!marks.test(text)) return [];
   return marked.flatMap((pattern) =>
     Array.from(text.matchAll(pattern), ({ index, 0: { length } }) => ({ ...apiKey, from: index, to: index + length })),
   );
