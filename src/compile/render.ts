@@ -7,7 +7,7 @@ import { decode, readable } from './decode.ts';
 const thoughtPattern = /(^|[^a-z])(thought|thoughts|think|thinking|reasoning)([^a-z]|$)/i;
 
 /** What stands between a turn's arguments and its response. */
-const responseLine = 'response:';
+export const responseLine = 'response:';
 
 /** The parts of a rendering, kept apart since only the response may be shortened. */
 export interface TurnParts {

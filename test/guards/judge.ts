@@ -1,6 +1,7 @@
 import type { Guard } from './guard.ts';
 
 const truth = ['test/compile/gates/truth.test.ts'];
+const hostile = ['test/compile/hostile/hostile.test.ts'];
 const gates = 'src/compile/gates';
 
 export const judgeGuards: readonly Guard[] = [
@@ -101,6 +102,48 @@ export const judgeGuards: readonly Guard[] = [
     old: '!quoted.some(({ turn }) => turn === index)',
     new: 'true',
     tests: truth,
+  },
+  {
+    name: 'hostile rows: what only an instruction says is held',
+    file: `${gates}/trust.ts`,
+    old: "return 'untrusted';",
+    new: 'return null;',
+    tests: hostile,
+  },
+  {
+    name: 'hostile rows: invisible characters hide nothing',
+    file: `${gates}/instructions.ts`,
+    old: "if (char > '~' && /\\p{Cf}/u.test(char)) continue;",
+    new: '',
+    tests: hostile,
+  },
+  {
+    name: 'hostile rows: letters of other alphabets hide nothing',
+    file: `${gates}/instructions.ts`,
+    old: 'lookalikes.get(lower) ??',
+    new: '',
+    tests: hostile,
+  },
+  {
+    name: 'hostile rows: a block between tags is one instruction',
+    file: `${gates}/instructions.ts`,
+    old: 'return [...phrasesFound, ...blocksIn(plain.text)',
+    new: 'return [...phrasesFound, ...blocksIn(plain.text.slice(plain.text.length))',
+    tests: hostile,
+  },
+  {
+    name: 'hostile rows: rules make nothing of a turn with instructions',
+    file: 'src/compile/rules/call.ts',
+    old: 'tainted: givesInstructions(turn.text),',
+    new: 'tainted: false,',
+    tests: hostile,
+  },
+  {
+    name: 'hostile rows: a time that is none stands in no tag',
+    file: 'src/compile/prompt.ts',
+    old: 'at !== null && Number.isFinite(at) ? ` at="${isoOf(at)}"` : \'\';',
+    new: '` at="${turn.createdAt ?? isoOf(at ?? 0)}"`;',
+    tests: hostile,
   },
   {
     name: 'rules: what was changed is told by turns of its own',

@@ -1,6 +1,7 @@
 /** A turn as the families see it: what was called on what, what came back, and whether it changed anything. */
 import type { RenderedTurn, SegmentView } from '../compiler.ts';
 import { type FoundRecord, isObject, type Leaf, leavesOf, recordsOf } from '../flatten.ts';
+import { givesInstructions } from '../gates/instructions.ts';
 import { type Reading, readingsOf } from '../readings.ts';
 import { failureOf, hasFailed } from './failure.ts';
 import { isShell, shellEffect } from './shell.ts';
@@ -33,15 +34,12 @@ export interface Call {
   readings: Reading[];
   leaves: Leaf[];
   records: FoundRecord[];
-  /** The response holds text that reads like an instruction to a model: no support. */
+  /** It holds text that reads like an instruction to a model: no support. */
   tainted: boolean;
 }
 
 const ownWords = /^(thoughts?|thinking|reason(ing)?|rationale|explanation|justification|impl_source|security_risk)$/i;
 const messageTool = /^(message|chat|say|reply|respond|user|assistant|system|final_answer|finish|ask_user)([._:/]|$)/i;
-const instruction =
-  /<\/?information>|ignore (all |any )?(previous|prior|above)|disregard (all |any )?(previous|prior)|before you can (solve|complete|do)|important message from|you must (first|now) |new instructions?:|system prompt/i;
-
 const known = new WeakMap<SegmentView, Call[]>();
 
 /** The evidence-bearing turns of a view, in order: `calls[i].rank` is `i`. */
@@ -79,7 +77,7 @@ function callOf(turn: RenderedTurn, rank: number): Call {
     readings: isMessage || text === null || text.value.length > 6000 ? [] : readingsOf(text.value),
     leaves: isObject(turn.response) || Array.isArray(turn.response) ? leavesOf(turn.response) : [],
     records: recordsOf(turn.response, { tool, asked: args.map((leaf) => leaf.value) }),
-    tainted: instruction.test(turn.text),
+    tainted: givesInstructions(turn.text),
   };
 }
 

@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { isMet, measure, pairsOf } from '../../../bench/gates/measure.ts';
 import { sheetOf } from '../../../bench/rules-sheet.ts';
 import { agrees } from '../../../src/compile/derivation.ts';
+import { instructionsIn } from '../../../src/compile/gates/instructions.ts';
 import { runGates } from '../../../src/compile/gates/run.ts';
+import { factsOf } from '../../../src/compile/mentions.ts';
 import { recompute } from '../../../src/compile/rules/recompute.ts';
 
 const file = fileURLToPath(new URL('../../../../shared/data/audit_log.jsonl.gz', import.meta.url));
@@ -39,6 +41,21 @@ if (existsSync(file)) {
       const misses = scores.filter((score) => !isMet(score));
       expect(misses.map(({ change, kind, n, rejected }) => `${change}, ${kind}: ${rejected} of ${n}`)).toEqual([]);
       expect(scores.filter(({ harmful, n }) => harmful && n >= 15)).toHaveLength(12);
+    });
+
+    it('show each injected instruction for what it is, from end to end, and nothing else for one', () => {
+      const missed: string[] = [];
+      let blocks = 0;
+      for (const turn of sheet.flatMap(({ view }) => view.turns)) {
+        const found = [...factsOf(turn).folded.matchAll(/<INFORMATION>.*?<\/INFORMATION>/g)];
+        const spans = instructionsIn(turn);
+        const isCovered = ({ index, 0: block }: RegExpExecArray) =>
+          spans.some(({ from, to }) => from <= index && index + block.length <= to);
+        if (found.length === 0 ? spans.length > 0 : !found.every(isCovered)) missed.push(turn.text.slice(0, 200));
+        blocks += found.length;
+      }
+      expect(missed).toEqual([]);
+      expect(blocks).toBeGreaterThan(5);
     });
 
     it('yield derivations that give their result again', () => {
