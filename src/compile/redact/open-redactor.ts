@@ -92,7 +92,8 @@ export function openRedactor(options: RedactorOptions): TextRedactor {
     const redaction = new Redaction({ detect, kept, isRedacted: true });
     redaction.add(text, null);
     redaction.decide();
-    return redaction.render(0, ({ kind }) => placeholderOf(kind, null));
+    // An answer that is a number was no JSON.
+    return redaction.render(0, ({ kind }) => placeholderOf(kind, null), /^\s*[[{]/.test(text));
   }
 
   return {

@@ -83,8 +83,11 @@ export class Redaction {
     return this.#pieces[index]!.spans;
   }
 
-  /** The text with placeholders in the place of values, and no bracket that could pass for one of theirs. */
-  render(index: number, placeholder: (entity: Entity) => string): string {
+  /**
+   * The text with placeholders in the place of values, and no bracket that could pass for one of theirs. `isJson`: a
+   * number becomes a string.
+   */
+  render(index: number, placeholder: (entity: Entity) => string, isJson = true): string {
     const { text, spans, hasBrackets, escapedBrackets } = this.#pieces[index]!;
     if (spans.length === 0 && !hasBrackets) return text;
     const untouched = (from: number, to: number) => {
@@ -93,7 +96,10 @@ export class Redaction {
     };
     const changes: { from: number; to: number; by: string }[] = [
       ...escapedBrackets.map(({ from, to, harmless }) => ({ from, to, by: harmless })),
-      ...spans.map(({ from, to, quote, entity }) => ({ from, to, by: `${quote}${placeholder(entity)}${quote}` })),
+      ...spans.map(({ from, to, quote, entity }) => {
+        const around = isJson ? quote : '';
+        return { from, to, by: `${around}${placeholder(entity)}${around}` };
+      }),
     ];
     if (escapedBrackets.length > 0) changes.sort((a, b) => a.from - b.from || b.to - a.to);
     const parts: string[] = [];

@@ -327,6 +327,7 @@ describe('what a model wrote', () => {
     expect(redactor.scrub('{"q":"Ask ⟦EMAIL_1⟧ or bob@example.com","n":4111111111111111}')).toBe(
       '{"q":"Ask ⟦EMAIL_1⟧ or ⟦EMAIL⟧","n":"⟦CARD⟧"}',
     );
+    expect(redactor.scrub('4111111111111111')).toBe('⟦CARD⟧');
     expect(redactor.scrub('nothing to see')).toBe('nothing to see');
     expect(noRedaction.scrub('bob@example.com')).toBe('bob@example.com');
   });
