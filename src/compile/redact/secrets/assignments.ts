@@ -84,6 +84,8 @@ export function valueAt(text: string, at: number, writing: Writing, nameAt = at)
   const stop = text.charCodeAt(to);
   if (stop === parenthesisOpen || stop === bracketOpen) return null;
   while (to > at && '.:?…'.includes(text[to - 1]!)) to--;
+  // `sk-...` shows where a secret would stand.
+  if (text.startsWith('..', to) || text[to] === '…') return null;
   return to > at ? { from: at, to, writing: wide ? 'line' : writing } : null;
 }
 

@@ -12,6 +12,7 @@ const placeholderMarks = /[⟦⟧]/;
 /** Whole values that stand for another: variables, templates, masks, `<password>`, `[hidden]`. */
 const reference =
   /^(?:\$(?:\{.*|\(.*|[A-Z_][A-Z0-9_]*|[a-z_]+)|%[A-Za-z_]\w*%|\{\{?.*|<.*>?|\[.*|\(.*|[*•xX.…#_-]+|&[a-z_]+|@[\w.]+)$/;
+const cutShort = /(?:\.{2,}|…|x{4,}|\*{3,})$/i;
 const lookup =
   /^(?:(?:process|import\.meta|os|std|self|this|config|settings|options|opts|args|req|request|params|ctx|env|environ|secrets|vars|data|var|local|module)[.[]|(?:os\.)?getenv|env\(|vault:|ssm:|op:\/\/|arn:|file:|secret:\/\/|https?:\/\/)/i;
 const call = /[A-Za-z_]\w*\(/;
@@ -60,6 +61,7 @@ export function standsForAnother(value: string): boolean {
   return (
     notSecrets.has(lower) ||
     reference.test(value) ||
+    cutShort.test(value) ||
     lookup.test(value) ||
     toFillIn.test(value) ||
     (path.test(value) && !looksRandomBase64(value)) ||

@@ -157,6 +157,8 @@ describe('what is no secret', () => {
     'Authorization: Bearer <token>',
     'Authorization: Bearer $TOKEN',
     'export OPENAI_API_KEY=your-api-key-here',
+    'export ANTHROPIC_API_KEY=sk-ant-...',
+    'api_key: "sk-proj-…"',
     'commit 9fceb02d0ae598e95dc970b74767f19372d61af8',
     'token commit 9fceb02d0ae598e95dc970b74767f19372d61af8',
     'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
