@@ -27,7 +27,7 @@ const noStreet =
 /** `from` and `to` are of the street's type. Returns where the reading goes on. */
 export function readStreet(reading: Reading, from: number, to: number, weak: boolean): number {
   const { text } = reading;
-  if (!/\p{Lu}/u.test(text.charAt(from))) return to;
+  if (text.charCodeAt(from - 1) !== 32 || !/\p{Lu}/u.test(text.charAt(from))) return to;
   const before = text.slice(Math.max(0, from - longestBefore), from);
   const numbered = numberBefore.exec(before)?.[0];
   const alone = /^\d+[A-Za-z]?,? $/.test(numbered ?? '');
@@ -48,8 +48,8 @@ export function readStreet(reading: Reading, from: number, to: number, weak: boo
 /** `Dalton Street 123`. A type that is shortened, or that other things have as well, is not enough for that. */
 function readNumberBehind(reading: Reading, before: string, from: number, to: number): number {
   if (!/^(?:Street|Road|Avenue|Lane|Boulevard)$/.test(reading.text.slice(from, to))) return to;
-  const named = nameBefore.exec(before)?.[0];
   const number = reading.match(numberBehind, to);
+  const named = number === null ? undefined : nameBefore.exec(before)?.[0];
   if (named === undefined || number === null || noStreet.test(named + reading.text.slice(from, to))) return to;
   return note(reading, from - named.length, endOf(reading, to + number.length));
 }

@@ -48,9 +48,11 @@ export const cue = {
   month: 1 << 28,
   /** `thank you,`: a name may follow. */
   thanks: 1 << 29,
+  /** `lives at`: a name may stand before it. */
+  lives: 1 << 30,
 } as const;
 
-export const cueBits = 30;
+export const cueBits = 31;
 
 const said: [number, string][] = [
   [cue.phone, 'phone phones telephone tel mobile cell cellphone fax landline whatsapp sms'],
@@ -89,6 +91,7 @@ const said: [number, string][] = [
   [cue.box, 'psc box unit'],
   [cue.self, 'm am'],
   [cue.thanks, 'you thanks'],
+  [cue.lives, 'lives'],
 ];
 
 /** What each cue word says, by its hash. */

@@ -120,10 +120,12 @@ export function readKeyed(reading: Reading, wordFrom: number, wordTo: number, at
   return from + found.length;
 }
 
+/** What stands between the quotes; without quotes the rest of the line. An apostrophe within a value ends none. */
 function lineFrom({ text }: Reading, from: number): string {
   const value = text.slice(from, from + longestValue);
-  const quoted = /^.*?(?=\\{0,3}["`\n])/.exec(value)?.[0];
-  return quoted ?? value;
+  const end = text.charAt(from - 1) === "'" ? /'(?=[,;:)}\]\s]|$)|\n/ : /\\{0,3}["`\n]/;
+  const at = value.search(end);
+  return at === -1 ? value : value.slice(0, at);
 }
 
 /** In running text an address has a number and a name with a capital: `address: see below` has not. */

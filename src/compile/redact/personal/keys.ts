@@ -32,7 +32,7 @@ const words: [Kind | null, string][] = [
 ];
 
 const people =
-  'customer client patient passenger guest contact recipient sender payee beneficiary holder employee member owner tenant claimant applicant student driver person legal cardholder accountholder policyholder billing shipping caller subscriber insured traveller traveler attendee spouse parent account';
+  'customer client patient passenger guest contact recipient sender payee beneficiary holder employee member owner tenant claimant applicant student driver person cardholder accountholder policyholder billing shipping caller subscriber insured traveller traveler attendee spouse parent account';
 
 const endings = new Map<string, Kind | null>([
   ...words.flatMap(([kind, all]) => all.split(' ').map((word): [string, Kind | null] => [word, kind])),

@@ -50,7 +50,7 @@ export function readNameAfter(reading: Reading, from: number, to: number, says: 
   const { text } = reading;
   const cued = text.slice(from, to);
   if (says & cue.title) return readTitled(reading, cued, to);
-  if (says & cue.greeting && /^\p{Lu}/u.test(cued)) return readGreeted(reading, cued, to);
+  if (says & cue.greeting && /^\p{Lu}\p{Ll}/u.test(cued)) return readGreeted(reading, cued, to);
   if (says & cue.name) return readNamed(reading, from, to);
   if (says & cue.thanks) return isThanks(text, from, cued) ? noteAfter(reading, afterThanks, to, 2) : to;
   if (says & cue.self) return isSelf(text, from, cued) ? noteAfter(reading, afterSelf, to, 2) : to;
@@ -96,13 +96,18 @@ function readGreeted(reading: Reading, greeting: string, to: number): number {
   return greeting === 'Dear' || /^[,!.\n:;-]?$/.test(next) ? note(reading, at, name) : to;
 }
 
+/** `my partner's name`, `under her name`: somebody's. */
+const belongs = /(?:['’]s|\b(?:my|his|her|their)) $/;
 const otherFields = /\n[ \t*-]*(?:phone|tel|mobile|e-?mail|address|dob|date of birth|postcode)\b/i;
 
-/** `My name is Akinori`; and `Name: Emilie Broberg` where the lines behind it are of a person too. */
+/** `My name is Akinori`, `her name Lily Nolan`; and `Name: Emilie Broberg` where the lines behind it are of a person too. */
 function readNamed(reading: Reading, from: number, to: number): number {
   const { text } = reading;
   const said = noteAfter(reading, afterIs, to, 1);
-  if (said !== to || text.charAt(to) !== ':') return said;
+  if (said !== to) return said;
+  if (text.charAt(to) === ' ' && belongs.test(text.slice(Math.max(0, from - 8), from)))
+    return noteAfter(reading, afterSelf, to, 2);
+  if (text.charAt(to) !== ':') return to;
   const ofPerson = /(?:full|first|last|customer|client|patient|passenger|guest|contact|sur|your) ?$/i;
   const least = ofPerson.test(text.slice(Math.max(0, from - 12), from)) ? 1 : 2;
   const form = least === 1 || /(?:^|\n)[ \t*-]*$/.test(text.slice(Math.max(0, from - 8), from));
@@ -120,4 +125,15 @@ function isSelf(text: string, from: number, cued: string): boolean {
 
 function isThanks(text: string, from: number, cued: string): boolean {
   return cued === 'Thanks' || (cued === 'you' && /thank $/i.test(text.slice(Math.max(0, from - 6), from)));
+}
+
+const dweller = new RegExp(`(?<![\\p{L}\\p{M}])(?:${word}|${initial})(?: {1,2}(?:${word}|${initial})){1,3} $`, 'u');
+
+/** `Tosh Olsen lives at`: the name stands before the cue. */
+export function readNameBefore(reading: Reading, from: number): void {
+  const before = reading.text.slice(Math.max(0, from - 64), from);
+  const found = dweller.exec(before)?.[0];
+  const at = from - (found?.length ?? 0);
+  const name = found === undefined ? null : nameAt(reading, at, 2);
+  if (name !== null && at + name.length === from - 1) note(reading, at, name);
 }

@@ -8,7 +8,7 @@ import { cue, cueSieve, cueWords, stepOf } from './cues.ts';
 import { readDateOfBirth } from './dates.ts';
 import { readKeyed } from './keyed.ts';
 import { readMark, readSpacedMark } from './marks.ts';
-import { readNameAfter } from './names.ts';
+import { readNameAfter, readNameBefore } from './names.ts';
 import { readColons, readMac } from './network.ts';
 import { readNumber } from './numbers.ts';
 import type { Reading } from './reading.ts';
@@ -107,6 +107,7 @@ const acting = readers.reduce((all, [says]) => all | says, 0);
 function readCue(reading: Reading, from: number, to: number, says: number): number {
   reading.noteCue(says, to);
   if ((says & acting) === 0) return to;
+  if (says & cue.lives) readNameBefore(reading, from);
   const before = reading.found.length;
   for (const [bits, read] of readers) {
     if ((says & bits) === 0) continue;
