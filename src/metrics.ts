@@ -72,6 +72,7 @@ export function createMetrics(version: string) {
     ]),
     segments: counter('tc_segments_total', 'Segments compiled, by what came of them.', ['outcome', 'reason']),
     pairs: counter('tc_pairs_total', 'Pairs proposed, by outcome and type.', ['outcome', 'qa_type']),
+    verdicts: counter('tc_verdicts_total', 'Verdicts on pairs that passed the gates, and why.', ['status', 'reason']),
     rejections: counter('tc_pair_rejections_total', 'Pairs refused by a gate.', ['reason']),
     compileDuration: histogram(
       'tc_compile_duration_seconds',
@@ -218,7 +219,10 @@ function count(compiled: Compiled, metrics: Metrics): void {
   for (const [kind, n] of Object.entries(compiled.redactions ?? {})) metrics.redactions.inc({ kind }, n);
   metrics.trajectories.inc({ outcome: compiled.pairs.length > 0 ? 'pairs' : 'no_pairs' });
   for (const { outcome, reason } of compiled.segments) metrics.segments.inc({ outcome, reason: reason ?? '' });
-  for (const pair of compiled.pairs) metrics.pairs.inc({ outcome: pair.verification.status, qa_type: pair.qaType });
+  for (const { verification, qaType } of compiled.pairs) {
+    metrics.pairs.inc({ outcome: verification.status, qa_type: qaType });
+    metrics.verdicts.inc({ status: verification.status, reason: verification.reason ?? '' });
+  }
   for (const { reason } of compiled.rejected) {
     metrics.pairs.inc({ outcome: 'rejected', qa_type: '' });
     metrics.rejections.inc({ reason });

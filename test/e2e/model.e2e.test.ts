@@ -31,7 +31,7 @@ beforeEach(async () => {
     ...settingsFor(url, join(dir, `case-${cases}`)),
     TC_POSTGRES_SLOT: `model_${cases}`,
     TC_COMPILE_TIER: 'cheap',
-    TC_REDACT_MODE: 'off',
+    TC_VERIFY_MODE: 'off',
     TC_GEMINI_API_KEY: 'not-a-real-key',
     TC_GEMINI_BASE_URL: gemini.baseUrl,
   };
