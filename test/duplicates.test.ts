@@ -104,6 +104,23 @@ describe('the pass over the dataset that marks duplicates', () => {
     await dataset.close();
   });
 
+  it('marks anew what a verdict or another agent moves', async () => {
+    const dataset = open();
+    for (const minute of [1, 2, 3, 4, 5, 6, 7]) await dataset.sink.write(asking(`s${minute}`, minute), signal);
+    dataset.pass.mark();
+    expect(hiddenIn(dataset.marks())).toEqual(['key-s6', 'key-s7']);
+    const db = openSqlite(join(folder, 'qa_pairs.sqlite'), { what: 'dataset', migrations: datasetMigrations });
+    db.exec("UPDATE qa_pairs SET verification = 'fail' WHERE pair_key = 'key-s1'");
+    dataset.pass.mark();
+    expect(hiddenIn(dataset.marks())).toEqual(['key-s7']);
+    expect(dataset.marks()['key-s7']).toBe('key-s2');
+    db.exec("UPDATE qa_pairs SET agent = 'drafting' WHERE pair_key = 'key-s2'");
+    dataset.pass.mark();
+    expect(hiddenIn(dataset.marks())).toEqual([]);
+    db.close();
+    await dataset.close();
+  });
+
   it('gives the same marks in whichever order the messages came, and however often it ran', async () => {
     let run = 0;
     const group = fc.record({ session: fc.nat(12), minute: fc.nat(3), verified: fc.boolean() });

@@ -1,5 +1,6 @@
 /** Every guard that `npm run test:guards` takes out. */
 import { budgetGuards } from './budget.ts';
+import { choiceGuards } from './choice.ts';
 import { coreGuards } from './core.ts';
 import { downstreamGuards } from './downstream.ts';
 import type { Guard } from './guard.ts';
@@ -18,6 +19,7 @@ export const guards: readonly Guard[] = [
   ...modelsGuards,
   ...budgetGuards,
   ...judgeGuards,
+  ...choiceGuards,
   ...verifyGuards,
   ...downstreamGuards,
 ];
