@@ -15,6 +15,7 @@ import { createRulesCompiler } from '../src/compile/rules/rules.ts';
 import { createView } from '../src/compile/segment.ts';
 import type { Lsn, Turn } from '../src/records.ts';
 import { randomFrom } from './gates/random.ts';
+import { familyOf, figuresOf } from './rules/figures.ts';
 
 interface Row {
   session_id: string;
@@ -134,33 +135,13 @@ async function main(): Promise<void> {
   if (file === undefined)
     throw new Error('name a file of rows: npx tsx bench/rules-sheet.ts FILE [--seed 7] [--limit 30]');
   const entries = await sheetOf(linesIn(file), Number(values['min-turns']));
-  const lines = [...draw(entries, Number(values.seed), Number(values.limit)).map(shown), summaryOf(entries)];
+  const lines = [...draw(entries, Number(values.seed), Number(values.limit)).map(shown), figuresOf(entries).join('\n')];
   process.stdout.write(`${lines.join('\n\n')}\n`);
 }
 
 function shown({ sessionId, draft }: Drawn, at: number): string {
-  const family = (JSON.parse(draft.raw) as { family: string }).family;
   const turns = draft.supportingTurns.join(', ');
-  return `${at + 1}. ${sessionId} · ${family} · ${draft.qaType} · turns ${turns}\n   Q ${draft.question}\n   A ${draft.answer}`;
-}
-
-function summaryOf(entries: readonly SheetEntry[]): string {
-  const drafts = entries.flatMap((entry) => entry.drafts);
-  const tally = (names: string[]) => {
-    const counts = new Map<string, number>();
-    for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-    return [...counts]
-      .map(([name, count]) => `${name} ${count}`)
-      .sort()
-      .join(', ');
-  };
-  const slowest = Math.max(0, ...entries.map(({ took }) => took));
-  return [
-    `${entries.filter((entry) => entry.drafts.length > 0).length} of ${entries.length} sessions with pairs, ${drafts.length} pairs`,
-    `types: ${tally(drafts.map((draft) => draft.qaType))}`,
-    `families: ${tally(drafts.map((draft) => (JSON.parse(draft.raw) as { family: string }).family))}`,
-    `slowest session: ${Math.round(slowest)} ms`,
-  ].join('\n');
+  return `${at + 1}. ${sessionId} · ${familyOf(draft)} · ${draft.qaType} · turns ${turns}\n   Q ${draft.question}\n   A ${draft.answer}`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

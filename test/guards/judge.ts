@@ -141,8 +141,8 @@ export const judgeGuards: readonly Guard[] = [
   {
     name: 'hostile rows: a time that is none stands in no tag',
     file: 'src/compile/prompt.ts',
-    old: 'at !== null && Number.isFinite(at) ? ` at="${isoOf(at)}"` : \'\';',
-    new: '` at="${turn.createdAt ?? isoOf(at ?? 0)}"`;',
+    old: 'at !== null && Number.isFinite(at) ?',
+    new: 'turn.createdAt !== null ?',
     tests: hostile,
   },
   {
