@@ -13,7 +13,7 @@ export const redactGuards: readonly Guard[] = [
     file: 'src/compile/redact/secrets/detect-secrets.ts',
     old: '    if (form !== null) found.push({ ...form, certain: true });\n',
     new: '',
-    tests: ['test/compile/redact/secrets/detect-secrets.test.ts', 'test/compile/redact/bench.test.ts'],
+    tests: ['test/compile/redact/secrets/detect-secrets.test.ts'],
   },
   {
     name: 'forms whose first word is short are looked for behind their mark',
@@ -27,14 +27,14 @@ export const redactGuards: readonly Guard[] = [
     file: 'src/compile/redact/secrets/detect-secrets.ts',
     old: '  findUrls(text, found);\n',
     new: '',
-    tests: ['test/compile/redact/secrets/detect-secrets.test.ts', 'test/compile/redact/bench.test.ts'],
+    tests: ['test/compile/redact/secrets/detect-secrets.test.ts'],
   },
   {
     name: 'private keys are found',
     file: 'src/compile/redact/secrets/detect-secrets.ts',
     old: '  findPrivateKeys(text, found);\n',
     new: '',
-    tests: ['test/compile/redact/secrets/detect-secrets.test.ts', 'test/compile/redact/bench.test.ts'],
+    tests: ['test/compile/redact/secrets/detect-secrets.test.ts'],
   },
   {
     name: 'a private key whose begin was cut off is found by its end',
@@ -48,7 +48,7 @@ export const redactGuards: readonly Guard[] = [
     file: 'src/compile/redact/secrets/detect-secrets.ts',
     old: '  findNamed(text, found);\n',
     new: '',
-    tests: ['test/compile/redact/secrets/detect-secrets.test.ts', 'test/compile/redact/bench.test.ts'],
+    tests: ['test/compile/redact/secrets/detect-secrets.test.ts'],
   },
   {
     name: 'what a name says about a secret is not certain',
