@@ -1,6 +1,7 @@
 /** Values that the name beside them tells: members of JSON, and `key: value` or `key=value` in text. */
 import type { Kind } from '../kinds.ts';
 import { classOf, wordBits } from './characters.ts';
+import { cue } from './cues.ts';
 import { dateForm } from './dates.ts';
 import { type Key, keyOf, kindWithin, mayBeKey } from './keys.ts';
 import { nameAt } from './names.ts';
@@ -11,7 +12,8 @@ const forms: Partial<Record<Kind, RegExp>> = {
   PHONE: /^[+(]{0,2}\d[\d ()./-]{4,22}\d(?: ?(?:x|ext\.?) ?\d{1,6})?/,
   CARD: /^\d(?:[ -]?\d){11,18}/,
   IBAN: /^[A-Z]{2}\d{2}[ -]?[A-Z\d](?:[ -]?[A-Z\d]){7,29}/i,
-  BANK_ACCOUNT: /^\d(?:[ -]?\d){5,16}/,
+  BANK_ACCOUNT:
+    /^(?:\d\d([- ]?)\d\d\1\d\d[ ,;/]{1,3}(?:account|acct?|no|number)?[.: ]{0,3}\d{6,10}|\d(?:[ -]?\d){5,16})/i,
   NHS_NUMBER: /^\d{3}[ -]?\d{3}[ -]?\d{4}/,
   NINO: /^[A-Z]{2} ?(?:\d{2} ?){3}[A-D]/i,
   SSN: /^\d{3}[-. ]?\d{2}[-. ]?\d{4}/,
@@ -102,8 +104,16 @@ function keyStart(text: string, wordFrom: number): number {
   return from;
 }
 
-/** Their own rules tell them in running text, beside a key as well: what breaks the rules there is a number of another kind. */
-const ruled: ReadonlySet<Kind> = new Set(['CARD', 'NHS_NUMBER', 'NINO', 'SSN']);
+/**
+ * In running text these are told by their own rules, for which the key is a cue: what breaks the rules beside it is a
+ * number of another kind.
+ */
+const ruled = new Map<Kind, number>([
+  ['CARD', cue.card],
+  ['NHS_NUMBER', cue.nhs],
+  ['NINO', cue.nino],
+  ['SSN', cue.ssn],
+]);
 
 /** `at` is the sign behind a key whose last word ended just before it. Returns where the reading goes on. */
 export function readKeyed(reading: Reading, wordFrom: number, wordTo: number, at: number): number {
@@ -112,6 +122,7 @@ export function readKeyed(reading: Reading, wordFrom: number, wordTo: number, at
   const name = text.slice(keyStart(text, wordFrom), wordTo);
   const key = keyOf(name);
   const { kind } = key;
+  if (kind !== null) reading.noteCue(ruled.get(kind) ?? 0, at);
   if (kind === null || ruled.has(kind) || /[=>:/]/.test(text.charAt(at + 1))) return at + 1;
   const from = at + 1 + reading.match(opening, at + 1)!.length;
   const found = kind === 'PERSON' ? personAt(reading, name, from) : valueUnder(kind, key, lineFrom(reading, from));

@@ -21,12 +21,17 @@ export function readIpv4(reading: Reading, from: number): number {
   return parts <= 3 && row.length >= 9 && !/[\d.]/.test(text.charAt(from - 1)) ? from : end;
 }
 
-/** `Chrome/120.0.0.0`, `lib-1.2.3.4.tar`, `==1.2.3.4`, `version 1.2.3.4`, `1.2.3.4-beta`. */
+/** `Chrome/120.0.0.0`, `lib-1.2.3.4.tar`, `==1.2.3.4`, `app_version: 1.2.3.4`, `1.2.3.4-beta`. */
 function isVersion(reading: Reading, from: number, to: number): boolean {
-  const { text } = reading;
+  const { text, context } = reading;
+  if (context.key !== null && versionKey.test(context.key)) return true;
   if (/[A-Za-z][/-]$|[~^.]$|[=<>]=$/.test(text.slice(Math.max(0, from - 2), from))) return true;
-  return /^(?:[-+][A-Za-z]|\.[A-Za-z])/.test(text.slice(to, to + 2)) || reading.near(cue.version, from, 10);
+  if (/^(?:[-+][A-Za-z]|\.[A-Za-z])/.test(text.slice(to, to + 2)) || reading.near(cue.version, from, 10)) return true;
+  return versionBefore.test(text.slice(Math.max(0, from - 24), from));
 }
+
+const versionKey = /(?:version|release|build|firmware|ver|tag)(?:[_-]?(?:number|name|string))?$/i;
+const versionBefore = /(?:version|release|build|firmware|_ver)(?:[_-]?(?:number|name|string))?["'\s:=]{1,6}$/i;
 
 const hexRun = /[0-9a-f:.]{2,64}/iy;
 const prefixV6 = /\/(?:12[0-8]|1[01]\d|\d?\d)(?![\w.])/y;

@@ -45,6 +45,7 @@ family([...americanShapes, ...americanLongShapes], readAmerican);
 family(britishShapes, readBritish);
 family(['2-2-2', '2 2 2', '2-2-2 8', '2 2 2 8', '6', '6 8'], readSortCode);
 family(['8'], readAccount);
+family(['9'], readPassport);
 family(['5', '5-4'], readZip);
 family(['4 4 4', '4-4-4'], (reading, row) => (isAadhaar(row.digits) ? note(reading, 'NATIONAL_ID', row, false) : null));
 
@@ -116,7 +117,7 @@ function readRow(reading: Reading, row: Row): number | null {
 
 function note(
   reading: Reading,
-  kind: 'CARD' | 'NHS_NUMBER' | 'SSN' | 'NATIONAL_ID' | 'BANK_ACCOUNT' | 'POSTCODE',
+  kind: 'CARD' | 'NHS_NUMBER' | 'SSN' | 'NATIONAL_ID' | 'BANK_ACCOUNT' | 'POSTCODE' | 'PASSPORT',
   { from, to }: Row,
   certain: boolean,
 ): number {
@@ -191,6 +192,11 @@ function readSortCode(reading: Reading, row: Row): number | null {
   const account = reading.match(accountBehind, row.to);
   if (!cued && (account === null || row.shape !== '2-2-2')) return null;
   return note(reading, 'BANK_ACCOUNT', account === null ? row : { ...row, to: row.to + account.length }, false);
+}
+
+/** ICAO 9303: British and American passports have nine digits and no check digit outside the machine-readable zone. */
+function readPassport(reading: Reading, row: Row): number | null {
+  return reading.near(cue.passport, row.from, 24) ? note(reading, 'PASSPORT', row, false) : null;
 }
 
 const calendarDay = /^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$/;
