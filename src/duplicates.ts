@@ -25,8 +25,8 @@ export interface DuplicatePass {
    * @throws OperatorError as writing to the dataset does: `file_busy` (retry), `disk_full`, `file_corrupt` (stop).
    */
   mark(limit?: number): number;
-  /** What a mirror has not been told yet, in the order of pair keys. */
-  untold(limit?: number): DuplicateUpdate[];
+  /** What a mirror has not been told yet, in the order of pair keys; with `after`, of those behind it. */
+  untold(options?: { limit?: number; after?: string }): DuplicateUpdate[];
   /** The mirror holds these now. What it lacks, since the pair has not come there yet, is left out and told again later. */
   told(updates: readonly DuplicateUpdate[]): void;
   close(): void;
@@ -38,7 +38,7 @@ export function openDuplicatePass(path: string): DuplicatePass {
   const mark = prepareMark(db);
   const untold = db.prepare(
     `SELECT pair_key AS pairKey, duplicate_of AS duplicateOf FROM question_groups
-     WHERE duplicate_of IS NOT told ORDER BY pair_key LIMIT ?`,
+     WHERE duplicate_of IS NOT told AND pair_key > ? ORDER BY pair_key LIMIT ?`,
   );
   // By value: the pass may have changed its mind since they were read.
   const tell = db.prepare('UPDATE question_groups SET told = @duplicateOf WHERE pair_key = @pairKey');
@@ -54,10 +54,32 @@ export function openDuplicatePass(path: string): DuplicatePass {
   };
   return {
     mark: (limit = 1000) => explained(() => mark.immediate(limit)),
-    untold: (limit = 1000) => explained(() => untold.all(limit) as DuplicateUpdate[]),
+    untold: ({ limit = 1000, after = '' } = {}) => explained(() => untold.all(after, limit) as DuplicateUpdate[]),
     told: (updates) => explained(() => tellAll.immediate(updates)),
     close: () => void db.close(),
   };
+}
+
+/** Where the marks are held a second time. */
+export interface MarkedMirror {
+  /** Resolves with those of them that it holds now: it may not have every pair yet. */
+  mark(updates: readonly DuplicateUpdate[], signal: AbortSignal): Promise<readonly DuplicateUpdate[]>;
+}
+
+/**
+ * Tells the mirror everything that it was not told yet.
+ *
+ * @returns how many marks it took.
+ * @throws OperatorError as the mirror does; what it took before is not told again.
+ */
+export async function tellMirror(pass: DuplicatePass, mirror: MarkedMirror, signal: AbortSignal): Promise<number> {
+  let taken = 0;
+  for (let updates = pass.untold(); updates.length > 0; updates = pass.untold({ after: updates.at(-1)!.pairKey })) {
+    const held = await mirror.mark(updates, signal);
+    pass.told(held);
+    taken += held.length;
+  }
+  return taken;
 }
 
 interface PairRow {

@@ -98,7 +98,7 @@ function preparePost(options: SupabaseSinkOptions): Post {
 }
 
 /** Without a path: what is copied from the dashboard may have that of the API. */
-function baseOf(url: string): string {
+export function baseOf(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === '') {
     return `${parsed.origin}${parsed.pathname.replace(/\/+$/, '').replace(/\/rest\/v1$/, '')}`;
@@ -109,7 +109,7 @@ function baseOf(url: string): string {
 }
 
 /** A secret key is no JWT and is refused as one; the keys before it are asked for both ways. */
-function headersOf({ key, schema }: SupabaseSinkOptions): Record<string, string> {
+export function headersOf({ key, schema }: Pick<SupabaseSinkOptions, 'key' | 'schema'>): Record<string, string> {
   if (!/^[\x21-\x7e]+$/.test(key) || key.startsWith('sb_publishable_')) {
     const fault = key.startsWith('sb_publishable_') ? 'is a publishable key, which may write nothing' : 'is no key';
     throw stop('sink_key', `supabase.key (TC_SUPABASE_KEY) ${fault}: give a secret key or the service-role key`, {
@@ -127,7 +127,7 @@ function headersOf({ key, schema }: SupabaseSinkOptions): Record<string, string>
   };
 }
 
-function causeOf(error: unknown): string {
+export function causeOf(error: unknown): string {
   const code = sqlState((error as { cause?: unknown } | null)?.cause);
   return code === '' ? 'the connection failed' : code;
 }
