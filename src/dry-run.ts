@@ -4,6 +4,7 @@ import { requestFor } from './compile/prompt.ts';
 import { type Redactor, redactOrPark } from './compile/redact/redactor.ts';
 import { segmentTrajectory } from './compile/segment.ts';
 import type { Config } from './config.ts';
+import { printable } from './dataset/terminal.ts';
 import { existingTrajectories } from './estimate/samples.ts';
 import { openLog, sessionsToCompile } from './existing-log.ts';
 import type { Logger } from './log.ts';
@@ -65,18 +66,18 @@ function dryRequest(view: SegmentView, redactor: Redactor): Omit<DryRequest, 're
   return { sessionId, trajectoryId, firstTurn, lastTurn, ...request, leaks: redactor.leaks(request.prompt) };
 }
 
-/** As a person reads it. */
+/** As a person reads it, without what would steer a terminal; the request itself has it to the byte. */
 export function renderDryRequest(request: DryRequest): string {
   const { sessionId, firstTurn, lastTurn, system, prompt, schema, maxOutputTokens, redactions, leaks } = request;
   const masked = Object.entries(redactions).map(([kind, count]) => `${kind} ${count}`);
   return [
-    `--- session ${sessionId}, turns ${firstTurn} to ${lastTurn}, at most ${maxOutputTokens} tokens of answer`,
+    `--- session ${printable(sessionId)}, turns ${firstTurn} to ${lastTurn}, at most ${maxOutputTokens} tokens of answer`,
     `--- redacted: ${masked.length === 0 ? 'nothing' : masked.join(', ')}`,
     ...(leaks.length === 0 ? [] : [`--- would not be sent: it still holds ${leaks.join(', ')}`]),
     '--- system',
     system,
     '--- prompt',
-    prompt,
+    printable(prompt),
     '--- schema of the answer',
     JSON.stringify(schema),
     '',

@@ -92,7 +92,11 @@ function models({ models: uses }: DatasetStats, terminal: Terminal): string {
 function settled(cost: SettledCost | null, terminal: Terminal): string {
   if (cost === null) return '';
   const rows = [
-    ['estimated', usdRange(cost.estimatedUsd), `for ${count(cost.segments)} segments at list prices of their day`],
+    [
+      'estimated',
+      usdRange(cost.estimatedUsd),
+      `for ${count(cost.segments)} ${cost.segments === 1 ? 'segment' : 'segments'} at list prices of their day`,
+    ],
     ['settled', usd(cost.settledUsd), 'of calls whose cost is known'],
   ];
   return section('Estimate against settled', ['', '', ''], rows, terminal, [1]);

@@ -130,7 +130,10 @@ it('a dry run says what was redacted, and what would keep a prompt from being se
   const masking: Redactor = {
     ...noRedaction,
     redact: async (trajectory) => ({
-      trajectory: { ...trajectory, turns: trajectory.turns.map((turn) => ({ ...turn, response: '"⟦IP_1⟧"' })) },
+      trajectory: {
+        ...trajectory,
+        turns: trajectory.turns.map((turn) => ({ ...turn, response: '"⟦IP_1⟧ \u001b[2J"' })),
+      },
       counts: { IP: 12 },
     }),
     leaks: () => ['CARD'],
@@ -140,6 +143,7 @@ it('a dry run says what was redacted, and what would keep a prompt from being se
   await requests.return(undefined);
   expect(text).toContain('⟦IP_1⟧');
   expect(text).not.toContain('seen');
+  expect(text).not.toContain('\u001b');
   expect(text).toMatch(/^--- session session 0, turns 0 to 11/);
   expect(text).toContain('--- redacted: IP 12\n--- would not be sent: it still holds CARD');
 });

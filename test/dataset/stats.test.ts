@@ -114,6 +114,14 @@ describe('the numbers of a dataset', () => {
       expect(text).not.toContain('\u001b');
     }));
 
+  it('hold what calls were expected to cost against what they did', () =>
+    withDataset([worked], (db) => {
+      const settled = { segments: 1, estimatedUsd: { low: 0.011, high: 0.042 }, settledUsd: 0.03 };
+      const text = renderStats({ ...datasetStats(db), settled }, plain);
+      expect(text).toMatch(/estimated +0\.011–0\.042 USD +for 1 segment at/);
+      expect(text).toMatch(/settled +\$0\.0300/);
+    }));
+
   it('can be shown of an empty dataset', () =>
     withDataset([], (db) => {
       expect(datasetStats(db)).toMatchObject({ pairs: 0, costUsd: 0, costPerPairUsd: null, days: [] });
