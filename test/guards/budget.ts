@@ -31,6 +31,20 @@ export const budgetGuards: readonly Guard[] = [
     tests: file,
   },
   {
+    name: 'budget: a day that is given nothing is a pause',
+    file: decision,
+    old: ' && !isPause(scope, caps)',
+    new: '',
+    tests: file,
+  },
+  {
+    name: 'budget: a look at the levels does not wait for a server that is away',
+    file: 'src/compile/budget/postgres.ts',
+    old: 'glance: (doing, steps) => attempt(doing, taking(steps)),',
+    new: 'glance: (doing, steps) => patiently(doing, taking(steps)),',
+    tests: ['test/compile/budget/postgres.pg.test.ts'],
+  },
+  {
     name: 'budget: what costs nothing is let through at any cap',
     file: decision,
     old: "if (ask === 0) return { do: 'grant' };",
@@ -96,8 +110,8 @@ export const budgetGuards: readonly Guard[] = [
   {
     name: 'budget: no other process comes between reading what is spent and reserving',
     file: 'src/compile/budget/postgres.ts',
-    old: 'durably(client, async () => await take(client, steps(now?.() ?? (await readClock(client))))),',
-    new: '(async () => await take(client, steps(now?.() ?? (await readClock(client)))))(),',
+    old: 'durably(client, async () => await take(client, steps(now?.() ?? (await readClock(client)))));',
+    new: '(async () => await take(client, steps(now?.() ?? (await readClock(client)))))();',
     tests: ['test/compile/budget/postgres.pg.test.ts'],
   },
   {

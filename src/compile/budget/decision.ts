@@ -35,7 +35,7 @@ export interface Refusal {
 export function decide(ask: number, standing: Standing, caps: Caps, now: Date): Verdict {
   // Also where a cap was lowered below what is spent: it keeps nothing from what costs nothing.
   if (ask === 0) return { do: 'grant' };
-  const tooDear = (['call', 'day', 'month'] as const).find((scope) => ask > caps[scope]);
+  const tooDear = (['call', 'day', 'month'] as const).find((scope) => ask > caps[scope] && !isPause(scope, caps));
   if (tooDear !== undefined) return { do: 'refuse', refusal: refusalOfOne(tooDear, ask, caps[tooDear]) };
   // The month before the day: its money comes back later.
   for (const scope of ['trajectory', 'month', 'day'] as const) {
@@ -49,6 +49,9 @@ export function decide(ask: number, standing: Standing, caps: Caps, now: Date): 
   }
   return { do: 'grant' };
 }
+
+/** Whoever gives a day nothing wants to wait, not to go without. */
+const isPause = (scope: BudgetScope, caps: Caps) => scope !== 'call' && caps[scope] === 0;
 
 const settingOf: Record<BudgetScope, string> = {
   call: 'budget.perCall',

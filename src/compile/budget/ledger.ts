@@ -28,6 +28,8 @@ export interface LedgerStore {
    * Whoever writes a period first keeps all others from it until the end.
    */
   transaction<T>(doing: string, steps: (now: Date) => Steps<T>): Promise<T>;
+  /** The same, once and now or not at all: what only wants to know does not wait for a server that is away. */
+  glance<T>(doing: string, steps: (now: Date) => Steps<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -103,7 +105,7 @@ export class Ledger {
   }
 
   async levels(): Promise<BudgetLevel[]> {
-    const { standing, now } = await this.#store.transaction('read', (now) => this.#standing('', '', now));
+    const { standing, now } = await this.#store.glance('read', (now) => this.#standing('', '', now));
     return (['day', 'month'] as const).map((scope) => this.#levelOf(scope, standing, now));
   }
 

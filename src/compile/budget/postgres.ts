@@ -31,10 +31,10 @@ export interface PostgresBudgetOptions extends PostgresStoreOptions, LedgerOptio
 export async function openPostgresBudget(options: PostgresBudgetOptions): Promise<Budget> {
   const { limits, onWarning, leaseMs, now, ...connecting } = options;
   const { attempt, patiently, close } = openPostgresStore(connecting, words);
-  const transaction = <T>(doing: string, steps: (now: Date) => Steps<T>) =>
-    patiently(doing, (client) =>
-      durably(client, async () => await take(client, steps(now?.() ?? (await readClock(client))))),
-    );
+  const taking =
+    <T>(steps: (now: Date) => Steps<T>) =>
+    (client: pg.ClientBase) =>
+      durably(client, async () => await take(client, steps(now?.() ?? (await readClock(client)))));
   try {
     await attempt('open', openLedgerSchema);
   } catch (error) {
@@ -42,7 +42,12 @@ export async function openPostgresBudget(options: PostgresBudgetOptions): Promis
     throw error;
   }
   const ledger = new Ledger(
-    { tables, transaction, close },
+    {
+      tables,
+      transaction: (doing, steps) => patiently(doing, taking(steps)),
+      glance: (doing, steps) => attempt(doing, taking(steps)),
+      close,
+    },
     { limits, ...(onWarning && { onWarning }), ...(leaseMs !== undefined && { leaseMs }) },
   );
   return reservingFrom(ledger);

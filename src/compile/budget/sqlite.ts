@@ -41,6 +41,10 @@ class SqliteStore implements LedgerStore {
     }
   }
 
+  glance<T>(doing: string, steps: (now: Date) => Steps<T>): Promise<T> {
+    return this.transaction(doing, steps);
+  }
+
   #take<T>(steps: Steps<T>): T {
     let step = steps.next([]);
     while (!step.done) step = steps.next(this.#query(step.value));

@@ -162,6 +162,11 @@ export function budgetContract(name: string, makeHarness: () => Promise<BudgetHa
       await expect(reserve(budget, 1.1)).rejects.toMatchObject({ scope: 'call', resumeAt: undefined });
     });
 
+    it('pauses for a day that is given nothing', async () => {
+      const budget = await open({ limits: { perDay: 0 } });
+      await expect(reserve(budget, 0.1)).rejects.toMatchObject({ scope: 'day', resumeAt: new Date('2026-11-22') });
+    });
+
     it('lets through what has no price or costs nothing, and counts what it turns out to cost', async () => {
       const budget = await open({ limits: { perDay: 1 } });
       await pay(budget, 1);
@@ -209,7 +214,8 @@ export function budgetContract(name: string, makeHarness: () => Promise<BudgetHa
       const asking = reserve(budget, 1, { signal: giveUp.signal });
       giveUp.abort(new Error('no longer wanted'));
       await expect(asking).rejects.toThrow('no longer wanted');
-      await pay(budget, 1);
+      await close(budget);
+      expect(await levelOf(await open(), 'day')).toMatchObject({ spentUsd: 0, reservedUsd: 0 });
     });
 
     it('has spent what was reserved for a call whose cost nobody knows', async () => {
@@ -304,7 +310,7 @@ export function budgetContract(name: string, makeHarness: () => Promise<BudgetHa
     });
 
     it('reserves once for one call, though it was asked twice', async () => {
-      const budget = await open({ limits: { perDay: 1 } });
+      const budget = await open({ limits: { perDay: 2 } });
       await reserve(budget, 0.6, { callId: 'the same' });
       const again = await reserve(budget, 0.6, { callId: 'the same' });
       expect((await levelOf(budget, 'day'))?.reservedUsd).toBe(0.6);

@@ -4,6 +4,7 @@ import type { Budget } from '../../../src/compile/budget/budget.ts';
 import { openPostgresBudget, type PostgresBudgetOptions } from '../../../src/compile/budget/postgres.ts';
 import { silent } from '../../support/capture.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../../support/postgres.ts';
+import { startProxy } from '../../support/tcp-proxy.ts';
 import { budgetContract } from './contract.ts';
 
 let server: TestPostgres;
@@ -79,6 +80,27 @@ describe('a budget in Postgres', () => {
     await spend(await open({ url: at.href }), 0.1);
     expect(await owner.levels()).toMatchObject([{ spentUsd: 0.1 }, {}]);
     await Promise.all(opened.splice(0).map((budget) => budget.close()));
+  });
+
+  it('waits for a server that is away with what is to be settled, and not with a look at the levels', async () => {
+    const proxy = await startProxy();
+    url = await server.createDatabase();
+    const at = new URL(url);
+    proxy.target = Number(at.port);
+    at.hostname = '127.0.0.1';
+    at.port = String(proxy.port);
+    const drain = new AbortController();
+    const budget = await open({ url: at.href, drain: drain.signal, patienceMs: 0 });
+    const ask = { callId: 'one', trajectoryId: 't', agent: null, stage: 'compile', maxUsd: 0.5 } as const;
+    const reservation = await budget.reserve(ask, new AbortController().signal);
+    await proxy.refuse();
+    const settled = reservation.settle(0.25);
+    await expect(budget.levels()).rejects.toMatchObject({ kind: 'retry', code: 'budget_unreachable' });
+    await proxy.open();
+    await settled;
+    expect(await budget.levels()).toMatchObject([{ spentUsd: 0.25, reservedUsd: 0 }, {}]);
+    await Promise.all(opened.splice(0).map((one) => one.close()));
+    await proxy.stop();
   });
 
   it('at a server that is not there may come later, and the setting is named', async () => {
