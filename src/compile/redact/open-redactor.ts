@@ -96,20 +96,20 @@ export function openRedactor(options: RedactorOptions): TextRedactor {
     return redaction.render(0, ({ kind }) => placeholderOf(kind, null), /^\s*[[{]/.test(text));
   }
 
+  async function redactText(session: SessionName, text: string) {
+    const redaction = new Redaction({ detect, kept, isRedacted: false });
+    redaction.add(text, null);
+    const named = await placeholdersOf(session, redaction.decide());
+    const spans = redaction.spansOf(0).map(({ entity: { kind }, from, to, certain }) => ({ kind, from, to, certain }));
+    return { text: redaction.render(0, (entity) => named.get(entity)!), spans };
+  }
+
   return {
     name: nameOf(options),
     redact: (trajectory) => quietly(() => redact(trajectory)),
     leaks: (text) => quietlyNow(() => certainKinds(viewsIn(text), kept)),
     scrub: (text) => quietlyNow(() => scrub(text)),
-    async redactText(session, text) {
-      const redaction = new Redaction({ detect, kept, isRedacted: false });
-      redaction.add(text, null);
-      const named = await placeholdersOf(session, redaction.decide());
-      const spans = redaction
-        .spansOf(0)
-        .map(({ entity: { kind }, from, to, certain }) => ({ kind, from, to, certain }));
-      return { text: redaction.render(0, (entity) => named.get(entity)!), spans };
-    },
+    redactText: (session, text) => quietly(() => redactText(session, text)),
     close: () => placeholders.close(),
   };
 }

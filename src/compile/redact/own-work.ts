@@ -1,5 +1,6 @@
 /** Knows a trajectory again that was redacted here: placeholders that stand in it are placeholders, not a row's words. */
 import { createHmac } from 'node:crypto';
+import { park } from '../../errors.ts';
 import type { Trajectory } from '../../records.ts';
 import { rowTextOf } from '../../row-digest.ts';
 
@@ -17,6 +18,17 @@ export function hashOfRedacted({ id, turns }: Pick<Trajectory, 'id' | 'turns'>, 
   return mark + hmac.digest('hex');
 }
 
+/**
+ * Whether it was redacted here already.
+ *
+ * @throws OperatorError, parking, where it was redacted under another key, or changed since: its placeholders can't be
+ * told from what rows say.
+ */
 export function isOwnWork(trajectory: Trajectory, key: string): boolean {
-  return trajectory.contentHash.startsWith(mark) && trajectory.contentHash === hashOfRedacted(trajectory, key);
+  if (!trajectory.contentHash.startsWith(mark)) return false;
+  if (trajectory.contentHash === hashOfRedacted(trajectory, key)) return true;
+  throw park(
+    'redacted_elsewhere',
+    `trajectory ${trajectory.id} was redacted under another key, or was changed since: set redact.key (TC_REDACT_KEY) to the key of that time, or compile its session from the audit log again (compile --session)`,
+  );
 }

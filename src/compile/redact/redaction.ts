@@ -142,7 +142,9 @@ export class Redaction {
       spans.push(spanOf(view, { from, to }, this.#entities.of(view.value.slice(from, to)), certain));
     }
     if (lookout.isIdle) return;
+    const ours = this.#options.isRedacted ? placeholdersIn(view.value) : [];
     for (const { from, to, what } of lookout.find(view.value)) {
+      if (ours.some((place) => place.from < to && from < place.to)) continue;
       if (what.state === 'suggested') what.state = 'met';
       spans.push(spanOf(view, { from, to }, what, false));
     }
@@ -173,7 +175,7 @@ function disarm(text: string, views: readonly View[]): Piece['escapedBrackets'] 
   });
 }
 
-/** In order, none over another: what overlaps is replaced as one, by what was detected rather than by what was looked for. */
+/** In order, none over another: what overlaps is replaced as one. */
 function joined(spans: readonly Span[]): Span[] {
   const settled: Span[] = [];
   for (const span of [...spans].sort((a, b) => a.from - b.from || b.to - a.to)) {

@@ -259,7 +259,7 @@ describe('placeholders', () => {
     ]);
   });
 
-  it('of a trajectory that was redacted before stay, whoever redacts it again, and a forged one gains nothing', async () => {
+  it('of a trajectory that was redacted before stay when it is redacted again', async () => {
     const options = { placeholders: createMemoryPlaceholders() };
     const once = await redact(
       [{ response: { to: 'bob@example.com', ip: '10.1.2.3' } }, { response: '⟦EMAIL_9⟧' }],
@@ -268,8 +268,14 @@ describe('placeholders', () => {
     const again = (await redactorOf(options).redact(once)).trajectory;
     expect(responsesOf(again)).toEqual(['{"to":"⟦EMAIL_1⟧","ip":"⟦IP_1⟧"}', '"⟪EMAIL_9⟫"']);
     expect((await redactorOf(options).redact(again)).trajectory).toEqual(again);
-    const forged = { ...once, turns: once.turns.map((turn) => ({ ...turn, tool: 'forged' })) };
-    expect(responsesOf((await redactorOf(options).redact(forged)).trajectory)[0]).toContain('⟪EMAIL_1⟫');
+  });
+
+  it('of another key, or put into a trajectory later, set it aside: nobody knows what they stand for', async () => {
+    const once = await redact([{ response: 'bob@example.com' }]);
+    const aside = { kind: 'park', code: 'redacted_elsewhere' };
+    await expect(redactorOf({ key: 'another key of tests' }).redact(once)).rejects.toMatchObject(aside);
+    const forged = { ...once, turns: once.turns.map((turn) => ({ ...turn, tool: '⟦PERSON_1⟧' })) };
+    await expect(redactorOf().redact(forged)).rejects.toMatchObject(aside);
   });
 });
 
