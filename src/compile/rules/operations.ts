@@ -9,7 +9,7 @@ import { toldChange } from './families/before-after.ts';
 import { doneIn } from './families/bridge.ts';
 import { countOf, type Selection, selected } from './families/count.ts';
 import { actionsOn, lookupsIn } from './families/exclusion.ts';
-import { handoffsIn, taskOf, toldTasks } from './families/handoff.ts';
+import { handoffsIn, taskOf, toldNext, toldTasks } from './families/handoff.ts';
 import { actionsAmong, toldAs } from './families/intervention.ts';
 import { deedsIn, isTold, toldDeeds } from './families/narrated.ts';
 import { doneOnce, toldInOrder } from './families/order.ts';
@@ -43,6 +43,8 @@ export const operations: Partial<Record<Derivation['op'], Operation>> = {
 
 function change(run: Run): string | null {
   const { operands, params, calls } = run;
+  if (params.nextFor !== undefined) return nextTask(run);
+  if (params.nextDeed !== undefined) return nextDeed(run);
   if (params.handedTo !== undefined) return tasks(run);
   if (params.around !== undefined) return around(run);
   if (params.deeds !== undefined) return deeds(run);
@@ -98,6 +100,25 @@ function tasks({ operands, params, calls }: Run): string | null {
   if (asked === null || lastAsked === null || asked !== operands[0]?.value || lastAsked !== operands[1]?.value)
     return null;
   return toldTasks(asked, lastAsked);
+}
+
+function nextTask({ operands, params, calls }: Run): string | null {
+  const handed = handoffsIn(calls).filter((one) => one.to.value === params.nextFor);
+  const asked = handed.filter((one) => taskOf(one) === operands[0]?.value);
+  const next = handed[handed.indexOf(asked[0]!) + 1];
+  if (asked.length !== 1 || next === undefined || asked[0]!.call !== operands[0]?.call) return null;
+  const told = taskOf(next);
+  return told !== null && told === operands[1]?.value && next.call === operands[1].call ? toldNext(told) : null;
+}
+
+function nextDeed({ operands, params, calls }: Run): string | null {
+  const done = deedsIn(calls).filter((deed) => deed.verb === params.nextDeed && deed.call.agent === params.agent);
+  const before = done.filter((deed) => deed.object === operands[0]?.value);
+  const next = done[done.indexOf(before[0]!) + 1];
+  if (before.length !== 1 || before[0]!.call !== operands[0]?.call) return null;
+  return isTold(next) && next.object === operands[1]?.value && next.call === operands[1].call
+    ? toldNext(next.object)
+    : null;
 }
 
 function deeds({ operands, params, calls }: Run): string | null {

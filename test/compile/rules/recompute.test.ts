@@ -56,6 +56,22 @@ describe('a derivation', () => {
     expect(recompute(derivation, viewOf([...relay, more]))).toBe('4');
   });
 
+  it('of what came next sees what came in between', () => {
+    for (const param of ['nextFor', 'nextDeed']) {
+      const view = viewOf(relay);
+      const next = candidatesOf(view).find((one) => one.derivation.params?.[param] !== undefined)!.derivation;
+      const [before, after] = next.operands;
+      const between: Line[] =
+        param === 'nextFor'
+          ? [{ agent: 'lead', tool: 'message.handoff', args: { to: 'Reader', content: 'Rest for a while.' } }]
+          : [{ agent: 'Reader', tool: 'Reader.act', response: "I typed 'something else' into the search bar." }];
+      const at = after!.turn;
+      const operands = [before!, { ...after!, turn: at + 1 }];
+      expect(holds(next, view)).toBe(true);
+      expect(holds({ ...next, operands }, viewOf(relay.toSpliced(at, 0, ...between)))).toBe(false);
+    }
+  });
+
   it('of a bridge wants one id in both turns', () => {
     const view = viewOf(parcels);
     const { derivation } = candidatesOf(view).find((one) => one.answer === 'Heron Freight.')!;

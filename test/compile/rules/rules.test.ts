@@ -99,17 +99,30 @@ describe('the rules compiler', () => {
     expect(draft).toMatchObject({ supportingTurns: [2, 7], qaType: 'factoid' });
   });
 
-  it('tells the first and the last task that was handed over', async () => {
-    const drafts = await draftsOf(relay);
-    expect(drafts.find((one) => familyOf(one) === 'before_after')?.answer).toBe(
-      'The first was "Find the opening hours of the reading room.", the last was "Search for the holiday schedule of the library.".',
+  it('asks for the task that came after one that it names', async () => {
+    const asked = (await draftsOf(relay)).map(({ question, answer }) => [question, answer]);
+    expect(asked).toContainEqual([
+      'What did lead ask Reader to do right after "Find the opening hours of the reading room."?',
+      '"Look at the page of the town library.".',
+    ]);
+    expect(candidatesOf(viewOf(relay)).map(({ question }) => question)).toContain(
+      'After Reader had typed "reading room hours" into a field, what did it type next?',
     );
+  });
+
+  it('asks for the first task and the last only where there is little else', async () => {
+    const first = 'What was the first task that lead handed to Reader, and what was the last one in the session?';
+    expect((await draftsOf(relay)).map(({ question }) => question)).not.toContain(first);
+    const repeated = relay.with(2, relay[0]!);
+    const silent = repeated.map((line) => (line.agent === 'Reader' ? { ...line, response: 'I am on it.' } : line));
+    expect((await draftsOf(silent)).map(({ question }) => question)).toContain(first);
   });
 
   it('counts only where there is little else to ask', async () => {
     expect(candidatesOf(viewOf(relay)).find((one) => one.family === 'count')?.answer).toBe('3 tasks.');
     expect((await draftsOf(relay)).map(familyOf)).not.toContain('count');
-    const silent = relay.map((line) => (line.agent === 'Reader' ? { ...line, response: 'I am on it.' } : line));
+    const repeated = relay.with(2, relay[0]!);
+    const silent = repeated.map((line) => (line.agent === 'Reader' ? { ...line, response: 'I am on it.' } : line));
     expect((await draftsOf(silent)).map(familyOf)).toContain('count');
   });
 

@@ -1,6 +1,7 @@
-/** Work that agents hand to each other: what one was asked first and what last, and how often. */
+/** Work that agents hand to each other: what one was asked after what, what first and what last, and how often. */
 import type { SegmentView } from '../../compiler.ts';
 import type { Leaf } from '../../flatten.ts';
+import { contentWords } from '../../fold.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
 
@@ -29,7 +30,63 @@ export function handoff(calls: readonly Call[], view: SegmentView): Candidate[] 
   if (all.some((one) => one.call.tainted)) return [];
   for (const one of all) byAgent.set(one.to.value, [...(byAgent.get(one.to.value) ?? []), one]);
   const isWhole = view.turns.length === view.trajectory.turns.length;
-  return [...byAgent.values()].flatMap((group) => [...firstAndLast(group), ...(isWhole ? howOften(group) : [])]);
+  return [...byAgent.values()].flatMap((group) => [
+    ...following(group),
+    ...firstAndLast(group),
+    ...(isWhole ? howOften(group) : []),
+  ]);
+}
+
+/** Quoted in a question: longer ones nobody reads to their end. */
+const maxAskedChars = 160;
+/** Of one session's handoffs. */
+const maxFollowing = 2;
+
+/** "Which task came after …?", of the two that have least in common: a task that is only repeated answers nothing. */
+function following(group: readonly Handoff[]): Candidate[] {
+  const steps = group.slice(1).flatMap((next, i) => {
+    const before = group[i]!;
+    const [asked, told] = [taskOf(before), taskOf(next)];
+    if (asked === null || told === null || asked.length > maxAskedChars || !apart(before.call, next.call)) return [];
+    // Asked for twice, it would have two successors; nested quotation marks end a quote too early.
+    if (group.filter((one) => taskOf(one) === asked).length > 1 || /["“”]/.test(asked + told)) return [];
+    return before.call.agent === next.call.agent
+      ? [{ before, next, asked, told, common: commonWords(asked, told) }]
+      : [];
+  });
+  return steps
+    .toSorted((a, b) => a.common - b.common)
+    .slice(0, maxFollowing)
+    .filter(({ common }) => common < mostCommonWords)
+    .map(({ before, next, asked, told }) => {
+      const supports = [
+        support(before.call, 'arguments', before.task.path, asked, null),
+        support(next.call, 'arguments', next.task.path, told, null),
+      ];
+      return {
+        family: 'before_after',
+        qaType: 'temporal',
+        question: `What did ${next.call.agent} ask ${before.to.value} to do right after "${asked}"?`,
+        answer: `"${told}".`,
+        support: supports,
+        derivation: derivation('change', supports, toldNext(told), { nextFor: next.to.value }, 'session'),
+        subject: `handoff:${next.to.value}`,
+        worth: 60,
+        needs: [asked, told].map((value) => ({ value, near: null })),
+      } satisfies Candidate;
+    });
+}
+
+/** From this share of words on, the next task is the same one put differently. */
+const mostCommonWords = 0.5;
+
+function commonWords(a: string, b: string): number {
+  const [left, right] = [contentWords(a), contentWords(b)];
+  return left.filter((word) => right.includes(word)).length / Math.max(1, Math.min(left.length, right.length));
+}
+
+export function toldNext(next: string): string {
+  return `"${next}"`;
 }
 
 function firstAndLast(group: readonly Handoff[]): Candidate[] {
@@ -50,7 +107,8 @@ function firstAndLast(group: readonly Handoff[]): Candidate[] {
       support: supports,
       derivation: derivation('change', supports, told, { handedTo: first.to.value }, 'session'),
       subject: `handoff:${first.to.value}`,
-      worth: 58,
+      // The same words for every session: where there is little else.
+      worth: 40,
       needs: [asked, lastAsked].map((value) => ({ value, near: null })),
     },
   ];

@@ -2,6 +2,7 @@
 import type { SegmentView } from '../../compiler.ts';
 import { apart, type Call } from '../call.ts';
 import { type Candidate, derivation, support } from '../candidate.ts';
+import { toldNext } from './handoff.ts';
 
 const opening = /^I (typed|searched for|clicked|opened|visited|queried) /;
 /** The closing quotation mark is the one that something ends or goes on behind: `'Mariano's salads' into …`. */
@@ -38,7 +39,7 @@ export function narrated(calls: readonly Call[], view: SegmentView): Candidate[]
     const key = `${deed.call.agent}\u0001${deed.verb}`;
     groups.set(key, [...(groups.get(key) ?? []), deed]);
   }
-  return [...groups.values()].flatMap((group) => [...firstAndLast(group), ...repeated(group)]);
+  return [...groups.values()].flatMap((group) => [...following(group), ...firstAndLast(group), ...repeated(group)]);
 }
 
 const deeds: Record<string, string> = {
@@ -59,6 +60,44 @@ const acts: Record<string, string> = {
   queried: 'query',
 };
 
+/** Of one agent's deeds of one kind. */
+const maxFollowing = 2;
+
+/** "What did it type after …?": each thing done once, so that it has one successor; the longest, which say most. */
+function following(group: readonly Deed[]): Candidate[] {
+  const steps = group.slice(1).flatMap((next, i) => {
+    const before = group[i]!;
+    if (!isTold(before) || !isTold(next) || !apart(before.call, next.call)) return [];
+    const isOnce = group.filter((one) => one.object === before.object).length === 1;
+    const isQuotable = !/["“”]/.test(before.object + next.object) && before.object.length >= minAskedChars;
+    return isOnce && isQuotable && before.object !== next.object ? [{ before, next }] : [];
+  });
+  const length = ({ before, next }: { before: Told; next: Told }) => before.object.length + next.object.length;
+  return steps
+    .toSorted((a, b) => length(b) - length(a))
+    .slice(0, maxFollowing)
+    .map(({ before, next }) => {
+      const { agent } = next.call;
+      const supports = [before, next].map((deed) =>
+        support(deed.call, 'response', deed.call.text!.path, deed.object, deed.verb),
+      );
+      return {
+        family: 'before_after',
+        qaType: 'temporal',
+        question: `After ${agent} had ${deeds[next.verb]!.replace('typed', `typed "${before.object}"`)}${next.verb === 'typed' ? '' : ` "${before.object}"`}, what did it ${acts[next.verb]} next?`,
+        answer: `"${next.object}".`,
+        support: supports,
+        derivation: derivation('change', supports, toldNext(next.object), { nextDeed: next.verb, agent }, 'session'),
+        subject: `deeds:${agent}`,
+        worth: next.verb === 'typed' ? 56 : 48,
+        needs: [before.object, next.object].map((value) => ({ value, near: null })),
+      } satisfies Candidate;
+    });
+}
+
+/** "Next" or "OK" is clicked on in any session. */
+const minAskedChars = 8;
+
 function firstAndLast(group: readonly Deed[]): Candidate[] {
   const [first, last] = [group[0], group.at(-1)];
   if (!isTold(first) || !isTold(last)) return [];
@@ -76,7 +115,7 @@ function firstAndLast(group: readonly Deed[]): Candidate[] {
       support: supports,
       derivation: derivation('change', supports, answer, { deeds: first.verb, agent: first.call.agent }, 'session'),
       subject: `deeds:${first.call.agent}`,
-      worth: first.verb === 'typed' ? 54 : 47,
+      worth: first.verb === 'typed' ? 41 : 39,
       needs: [first.object, last.object].map((value) => ({ value, near: null })),
     },
   ];
