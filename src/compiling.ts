@@ -138,7 +138,7 @@ function doorSettings(config: Config, { onCall }: CompilingHooks) {
   return {
     connections: {
       gemini: { apiKey, baseUrl },
-      vertex: { project: config['vertex.project'], location: config['vertex.location'], baseUrl },
+      vertex: { project: config['vertex.project'], location: config['vertex.location'] },
       openai: {
         baseUrl: config['openai.baseUrl'],
         apiKey: config['openai.apiKey'],

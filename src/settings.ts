@@ -121,7 +121,11 @@ export const settings = {
   'compile.concurrency': whole(4, 1, 'Trajectories in work at once.', { max: 1024 }),
   'compile.windowTokens': whole(24_000, 1000, 'A longer trajectory is compiled in windows of this many tokens.'),
   'compile.timeout': duration('2m', 'One attempt of a model call.'),
-  'compile.serviceTier': oneOf(['standard', 'flex'], 'standard', 'flex halves the price and may take minutes.'),
+  'compile.serviceTier': oneOf(
+    ['standard', 'flex'],
+    'standard',
+    'flex halves the price and may take minutes: raise compile.timeout to 15m; turned away twice, a call goes to the standard tier.',
+  ),
   'compile.maxAttempts': whole(5, 1, 'Attempts for one trajectory before it becomes a dead letter.', { max: 100 }),
   'compile.provider': oneOf(
     ['gemini', 'vertex', 'openai-compatible'],
@@ -171,7 +175,7 @@ export const settings = {
   'openai.apiKey': optionalText('Its key, where it asks for one.', { secret: true }),
   'openai.usdPerHour': dollars(
     null,
-    'What an hour of it costs; by default nothing for an address of this machine or its network, else by price.',
+    'What an hour of it costs, counted for each call in flight; by default nothing for an address of this machine or its network, else by price.',
   ),
   prices: structured(
     priceSchema,
