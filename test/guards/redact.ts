@@ -162,18 +162,4 @@ export const redactGuards: readonly Guard[] = [
     new: 'JSON.stringify([version, source, sessionId].concat(kind === null ? [hash] : []))',
     tests: ['test/compile/redact/vault.test.ts'],
   },
-  {
-    name: "redaction: a session's values have a key of its own",
-    file: 'src/compile/redact/vault.ts',
-    old: "hkdfSync('sha256', root, salt, JSON.stringify([source, sessionId]), keyBytes)",
-    new: "hkdfSync('sha256', root, salt, JSON.stringify([source, sessionId].slice(2)), keyBytes)",
-    tests: ['test/compile/redact/vault.test.ts'],
-  },
-  {
-    name: 'redaction: workers of several hosts number a session one after the other',
-    file: 'src/compile/redact/placeholders-postgres.ts',
-    old: 'WHERE key = $1 FOR UPDATE',
-    new: 'WHERE key = $1',
-    tests: ['test/compile/redact/placeholder-store.pg.test.ts'],
-  },
 ];
