@@ -150,7 +150,7 @@ describe('the pass over the dataset that marks duplicates', () => {
         expect(dataset.marks()).toEqual(await marked(one, `${run} at once`));
         await dataset.close();
       }),
-      { numRuns: 10 },
+      { numRuns: 6 },
     );
   });
 
