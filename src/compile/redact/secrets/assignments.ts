@@ -42,10 +42,20 @@ export function valueAfter(text: string, from: number, to: number): Value | null
   if (quotedName && (code === comma || text.startsWith('value', sign))) return namedValue(text, at);
   if (code !== equals && code !== colon) return null;
   const begin = pastSign(text, sign);
-  if (begin === null) return null;
+  if (begin === null || (code === colon && text.charCodeAt(from - 1) === colon)) return null;
+  if (sign === to && closesQuote(text, from, begin)) return null;
   const value = pastSpaces(text, begin);
   const tight = code === equals && sign === to && value === begin;
   return valueAt(text, afterPrefix(text, value), tight ? 'assigned' : 'bare', from);
+}
+
+/** `"the password:"`: the quote behind the sign ends what began before the name. */
+function closesQuote(text: string, from: number, at: number): boolean {
+  const code = text.charCodeAt(at);
+  if (!isQuote(code)) return false;
+  const before = text.slice(Math.max(0, from - 40), from);
+  const open = before.lastIndexOf(text[at]!);
+  return open >= 0 && /^[\w\s.?&-]*$/.test(before.slice(open + 1));
 }
 
 /** `=`, `:`, `:=`, `=>`; `==` and `===` as well, for what something is compared with. Null for `::`. */

@@ -30,8 +30,8 @@ add(
 add('strong', 'accesstoken refreshtoken idtoken authtoken apitoken sessiontoken bearertoken securitytoken usertoken');
 add('strong', 'bottoken bearer jwt accesstokens refreshtokens apitokens personalaccesstoken csrftoken xsrftoken');
 add('strong', 'mnemonic seedphrase recoveryphrase recoverycode backupcode keypassphrase storepass keypass sessionkey');
-add('strong', 'phpsessid jsessionid connectsid storagekey accountkey');
-add('weak', 'token auth sid sessioncookie pass creds cred connectionstring sas webhooksecret');
+add('strong', 'phpsessid jsessionid connectsid');
+add('weak', 'token auth sid sessioncookie pass creds cred connectionstring sas webhooksecret storagekey');
 add('header', 'authorization proxyauthorization');
 add('cookie', 'cookie setcookie cookies');
 add('code', 'pin pincode cvv cvc cvv2 cvc2 otp totp mfacode securitycode verificationcode accesscode onetimecode');
@@ -67,6 +67,8 @@ export function strengthOfKey(name: string): KeyStrength | null {
 }
 
 function judge(name: string): KeyStrength | null {
+  // A variable of minified code.
+  if (name === 'Pw') return null;
   const parts = name.match(words);
   if (parts === null) return null;
   let last = parts.length - 1;

@@ -71,8 +71,13 @@ function assigned(text: string, from: number, to: number): NamedSecret | null {
   if (value === null) return null;
   if (strength === 'cookie') return checked(text, restOfLine(text, value), strength);
   if (strength === 'header') return credentialIn(text, restOfLine(text, value));
-  return checked(text, endsLine(text, value) ? { ...value, writing: 'assigned' } : value, strength);
+  // `self._password = password`
+  if (value.writing !== 'quoted' && isNameAgain(text.slice(from, to), text.slice(value.from, value.to))) return null;
+  const isLine = endsLine(text, value) && text.slice(to, value.from).includes(':');
+  return checked(text, isLine ? { ...value, writing: 'assigned' } : value, strength);
 }
+
+const isNameAgain = (name: string, value: string) => name.replace(/^_+/, '').toLowerCase() === value.toLowerCase();
 
 /** `password: letmein` on a line of its own, which a type or another name seldom is. */
 function endsLine(text: string, { to, writing }: Value): boolean {
@@ -99,21 +104,26 @@ function credentialIn(text: string, { from, to }: Value): NamedSecret | null {
   credential.lastIndex = begin;
   if (!credential.test(text) || credential.lastIndex > to) return null;
   const value = text.slice(begin, credential.lastIndex);
-  const known = begin > from ? !/^[a-z-]+$/.test(value) && !standsForAnother(value) : looksRandom(value);
+  const known =
+    begin > from
+      ? !/^[a-z-]+$/.test(value) && !standsForAnother(value)
+      : looksRandom(value) && !standsForAnother(value);
   return known ? { from: begin, to: credential.lastIndex } : null;
 }
 
 function bearer(text: string, at: number): NamedSecret | null {
   const value = valueAt(text, at, 'bare');
   if (value === null || value.to - value.from < 16) return null;
-  return looksRandom(text.slice(value.from, value.to)) ? value : null;
+  const credentials = text.slice(value.from, value.to);
+  return looksRandom(credentials) && !standsForAnother(credentials) ? value : null;
 }
 
 /** `--password hunter2` */
 function flagged(text: string, from: number, to: number): NamedSecret | null {
   const at = pastSpaces(text, to);
   const strength = strengthOfWord(text, from, to);
-  if (strength === null || text.charCodeAt(at) === dash) return null;
+  // `--show-secrets` says how, not what.
+  if (strength === null || text.charCodeAt(at) === dash || /[^s]s$/i.test(text.slice(from, to))) return null;
   return checked(text, valueAt(text, at, 'assigned'), strength);
 }
 
@@ -146,7 +156,7 @@ function keyword(text: string, from: number, to: number, at: number): NamedSecre
     /^by$/i.test(word) && /identified\s{1,4}$/i.test(text.slice(Math.max(0, from - 16), from))
       ? 'strong'
       : strengthOfWord(text, from, to);
-  return names === null ? null : checked(text, valueAt(text, at, 'bare'), names);
+  return names !== 'strong' ? null : checked(text, valueAt(text, at, 'bare'), names);
 }
 
 const algorithm = /^(?:sha|md|utf|aes|rsa|bcrypt|argon|base)-?\d+/i;
@@ -156,10 +166,11 @@ function phrase(text: string, from: number, to: number, at: number): NamedSecret
   const strength = strengthOfWord(text, from, to);
   const value = strength === null ? null : valueAt(text, pastSpaces(text, at), 'bare');
   if (value === null || algorithm.test(text.slice(value.from, value.to))) return null;
+  if (value.writing === 'bare' && !/\d/.test(text.slice(value.from, value.to))) return null;
   return checked(text, value, strength!);
 }
 
-const randomWordAhead = /[^⟦⟧]{0,32}?(?<![\w+/=-])([\w+/=-]{20,256})/y;
+const randomWordAhead = /[^⟦⟧]{0,32}?(?<![\w+/=-])([\w+/-]{20,256}={0,2})/y;
 const secretWord = /(?:key|token|secret|passw(?:or)?d|passphrase|credential|bearer)s?$/i;
 const ofAnotherThing =
   /commit|sha|hash|checksum|digest|md5|etag|uuid|guid|revision|fingerprint|public|page|cursor|cache|\bid\b|https?:|file|path|blob|image|order|invoice|tracking|[/\\]$/i;
@@ -177,11 +188,14 @@ function afterCue(text: string, from: number, to: number): NamedSecret | null {
 
 const minHexLength = 32;
 const minBits = 3.3;
+const wordsIn = /[A-Z]?[a-z]+|[A-Z]+|\d+/g;
+/** `decodeBase64String` has longer words than chance makes. */
+const mostOfWord = 3;
 
 function looksLikeKey(value: string): boolean {
   if (value.includes('/') || value.includes('+')) return looksRandomBase64(value);
   if (!looksRandom(value) || bitsPerCharacter(value) < minBits) return false;
-  return hex.test(value)
-    ? value.length >= minHexLength && /[a-f]/i.test(value)
-    : !/^[A-Za-z]+(?:[_-]\w{1,12}){2,}$/.test(value);
+  if (hex.test(value)) return value.length >= minHexLength && /[a-f]/i.test(value);
+  const words = value.match(wordsIn)!;
+  return words.join('').length / words.length < mostOfWord;
 }

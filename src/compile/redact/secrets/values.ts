@@ -1,5 +1,5 @@
 /** Whether what stands where a secret would stand is one, or a reference, a type, a word, a place to fill in. */
-import type { KeyStrength } from './key-names.ts';
+import { type KeyStrength, strengthOfKey } from './key-names.ts';
 
 /**
  * How a value is written: in quotes or as a whole value of JSON, as the rest of a line in a file of environment variables,
@@ -12,9 +12,16 @@ const placeholderMarks = /[⟦⟧]/;
 /** Whole values that stand for another: variables, templates, masks, `<password>`, `[hidden]`. */
 const reference =
   /^(?:\$(?:\{.*|\(.*|[A-Z_][A-Z0-9_]*|[a-z_]+)|%[A-Za-z_]\w*%|\{\{?.*|<.*>?|\[.*|\(.*|[*•xX.…#_-]+|&[a-z_]+|@[\w.]+)$/;
-const cutShort = /(?:\.{2,}|…|x{4,}|\*{3,})$/i;
+/** Variables within a template. */
+const holdsReference = /\$\{|\{\{|#\{|\$[A-Z_]{4,}|%[sdr](?![A-Za-z0-9])/;
+/** Names of constants and types: `OPENAI_API_KEY`, `Web3Credentials`. */
+const constant = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/;
+const typeName = /^(?:[A-Z][A-Za-z]*\d+)+[A-Z][a-z]+$/;
+const operator = /\?.*:|\?[.?]/;
+const sign = /^[!*&~+-]+/;
+const cutShort = /(?:placeholder|\.{2,}|…|x{4,}|\*{3,})$/i;
 const lookup =
-  /^(?:(?:process|import\.meta|os|std|self|this|config|settings|options|opts|args|req|request|params|ctx|env|environ|secrets|vars|data|var|local|module)[.[]|(?:os\.)?getenv|env\(|vault:|ssm:|op:\/\/|arn:|file:|secret:\/\/|https?:\/\/)/i;
+  /^(?:(?:process|import\.meta|os|std|self|this|config|settings|options|opts|args|req|request|params|ctx|env|environ|secrets|vars|data|var|local|module)[.[]|\w+_\d+\.|(?:os\.)?getenv|env\(|vault:|ssm:|op:\/\/|arn:|file:|secret:\/\/|https?:\/\/)/i;
 const call = /[A-Za-z_]\w*\(/;
 const memberAccess = /^[A-Za-z_$][A-Za-z_$]*(?:(?:\.|->|::|\?\.)[A-Za-z_$]+)+$/;
 const toFillIn =
@@ -26,7 +33,7 @@ const notSecrets = new Set(
   `null none nil undefined true false yes no on off required optional string str text number int integer boolean bool bytes
   buffer any object unknown void never empty blank redacted masked hidden removed omitted encrypted hashed plaintext plain
   secret password passwd token value input here example placeholder missing invalid incorrect wrong expired reset changed
-  updated failed success unset todo default varchar char field prompt credentials username admin_password option flag
+  updated failed success unset same-origin include omit todo default varchar char field prompt credentials username admin_password option options flag
   argument param parameter param type sensitive generated rotated revoked valid correct accepted rejected denied needed
   protected authentication authorization bearer basic digest negotiate private public header cookie session oauth
   provided disabled enabled unchanged present absent later soon done ok error exists`.split(/\s+/),
@@ -51,10 +58,12 @@ export function isSecret(value: string, strength: KeyStrength, writing: Writing)
   if (strength === 'weak') return looksRandom(value);
   if (/\s/.test(value)) return writing === 'quoted' && !prose.test(value);
   if (writing === 'quoted' || writing === 'line') return true;
-  if (memberAccess.test(value) || call.test(value)) return false;
-  if (!identifier.test(value)) return digit.test(value) || symbol.test(value);
+  if (isExpression(value.replace(sign, ''))) return false;
+  if (!identifier.test(value.replace(sign, ''))) return digit.test(value) || symbol.test(value);
   return writing === 'assigned' && /^(?:[a-z]{6,}|[A-Z]{6,})$/.test(value);
 }
+
+const isExpression = (value: string) => memberAccess.test(value) || call.test(value) || operator.test(value);
 
 export function standsForAnother(value: string): boolean {
   const lower = value.toLowerCase();
@@ -62,6 +71,9 @@ export function standsForAnother(value: string): boolean {
     notSecrets.has(lower) ||
     reference.test(value) ||
     cutShort.test(value) ||
+    holdsReference.test(value) ||
+    typeName.test(value) ||
+    (constant.test(value) && strengthOfKey(value) !== null) ||
     lookup.test(value) ||
     toFillIn.test(value) ||
     (path.test(value) && !looksRandomBase64(value)) ||
