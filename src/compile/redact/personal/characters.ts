@@ -12,7 +12,16 @@ export const colon = 32;
 
 export const wordBits = digit | lower | upper | underscore | otherLetter;
 
-const classes = Uint8Array.from({ length: 128 }, (_, code) => classOfAscii(String.fromCharCode(code)));
+/**
+ * By code unit. Beyond ASCII: letters from À on, without general punctuation, arrows, brackets, symbols and the
+ * ideographic space.
+ */
+export const classes = Uint8Array.from({ length: 1 << 16 }, (_, code) => classAt(code));
+
+function classAt(code: number): number {
+  if (code < 128) return classOfAscii(String.fromCharCode(code));
+  return code < 0xc0 || (code >= 0x2000 && code < 0x2c00) || code === 0x3000 || code === 0xfeff ? 0 : otherLetter;
+}
 
 function classOfAscii(char: string): number {
   if (/\d/.test(char)) return digit;
@@ -22,10 +31,9 @@ function classOfAscii(char: string): number {
   return char === ':' || char === '=' ? colon : 0;
 }
 
-/** Letters from À on, without general punctuation, arrows, brackets, symbols and the ideographic space. */
+/** 0 for the NaN that stands before and behind a text. */
 export function classOf(code: number): number {
-  if (code < 128) return classes[code]!;
-  return code < 0xc0 || (code >= 0x2000 && code < 0x2c00) || code === 0x3000 || code === 0xfeff ? 0 : otherLetter;
+  return classes[code] ?? 0;
 }
 
 export function isDigit(code: number): boolean {

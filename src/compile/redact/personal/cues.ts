@@ -94,27 +94,32 @@ const said: [number, string][] = [
   [cue.lives, 'lives'],
 ];
 
-/** What each cue word says, by its hash. */
-export const cueWords = new Map<number, { word: string; says: number }>();
+const sieveBits = 14;
 
-/** Hash of a word regardless of the case of ASCII letters; every other letter counts alike. */
-export function hashOf(word: string): number {
-  let hash = 0;
-  for (let index = 0; index < word.length; index += 1) hash = stepOf(hash, word.charCodeAt(index));
-  return hash;
+/**
+ * A number below 2^14 out of the length of a word and three of its letters, small or capital. Enough to pass over nearly
+ * every word without looking at all of it.
+ */
+export function glanceAt(text: string, from: number, to: number): number {
+  const second = to - from > 1 ? text.charCodeAt(from + 1) | 32 : 0;
+  const letters = (text.charCodeAt(from) | 32) + (second << 8) + ((text.charCodeAt(to - 1) | 32) << 16);
+  return Math.imul(letters + Math.imul(to - from, 0x1003f), 0x9e3779b1) >>> (32 - sieveBits);
 }
 
-export function stepOf(hash: number, code: number): number {
-  return (Math.imul(hash, 31) + (code < 128 ? code | 32 : 128)) | 0;
+/** One slot for each glance. */
+export function createSieve(words: Iterable<string>): Uint8Array {
+  const sieve = new Uint8Array(1 << sieveBits);
+  for (const word of words) sieve[glanceAt(word, 0, word.length)] = 1;
+  return sieve;
 }
 
-/** One bit for the low ends of all hashes: nearly every word is none, and is passed over without a look into a map. */
-export const cueSieve = new Uint8Array(1 << 13);
-
+const cueWords = new Map<string, number>();
 for (const [says, words] of said) {
-  for (const word of words.split(' ')) {
-    const hash = hashOf(word);
-    cueWords.set(hash, { word, says: says | (cueWords.get(hash)?.says ?? 0) });
-    cueSieve[hash & (cueSieve.length - 1)] = 1;
-  }
+  for (const word of words.split(' ')) cueWords.set(word, says | (cueWords.get(word) ?? 0));
+}
+const cueSieve = createSieve(cueWords.keys());
+
+/** What a word says; 0 where it is no cue. */
+export function cuesOf(text: string, from: number, to: number): number {
+  return cueSieve[glanceAt(text, from, to)] === 1 ? (cueWords.get(text.slice(from, to).toLowerCase()) ?? 0) : 0;
 }

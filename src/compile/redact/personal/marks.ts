@@ -1,4 +1,5 @@
 /** Words of letters and digits: postcodes, registration marks, licences, passports, accounts, wallets. */
+import { lower } from './characters.ts';
 import { base58CheckHolds, bech32Holds } from './checksums.ts';
 import { cue } from './cues.ts';
 import { readIban } from './iban.ts';
@@ -19,24 +20,34 @@ const readers: readonly { least: number; most: number; read: Read }[] = [
   { least: 6, most: 9, read: readPassport },
   { least: 9, most: 16, read: readIdentity },
 ];
+const readersByLength = Array.from({ length: 91 }, (_, length) =>
+  readers.flatMap(({ least, most, read }) => (length >= least && length <= most ? [read] : [])),
+);
+const caseless = cue.postcode | cue.address | cue.account | cue.passport | cue.nino;
+const longestCue = 60;
 
-/** `from` and `to` are of the word. Returns where the reading goes on. */
-export function readMark(reading: Reading, from: number, to: number): number {
-  const length = to - from;
-  if (length > 90 || isPart(reading.text, from)) return to;
-  for (const { least, most, read } of readers) {
-    if (length < least || length > most) continue;
+/** `from` and `to` are of the word, `made` says of what. Returns where the reading goes on. */
+export function readMark(reading: Reading, from: number, to: number, made: number): number {
+  if (isPart(reading.text, from) || !mayBeMark(reading, from, to, made)) return to;
+  for (const read of readersByLength[to - from] ?? []) {
     const end = read(reading, from, to);
     if (end !== null) return end;
   }
   return to;
 }
 
-/** A word of at most five letters before a space and a digit: `AA 12 34 56 B`, `ABC 123D`, `GIR 0AA`, `WA 98101`. */
+/** Short words with small letters are marks only beside a cue; those of code are many. */
+function mayBeMark(reading: Reading, from: number, to: number, made: number): boolean {
+  if ((made & lower) === 0 || to - from >= 26) return true;
+  return to - from === 9 || to - from === 16 || reading.near(caseless, from, longestCue);
+}
+
+/** A word of two or three letters before a space and a digit: `AA 12 34 56 B`, `ABC 123D`, `GIR 0AA`, `WA 98101`. */
 export function readSpacedMark(reading: Reading, from: number, to: number): number {
   if (isPart(reading.text, from)) return to;
-  if (to - from === 2 && isState(reading, from, to)) reading.noteCue(cue.state, to);
-  return readNino(reading, from) ?? readPostcode(reading, from) ?? readVehicle(reading, from) ?? to;
+  if (to - from === 3) return readPostcode(reading, from) ?? readVehicle(reading, from) ?? to;
+  if (isState(reading, from, to)) reading.noteCue(cue.state, to);
+  return readNino(reading, from) ?? to;
 }
 
 const states = new Set(
@@ -69,7 +80,7 @@ const ambiguous = /^[A-Z]\d \d(?:ND|ST|TH|XL|GB|TB|HP|WD|ED)$/;
  * C I K M O V. Lower case needs a cue.
  */
 function readPostcode(reading: Reading, from: number): number | null {
-  const cued = reading.near(cue.postcode | cue.address, from, 60);
+  const cued = reading.near(cue.postcode | cue.address, from, longestCue);
   const found = reading.match(cued ? anyCase : postcode, from);
   if (found === null || (!cued && ambiguous.test(found))) return null;
   const spaced = found.includes(' ');

@@ -1,6 +1,6 @@
 /** Finds any of many names in one pass: an operator's list, or names that e-mail addresses gave. */
-import { classOf, wordBits } from './characters.ts';
-import { hashOf, stepOf } from './cues.ts';
+import { classOf, otherLetter, wordBits } from './characters.ts';
+import { createSieve, glanceAt } from './cues.ts';
 
 interface Node {
   /** Whether a name ends here. */
@@ -17,10 +17,6 @@ const word = /[\p{L}\p{M}\p{N}]+/gu;
 /** What may stand between two words of one name. */
 const between = /[\s.'’-]{1,3}/y;
 const nextWord = /[\p{L}\p{M}\p{N}]{1,64}/uy;
-/** Slots of the sieve for each name: one word in so many is looked at that begins no name. */
-const slotsPerName = 32;
-const mostSlots = 1 << 16;
-
 /** Regardless of case and of marks on letters: `Křenová` is `krenova`. */
 function folded(text: string): string {
   const lower = text.toLowerCase();
@@ -29,16 +25,15 @@ function folded(text: string): string {
 
 export class NameList {
   readonly #root: Node = { ends: false, next: new Map() };
-  /** Hashes of first words: most words of a text are passed over by it. Those with other letters are always looked at. */
+  /** Of first words. Those with other letters than ASCII's are always looked at. */
   readonly #sieve: Uint8Array;
   readonly #capitalised: boolean;
 
   /** `capitalised`: only where each word begins with a capital. A name of fewer than two letters is none. */
   constructor(names: readonly string[], { capitalised }: { capitalised: boolean }) {
     this.#capitalised = capitalised;
-    const slots = 2 ** Math.ceil(Math.log2(names.length * slotsPerName + 1));
-    this.#sieve = new Uint8Array(Math.min(slots, mostSlots));
     for (const name of names) this.#add(folded(name).match(word) ?? []);
+    this.#sieve = createSieve(this.#root.next.keys());
   }
 
   #add(words: readonly string[]): void {
@@ -50,7 +45,6 @@ export class NameList {
       node = known;
     }
     node.ends = true;
-    this.#sieve[hashOf(words[0]!) & (this.#sieve.length - 1)] = 1;
   }
 
   /** The longest name at each place, whole words only. */
@@ -62,16 +56,15 @@ export class NameList {
         at += 1;
         continue;
       }
-      let hash = 0;
+      let made = 0;
       let to = at;
-      let foreign = false;
       for (; to < text.length; to += 1) {
-        const code = text.charCodeAt(to);
-        if ((classOf(code) & wordBits) === 0) break;
-        foreign ||= code >= 128;
-        hash = stepOf(hash, code);
+        const bit = classOf(text.charCodeAt(to));
+        if ((bit & wordBits) === 0) break;
+        made |= bit;
       }
-      const end = foreign || this.#sieve[hash & (this.#sieve.length - 1)] === 1 ? this.#walk(text, at) : -1;
+      const looked = (made & otherLetter) !== 0 || this.#sieve[glanceAt(text, at, to)] === 1;
+      const end = looked ? this.#walk(text, at) : -1;
       if (end !== -1) found.push({ from: at, to: end });
       at = Math.max(to, end);
     }

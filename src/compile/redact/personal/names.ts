@@ -52,7 +52,8 @@ export function readNameAfter(reading: Reading, from: number, to: number, says: 
   if (says & cue.title) return readTitled(reading, cued, to);
   if (says & cue.greeting && /^\p{Lu}\p{Ll}/u.test(cued)) return readGreeted(reading, cued, to);
   if (says & cue.name) return readNamed(reading, from, to);
-  if (says & cue.thanks) return isThanks(text, from, cued) ? noteAfter(reading, afterThanks, to, 2) : to;
+  if (says & cue.thanks)
+    return text.charCodeAt(to) === 44 && isThanks(text, from, cued) ? noteAfter(reading, afterThanks, to, 2) : to;
   if (says & cue.self) return isSelf(text, from, cued) ? noteAfter(reading, afterSelf, to, 2) : to;
   if (says & cue.person && (text.charAt(to) !== ' ' || /^\p{Ll}/u.test(cued)))
     return noteAfter(reading, afterPerson, to, 2);

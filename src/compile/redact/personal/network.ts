@@ -1,4 +1,5 @@
 /** Addresses of networks: IPv4, IPv6, MAC. Loopback and documentation ranges are addresses as well. */
+import { classOf, wordBits } from './characters.ts';
 import { cue } from './cues.ts';
 import type { Reading } from './reading.ts';
 
@@ -33,8 +34,9 @@ function isVersion(reading: Reading, from: number, to: number): boolean {
 const versionKey = /(?:version|release|build|firmware|ver|tag)(?:[_-]?(?:number|name|string))?$/i;
 const versionBefore = /(?:version|release|build|firmware|_ver)(?:[_-]?(?:number|name|string))?["'\s:=]{1,6}$/i;
 
-const hexRun = /[0-9a-f:.]{2,64}/iy;
 const prefixV6 = /\/(?:12[0-8]|1[01]\d|\d?\d)(?![\w.])/y;
+/** Of an address, 45; a few more so that the end of what is too long is not taken for one. */
+const longestRun = 64;
 
 /**
  * `at` is a colon. Looks once at the run of hexadecimal digits, colons and dots around the first colon of it. Returns
@@ -44,13 +46,31 @@ export function readColons(reading: Reading, at: number): number {
   const { text } = reading;
   let from = at;
   while (from > at - 5 && isHex(text.charCodeAt(from - 1))) from -= 1;
-  if (at - from > 4 || /[\p{L}\d_:.]/u.test(text.charAt(from - 1))) return at + 1;
-  const run = (reading.match(hexRun, from) ?? '').replace(/[.]+$/, '').replace(/(?<!:):$/, '');
-  const to = from + run.length;
-  if (run.length > 48 || /[\p{L}\d_]/u.test(text.charAt(to))) return at + 1;
+  const before = text.charCodeAt(from - 1);
+  if (at - from > 4 || before === 58 || before === 46 || (classOf(before) & wordBits) !== 0) return at + 1;
+  const to = endOfRun(text, from);
+  if (to === -1) return at + 1;
+  const run = text.slice(from, to);
   if (isPairs(run)) return add(reading, 'MAC', from, to);
   if (!isIpv6(run) || !standsAsAddress(text, run, from, to)) return at + 1;
   return add(reading, 'IP', from, to + (reading.match(prefixV6, to)?.length ?? 0));
+}
+
+/** Where the run ends; -1 where it has neither two colons next to each other nor five of them, as no time of day has. */
+function endOfRun(text: string, from: number): number {
+  let to = from;
+  let colons = 0;
+  let doubled = false;
+  for (; to - from < longestRun; to += 1) {
+    const code = text.charCodeAt(to);
+    if (code === 58) {
+      colons += 1;
+      doubled ||= text.charCodeAt(to + 1) === 58;
+    } else if (code !== 46 && !isHex(code)) break;
+  }
+  if ((!doubled && colons < 5) || (classOf(text.charCodeAt(to)) & wordBits) !== 0) return -1;
+  while (text.charCodeAt(to - 1) === 46) to -= 1;
+  return text.charCodeAt(to - 1) === 58 && text.charCodeAt(to - 2) !== 58 ? to - 1 : to;
 }
 
 function add(reading: Reading, kind: 'IP' | 'MAC', from: number, to: number): number {

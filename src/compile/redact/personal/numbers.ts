@@ -55,25 +55,30 @@ const longestNumber = 19;
 /** `from` and `to` are of the first group of digits. Returns where the reading goes on. */
 export function readNumber(reading: Reading, from: number, to: number): number {
   const { text } = reading;
-  const next = text.charCodeAt(to);
-  if (to - from > longestNumber || (to - from < 5 && !joins(next))) return to;
-  if (next === 46 && to - from <= 5 && isDigit(text.charCodeAt(to + 1))) {
+  const length = to - from;
+  const joined = joins(text, to);
+  if (length > longestNumber) return to;
+  if (joined && length <= 5 && text.charCodeAt(to) === 46) {
     const end = readIpv4(reading, from);
     if (end !== from) return end;
   }
-  const before = text.charCodeAt(from - 1);
-  if (before === 43) return readInternational(reading, from);
-  if (continues(before) && isDigit(text.charCodeAt(from - 2))) return to;
   const date = readDateOfBirth(reading, from);
   if (date !== from) return date;
+  const before = text.charCodeAt(from - 1);
+  if ((length < 5 && !joined) || (continues(before) && isDigit(text.charCodeAt(from - 2)))) return to;
+  if (before === 43) return readInternational(reading, from);
   // No row of groups but an American number with its country's code begins with one digit.
   const followed = isDigit(text.charCodeAt(to + 2)) && isDigit(text.charCodeAt(to + 3));
-  return to - from === 1 && !followed ? to : readRows(reading, from, to);
+  return length === 1 && !followed ? to : readRows(reading, from, to);
 }
 
-/** Space, closing bracket, hyphen, dot, slash, the space and the hyphen that do not break. */
-function joins(code: number): boolean {
-  return code === 32 || code === 41 || (code >= 45 && code <= 47) || code === 0xa0 || code === 0x2011;
+/** Whether a digit or a bracket comes behind a space, a hyphen, a dot or a slash; or a bracket closes. */
+function joins(text: string, to: number): boolean {
+  const sign = text.charCodeAt(to);
+  if (sign === 41) return true;
+  if (sign !== 32 && (sign < 45 || sign > 47) && sign !== 0xa0 && sign !== 0x2011) return false;
+  const next = text.charCodeAt(to + 1);
+  return isDigit(next) || next === 40;
 }
 
 /** Behind a digit and one of these a number has begun before: comma, hyphen, dot, slash, colon. */

@@ -3,8 +3,8 @@
  * marks are handed to their detectors. Each place is visited once, and each detector looks a bounded way around it.
  */
 import { readAddressAfter, readBox, readStreet, readStreetFirst } from './addresses.ts';
-import { classOf, colon, digit, isDigit, otherLetter, underscore, wordBits } from './characters.ts';
-import { cue, cueSieve, cueWords, stepOf } from './cues.ts';
+import { classes, colon, digit, isDigit, otherLetter, underscore, wordBits } from './characters.ts';
+import { cue, cuesOf } from './cues.ts';
 import { readDateOfBirth } from './dates.ts';
 import { readKeyed } from './keyed.ts';
 import { readMark, readSpacedMark } from './marks.ts';
@@ -19,24 +19,19 @@ export function scan(reading: Reading): void {
   let wordFrom = 0;
   let wordTo = 0;
   while (at < text.length) {
-    const first = classOf(text.charCodeAt(at));
-    if ((first & wordBits) === 0) {
-      at = first === colon ? readColon(reading, at, wordFrom, wordTo) : at + 1;
+    let made = classes[text.charCodeAt(at)]!;
+    if ((made & wordBits) === 0) {
+      at = made === colon ? readColon(reading, at, wordFrom, wordTo) : at + 1;
       continue;
     }
-    let made = 0;
-    let hash = 0;
-    let to = at;
-    for (; to < text.length; to += 1) {
-      const code = text.charCodeAt(to);
-      const bit = classOf(code);
+    wordFrom = at;
+    wordTo = at + 1;
+    for (; wordTo < text.length; wordTo += 1) {
+      const bit = classes[text.charCodeAt(wordTo)]!;
       if ((bit & wordBits) === 0) break;
       made |= bit;
-      hash = stepOf(hash, code);
     }
-    wordFrom = at;
-    wordTo = to;
-    at = readWord(reading, at, to, made, hash);
+    at = readWord(reading, wordFrom, wordTo, made);
   }
 }
 
@@ -66,27 +61,28 @@ function isHex(code: number): boolean {
 }
 
 /** Returns where the reading goes on. */
-function readWord(reading: Reading, from: number, to: number, made: number, hash: number): number {
+function readWord(reading: Reading, from: number, to: number, made: number): number {
   const length = to - from;
   if ((length === 2 || length === 4) && isMacSign(reading.text, length, to)) {
     const end = readMac(reading, from, to);
     if (end !== from) return end;
   }
   if (made === digit) return readNumber(reading, from, to);
-  if ((made & digit) !== 0) return (made & (underscore | otherLetter)) === 0 ? readMark(reading, from, to) : to;
-  if (cueSieve[hash & (cueSieve.length - 1)] === 1) {
-    const known = cueWords.get(hash);
-    if (known !== undefined && known.word.length === length) {
-      const end = readCue(reading, from, to, known.says);
-      if (end !== to) return end;
-    }
+  if ((made & digit) !== 0) return (made & (underscore | otherLetter)) === 0 ? readMark(reading, from, to, made) : to;
+  const says = cuesOf(reading.text, from, to);
+  if (says !== 0) {
+    const end = readCue(reading, from, to, says);
+    if (end !== to) return end;
   }
-  const spaced = length <= 5 && reading.text.charCodeAt(to) === 32 && isDigit(reading.text.charCodeAt(to + 1));
+  const spaced =
+    (length === 2 || length === 3) && reading.text.charCodeAt(to) === 32 && isDigit(reading.text.charCodeAt(to + 1));
   return spaced ? readSpacedMark(reading, from, to) : to;
 }
 
+/** A hyphen behind two and behind two more, or a dot behind four and behind four more. */
 function isMacSign(text: string, length: number, to: number): boolean {
-  return text.charCodeAt(to) === (length === 2 ? 45 : 46);
+  const sign = length === 2 ? 45 : 46;
+  return text.charCodeAt(to) === sign && text.charCodeAt(to + 1 + length) === sign;
 }
 
 type Reader = (reading: Reading, from: number, to: number, says: number) => number;
