@@ -1,10 +1,7 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { sheetOf } from '../../../bench/rules-sheet.ts';
 import { type Coverage, shapeAmong } from '../../../src/compile/coverage/coverage.ts';
 import { openCoverage } from '../../../src/compile/coverage/sqlite.ts';
 import { traitsOf, withoutRounds } from '../../../src/compile/coverage/traits.ts';
@@ -63,16 +60,3 @@ describe('the shape that a segment belongs to', () => {
     expect(shapeAmong([known(1, 4, 3), known(3, 4, 4), known(2, 4, 4)], 4)?.id).toBe(2);
   });
 });
-
-const recorded = fileURLToPath(new URL('../../../../shared/data/audit_log.jsonl.gz', import.meta.url));
-
-if (existsSync(recorded)) {
-  describe('the recorded sessions', () => {
-    it('are all compiled: they are varied, and no shape of theirs has more than twenty', async () => {
-      const sheet = await sheetOf(gunzipSync(readFileSync(recorded)).toString(), 10);
-      const coverage = openCoverage({ path: ':memory:', first: 20, oneIn: 20, windowMs: 7 * 86_400_000 });
-      for (const { view } of sheet) expect(await coverage.admits(view)).toBe(true);
-      await coverage.close();
-    });
-  });
-}
