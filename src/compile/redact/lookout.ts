@@ -1,5 +1,5 @@
 /** Looks for many values in a text at once: by the words that they are made of, in one pass. */
-import { isWordCode, lowered, lowerOf, nextWord, type Word, wordHash } from './words.ts';
+import { letterOf, lowered, nextWord, shapeOf, type Word, wordEnd } from './words.ts';
 
 export interface Wanted<T> {
   /** Its words in a row, in any case; what else must be the same is for `identify` to say. */
@@ -40,8 +40,11 @@ interface Ends<T> {
   values: Map<string, T>;
 }
 
+const none: readonly never[] = [];
+
 export class Lookout<T> {
   readonly #root: Node<T> = { next: null, ends: null };
+  /** Shapes of the words that something begins with: most words of a text have another. */
   readonly #first = new Set<number>();
 
   /** Of two that are the same the first one stays. */
@@ -53,7 +56,7 @@ export class Lookout<T> {
     if (text.length > maxLength && words.length > fewWords) return;
     let node = this.#root;
     for (const word of words) node = nextNode(node, lowered(text, word));
-    this.#first.add(first.hash);
+    this.#first.add(shapeOf(text, first.from, first.to));
     const ends = endsOf(node, identify, first.from, text.length - last.to);
     const identity = identify(text);
     if (!ends.values.has(identity)) ends.values.set(identity, what);
@@ -64,28 +67,24 @@ export class Lookout<T> {
   }
 
   /** What of it stands in the text as whole words, the longest where one holds another; none over another. */
-  find(text: string): Seen<T>[] {
-    const found: Seen<T>[] = [];
+  find(text: string): readonly Seen<T>[] {
+    let found: Seen<T>[] | null = null;
     const { length } = text;
     for (let at = 0; at < length; ) {
-      let code = text.charCodeAt(at);
-      if (!isWordCode(code)) {
+      if (letterOf(text.charCodeAt(at)) === 0) {
         at++;
         continue;
       }
       const from = at;
-      let hash = 0;
-      while (at < length && isWordCode(code)) {
-        hash = wordHash(hash, lowerOf(code));
-        code = text.charCodeAt(++at);
-      }
-      if (!this.#first.has(hash)) continue;
-      const seen = this.#longestAt(text, { from, to: at, hash });
+      at = wordEnd(text, from);
+      if (!this.#first.has(shapeOf(text, from, at))) continue;
+      const seen = this.#longestAt(text, { from, to: at });
       if (seen === null) continue;
+      found ??= [];
       found.push(seen);
       at = Math.max(at, seen.to);
     }
-    return found;
+    return found ?? none;
   }
 
   #longestAt(text: string, first: Word): Seen<T> | null {

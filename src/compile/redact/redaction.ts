@@ -68,7 +68,8 @@ export class Redaction {
   decide(): Entity[] {
     const lookout = this.#entities.lookout();
     for (const piece of this.#pieces) {
-      for (const [at, view] of piece.views.entries()) this.#addSpans(piece, view, piece.found[at]!, lookout);
+      const { views, found } = piece;
+      for (let at = 0; at < views.length; at++) this.#addSpans(piece, views[at]!, found[at]!, lookout);
     }
     const appeared = new Set<Entity>();
     for (const piece of this.#pieces) {
@@ -142,8 +143,10 @@ export class Redaction {
       spans.push(spanOf(view, { from, to }, this.#entities.of(view.value.slice(from, to)), certain));
     }
     if (lookout.isIdle) return;
+    const seen = lookout.find(view.value);
+    if (seen.length === 0) return;
     const ours = this.#options.isRedacted ? placeholdersIn(view.value) : [];
-    for (const { from, to, what } of lookout.find(view.value)) {
+    for (const { from, to, what } of seen) {
       if (ours.some((place) => place.from < to && from < place.to)) continue;
       if (what.state === 'suggested') what.state = 'met';
       spans.push(spanOf(view, { from, to }, what, false));
