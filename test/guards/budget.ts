@@ -136,6 +136,13 @@ export const budgetGuards: readonly Guard[] = [
     tests: file,
   },
   {
+    name: 'budget: a trajectory is not skipped before it has waited long enough',
+    file: 'src/compile/compile.ts',
+    old: 'if (waits && now().getTime() - error.since.getTime() < patienceMs) throw error;',
+    new: '',
+    tests: ['test/compile/budget/patience.test.ts'],
+  },
+  {
     name: 'topic: lanes take turns',
     file: 'src/topic/statements.ts',
     old: 'ORDER BY d.turn, d.place LIMIT ?',
