@@ -2,7 +2,7 @@
  * How much of what is wrong the gates refuse: the pairs that the rules find in a file of rows, and the same without their
  * derivations, each changed so that it is wrong; and each written differently so that it stays right.
  *
- *     npm run bench:gates -- FILE [--seed 7] [--show 3]
+ *     npm run bench:gates -- FILE [--seed 7] [--show 3] [--redacted]
  *
  * FILE holds one JSON row a line (gzip or plain), as for `bench/rules-sheet.ts`; the recorded sessions beside the
  * checkout where none is named. Exit code 1 where less than 95 % of a change's pairs are refused, or more than 2 % of those
@@ -10,18 +10,25 @@
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { noRedaction } from '../src/compile/redact/redactor.ts';
 import { isMet, measure, pairsOf, type Score } from './gates/measure.ts';
-import { linesIn, sheetOf } from './rules-sheet.ts';
+import { benchRedactor, linesIn, sheetOf } from './rules-sheet.ts';
 
 /** Shorter sessions have no room for a question. */
 const minTurns = 3;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seed: { type: 'string', default: '7' }, show: { type: 'string', default: '0' } },
+  options: {
+    seed: { type: 'string', default: '7' },
+    show: { type: 'string', default: '0' },
+    redacted: { type: 'boolean', default: false },
+  },
 });
 const recorded = fileURLToPath(new URL('../../shared/data/audit_log.jsonl.gz', import.meta.url));
-const { pairs, refusedPlain } = pairsOf(await sheetOf(linesIn(positionals[0] ?? recorded), minTurns));
+const redactor = values.redacted ? benchRedactor() : noRedaction;
+const sheet = await sheetOf(linesIn(positionals[0] ?? recorded), minTurns, redactor);
+const { pairs, refusedPlain } = pairsOf(sheet);
 const scores = measure(pairs, Number(values.seed));
 
 say(`${countOf('rules')} pairs of the rules, ${countOf('plain')} of them pass without their derivation too`);

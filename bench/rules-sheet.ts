@@ -2,7 +2,7 @@
  * A sheet of question and answer pairs that the rules compiler proposes for the sessions of a file of rows, drawn with a
  * seed and spread over sessions: to be read and judged by people.
  *
- *     npx tsx bench/rules-sheet.ts FILE [--seed 7] [--limit 30] [--min-turns 10]
+ *     npx tsx bench/rules-sheet.ts FILE [--seed 7] [--limit 30] [--min-turns 10] [--redacted]
  *
  * FILE holds one JSON row a line (gzip or plain): session_id, seq, agent, tool, arguments, response, created_at.
  */
@@ -11,9 +11,13 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import type { DraftPair, SegmentView } from '../src/compile/compiler.ts';
+import { createDetect } from '../src/compile/redact/detect.ts';
+import { openRedactor } from '../src/compile/redact/open-redactor.ts';
+import { createMemoryPlaceholders } from '../src/compile/redact/placeholders-sqlite.ts';
+import { noRedaction, type Redactor } from '../src/compile/redact/redactor.ts';
 import { createRulesCompiler } from '../src/compile/rules/rules.ts';
 import { createView } from '../src/compile/segment.ts';
-import type { Lsn, Turn } from '../src/records.ts';
+import type { Lsn, Trajectory, Turn } from '../src/records.ts';
 import { randomFrom } from './gates/random.ts';
 import { familyOf, figuresOf } from './rules/figures.ts';
 
@@ -34,19 +38,34 @@ export interface SheetEntry {
   took: number;
 }
 
+/** Every kind masked, as `redact.mode: on` does with no list of names. */
+export function benchRedactor(): Redactor {
+  const detect = createDetect({ names: [] });
+  const placeholders = createMemoryPlaceholders();
+  return openRedactor({ detect, policy: {}, key: 'bench '.repeat(8), placeholders, vaultKey: null, names: [] });
+}
+
 /** The text of a file of rows, gzip or plain. */
 export function linesIn(file: string): string {
   const bytes = readFileSync(file);
   return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
 }
 
-/** What the compiler proposes for each session of at least `minTurns` rows, in order of first appearance. */
-export async function sheetOf(lines: string, minTurns: number): Promise<SheetEntry[]> {
+/**
+ * What the compiler proposes for each session of at least `minTurns` rows, in order of first appearance; over what a
+ * redactor makes of the rows, where one is given.
+ */
+export async function sheetOf(
+  lines: string,
+  minTurns: number,
+  redactor: Redactor = noRedaction,
+): Promise<SheetEntry[]> {
   const compiler = createRulesCompiler();
   const entries: SheetEntry[] = [];
   for (const rows of sessionsIn(lines)) {
     if (rows.length < minTurns) continue;
-    const view = viewOf(rows);
+    const { trajectory } = await redactor.redact(trajectoryOf(rows));
+    const view = createView(trajectory);
     const started = performance.now();
     const { drafts } = await compiler.propose(view, new AbortController().signal);
     entries.push({ view, drafts, took: performance.now() - started });
@@ -66,9 +85,9 @@ function sessionsIn(lines: string): Row[][] {
   return [...sessions.values()].map((rows) => rows.toSorted((a, b) => a.seq - b.seq));
 }
 
-function viewOf(rows: readonly Row[]): SegmentView {
+function trajectoryOf(rows: readonly Row[]): Trajectory {
   const sessionId = rows[0]!.session_id;
-  return createView({
+  return {
     spec: 'trajectory/1',
     id: sessionId,
     source: 'file',
@@ -80,7 +99,7 @@ function viewOf(rows: readonly Row[]): SegmentView {
     endedAt: 0,
     closedBy: 'history',
     contentHash: '',
-  });
+  };
 }
 
 function turnOf(row: Row, index: number): Turn {
@@ -129,12 +148,14 @@ async function main(): Promise<void> {
     seed: { type: 'string', default: '7' },
     limit: { type: 'string', default: '30' },
     'min-turns': { type: 'string', default: '10' },
+    redacted: { type: 'boolean', default: false },
   } as const;
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   const [file] = positionals;
   if (file === undefined)
     throw new Error('name a file of rows: npx tsx bench/rules-sheet.ts FILE [--seed 7] [--limit 30]');
-  const entries = await sheetOf(linesIn(file), Number(values['min-turns']));
+  const redactor = values.redacted ? benchRedactor() : noRedaction;
+  const entries = await sheetOf(linesIn(file), Number(values['min-turns']), redactor);
   const lines = [...draw(entries, Number(values.seed), Number(values.limit)).map(shown), figuresOf(entries).join('\n')];
   process.stdout.write(`${lines.join('\n\n')}\n`);
 }

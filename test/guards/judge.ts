@@ -146,6 +146,20 @@ export const judgeGuards: readonly Guard[] = [
     tests: hostile,
   },
   {
+    name: 'rules: what redaction replaced is a stopgap',
+    file: 'src/compile/rules/choose.ts',
+    old: 'if (holdsPlaceholder(answer)) return worth - 40;',
+    new: '',
+    tests: ['test/compile/rules/rules.test.ts'],
+  },
+  {
+    name: 'rules: what came next is the very next',
+    file: 'src/compile/rules/operations.ts',
+    old: 'return told !== null && told === operands[1]?.value && next.call === operands[1].call ? toldNext(told) : null;',
+    new: "return toldNext(operands[1]?.value ?? '');",
+    tests: ['test/compile/rules/recompute.test.ts'],
+  },
+  {
     name: 'rules: what was changed is told by turns of its own',
     file: 'src/compile/rules/operations.ts',
     old: 'if (!done.every((call) => operands.some((operand) => operand.call === call))) return null;',

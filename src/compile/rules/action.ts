@@ -183,9 +183,13 @@ function describeSwitch(call: Call): Described | null {
 /** One value and the thing that it was for, where there are both. */
 function mostTelling(args: readonly Leaf[]): readonly Leaf[] {
   const [value] = args.filter((leaf) => !isId(leaf));
-  const [thing] = args.filter(isId);
+  const ids = args.filter(isId);
+  // Whose it is says less than which it is.
+  const thing = ids.find(({ key }) => !ownerKey.test(key)) ?? ids[0];
   return value === undefined || thing === undefined ? args : [value, thing];
 }
+
+const ownerKey = /^(customer|user|account|client|owner|tenant)/i;
 
 function isId({ key, value }: Leaf): boolean {
   return /(^|_)ids?$|Ids?$/.test(key) || /^\d+$/.test(key) || (looksLikeId(value) && /[A-Z]+-?\d{3,}/.test(value));

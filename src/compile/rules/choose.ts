@@ -1,6 +1,7 @@
 /** From all candidates to the few that are asked: the worthiest that hold up, spread over families and subjects. */
 import type { QaType } from '../../records.ts';
 import type { DraftPair, SegmentView } from '../compiler.ts';
+import { holdsPlaceholder } from '../gates/form.ts';
 import { runGates } from '../gates/run.ts';
 import { type Candidate, draftOf, type Family } from './candidate.ts';
 import { guard } from './guard.ts';
@@ -20,10 +21,10 @@ export function choose(candidates: readonly Candidate[], view: SegmentView, maxP
   const asked = new Set<string>();
   const drafts: DraftPair[] = [];
   const check = guard(view);
-  const ordered = candidates.toSorted((a, b) => b.worth - a.worth);
+  const ordered = candidates.toSorted((a, b) => worthOf(b) - worthOf(a));
   for (const candidate of ordered) {
     if (drafts.length >= maxPairs) break;
-    if (candidate.worth < goodWorth && drafts.length >= enough) break;
+    if (worthOf(candidate) < goodWorth && drafts.length >= enough) break;
     if (drafts.some((draft) => givesAway(draft, candidate))) continue;
     const ofFamily = families.get(candidate.family) ?? 0;
     if ((types.get(candidate.qaType) ?? 0) >= maxOfType) continue;
@@ -46,6 +47,12 @@ export function choose(candidates: readonly Candidate[], view: SegmentView, maxP
     subjects.set(candidate.subject, ofSubject + 1);
   }
   return drafts;
+}
+
+/** What redaction replaced means nothing outside its session: as an answer it is a stopgap, in a question a blemish. */
+function worthOf({ worth, answer, question }: Candidate): number {
+  if (holdsPlaceholder(answer)) return worth - 40;
+  return holdsPlaceholder(question) ? worth - 10 : worth;
 }
 
 /** An earlier question that names both states tells what changed; one that names the answer tells that. */

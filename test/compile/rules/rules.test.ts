@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DraftPair, SegmentView } from '../../../src/compile/compiler.ts';
 import { runGates } from '../../../src/compile/gates/run.ts';
+import { draftOf } from '../../../src/compile/rules/candidate.ts';
 import { recompute } from '../../../src/compile/rules/recompute.ts';
 import { candidatesOf, createRulesCompiler } from '../../../src/compile/rules/rules.ts';
 import { type Line, says, viewOf } from './session.ts';
@@ -124,6 +125,17 @@ describe('the rules compiler', () => {
     const repeated = relay.with(2, relay[0]!);
     const silent = repeated.map((line) => (line.agent === 'Reader' ? { ...line, response: 'I am on it.' } : line));
     expect((await draftsOf(silent)).map(familyOf)).toContain('count');
+  });
+
+  it('asks for what redaction replaced only where there is little else', async () => {
+    const redacted = parcels.map((line) => JSON.parse(JSON.stringify(line).replaceAll('0.40', '⟦CARD_1⟧')));
+    const view = viewOf(redacted);
+    const isPlaceholder = ({ answer }: { answer: string }) => answer === '⟦CARD_1⟧.';
+    const found = candidatesOf(view).find(isPlaceholder);
+    expect(runGates([draftOf(found!)!], view, { recompute }).refused).toEqual([]);
+    expect((await draftsOf(parcels)).map(({ answer }) => answer)).toContain('0.40.');
+    expect((await draftsOf(redacted)).map(({ answer }) => answer)).toContain('6.2.');
+    expect((await draftsOf(redacted)).filter(isPlaceholder)).toEqual([]);
   });
 
   it.each(Object.keys(worlds) as (keyof typeof worlds)[])(
