@@ -16,8 +16,7 @@ const migrations: readonly Migration[] = [
      hash TEXT NOT NULL,
      -- The value under the vault's key.
      sealed BLOB,
-     PRIMARY KEY (session, hash),
-     UNIQUE (session, kind, number)
+     PRIMARY KEY (session, hash)
    ) WITHOUT ROWID;`,
 ];
 

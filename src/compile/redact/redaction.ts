@@ -9,7 +9,7 @@ import type { Lookout } from './lookout.ts';
 import { Place } from './place.ts';
 import { bracketsIn, mayHoldBrackets, placeholdersIn, withoutBrackets, withoutLooseBrackets } from './placeholders.ts';
 import { settle } from './settle.ts';
-import { type View, viewsOf } from './views.ts';
+import { rawAt, type View, viewsOf } from './views.ts';
 
 export interface RedactionOptions {
   detect: Detect;
@@ -162,8 +162,8 @@ export class Redaction {
 /** Of a number the whole: what is left would be another number. */
 function spanOf(view: View, { from, to }: { from: number; to: number }, entity: Entity, certain: boolean): Span {
   const { quote, value } = view;
-  if (quote !== null) return { from: view.rawAt(0), to: view.rawAt(value.length), entity, certain, quote };
-  return { from: view.rawAt(from), to: view.rawAt(to), entity, certain, quote: '' };
+  if (quote !== null) return { from: rawAt(view, 0), to: rawAt(view, value.length), entity, certain, quote };
+  return { from: rawAt(view, from), to: rawAt(view, to), entity, certain, quote: '' };
 }
 
 /** Takes brackets of placeholders out of what detectors see, so that no value hides between two of them. */
@@ -173,7 +173,7 @@ function disarm(text: string, views: readonly View[]): Piece['escapedBrackets'] 
     const places = mayBeEscaped ? bracketsIn(view.value) : [];
     view.value = withoutBrackets(view.value);
     return places
-      .map(({ at, harmless }) => ({ from: view.rawAt(at), to: view.rawAt(at + 1), harmless }))
+      .map(({ at, harmless }) => ({ from: rawAt(view, at), to: rawAt(view, at + 1), harmless }))
       .filter(({ from, to }) => to - from > 1);
   });
 }

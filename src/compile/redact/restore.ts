@@ -3,7 +3,7 @@ import { Place } from './place.ts';
 import type { PlaceholderStore, SessionName } from './placeholder-store.ts';
 import { placeholderOf, placeholdersIn } from './placeholders.ts';
 import { openVault } from './vault.ts';
-import { viewsOf } from './views.ts';
+import { rawAt, viewsOf } from './views.ts';
 
 /** Puts values into a text: as they are, or, within strings of JSON, as they are written there. */
 export type Restore = (text: string) => string;
@@ -34,10 +34,10 @@ function restoreText(text: string, values: ReadonlyMap<string, string>): string 
   for (const view of viewsOf(text, new Place(() => [], nowhere))) {
     for (const { from, to } of placeholdersIn(view.value)) {
       const value = values.get(view.value.slice(from, to));
-      const begin = view.rawAt(from);
+      const begin = rawAt(view, from);
       if (value === undefined || begin < copied) continue;
       parts.push(text.slice(copied, begin), written(value, view.depth));
-      copied = view.rawAt(to);
+      copied = rawAt(view, to);
     }
   }
   return parts.join('') + text.slice(copied);

@@ -8,47 +8,30 @@ import { type JsonVisitor, walkJson } from './json-walk.ts';
 import type { Place } from './place.ts';
 
 /** A stretch of a text, or of what another stretch says once its escapes are taken out. */
-class Stretch {
-  readonly #of: Stretch | null;
-  readonly #from: number;
-  readonly #decoded: Decoded | null;
-
-  constructor(of: Stretch | null, from: number, decoded: Decoded | null = null) {
-    this.#of = of;
-    this.#from = from;
-    this.#decoded = decoded;
-  }
-
-  rawAt(index: number): number {
-    const at = this.#from + (this.#decoded === null ? index : this.#decoded.rawAt(index));
-    return this.#of === null ? at : this.#of.rawAt(at);
-  }
+interface Stretch {
+  of: Stretch | null;
+  from: number;
+  decoded: Decoded;
 }
 
-export class View {
+/** Plain fields: there is one for each value of a row. */
+export interface View {
   /** What it says. */
   value: string;
-  readonly place: Place;
+  place: Place;
   /** Of a number: what a string in its place begins and ends with. */
-  readonly quote: string | null;
+  quote: string | null;
   /** How many strings of JSON are around it. */
-  readonly depth: number;
-  readonly #of: Stretch | null;
-  readonly #from: number;
+  depth: number;
+  of: Stretch | null;
+  from: number;
+}
 
-  constructor(value: string, place: Place, quote: string | null, depth: number, of: Stretch | null, from: number) {
-    this.value = value;
-    this.place = place;
-    this.quote = quote;
-    this.depth = depth;
-    this.#of = of;
-    this.#from = from;
-  }
-
-  /** Where the character at `index` begins in the whole text. */
-  rawAt(index: number): number {
-    return this.#of === null ? this.#from + index : this.#of.rawAt(this.#from + index);
-  }
+/** Where the character at `index` of a view begins in the whole text. */
+export function rawAt(view: Pick<View, 'of' | 'from'>, index: number): number {
+  let at = view.from + index;
+  for (let of = view.of; of !== null; of = of.of) at = of.from + of.decoded.rawAt(at);
+  return at;
 }
 
 /** Strings in strings: each level doubles the backslashes, so that a text has few of them. */
@@ -94,7 +77,8 @@ class Level implements JsonVisitor {
     const depth = this.#depth + 1;
     if (to - from >= minCharacters && depth < maxDepth && this.#holdsDocument(from, to)) {
       const decoded = decodeEscapes(this.#text.slice(from, to));
-      new Level(this.#views, decoded.value, depth, new Stretch(this.#of, from, decoded)).add(place);
+      const of = { of: this.#of, from, decoded };
+      new Level(this.#views, decoded.value, depth, of).add(place);
     } else this.#addText('string', from, to, place, depth);
   }
 
@@ -105,7 +89,8 @@ class Level implements JsonVisitor {
   number(from: number, to: number, place: Place): void {
     if (to - from < minDigits) return;
     const quote = `${'\\'.repeat(2 ** this.#depth - 1)}"`;
-    this.#views.push(new View(this.#text.slice(from, to), place, quote, this.#depth, this.#of, from));
+    const value = this.#text.slice(from, to);
+    this.#views.push({ value, place, quote, depth: this.#depth, of: this.#of, from });
   }
 
   #holdsDocument(from: number, to: number): boolean {
@@ -124,10 +109,10 @@ class Level implements JsonVisitor {
     for (let level = 0; level < maxTextLevels && value.includes('\\'); level++) {
       const decoded = decodeEscapes(value, level === 0 ? as : 'text');
       if (decoded.value === value) break;
-      of = new Stretch(of, start, decoded);
+      of = { of, from: start, decoded };
       value = decoded.value;
       start = 0;
     }
-    this.#views.push(new View(value, place, null, depth, of, start));
+    this.#views.push({ value, place, quote: null, depth, of, from: start });
   }
 }
