@@ -18,6 +18,7 @@ import { codeOf, kindOf, messageOf, stop } from './errors.ts';
 import { type LogReader, openLog } from './existing-log.ts';
 import { Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
+import { type Marking, openMarking } from './marking.ts';
 import { withOriginalText } from './original-rows.ts';
 import type { Compiled, Micros, Trajectory, Turn } from './records.ts';
 import { createDigester, openDigestKey, type RowDigester } from './row-digest.ts';
@@ -72,8 +73,12 @@ export interface CompileProgress {
 export async function compileExisting(options: CompileExistingOptions): Promise<CompileProgress> {
   const releasers = new Releasers();
   try {
-    const work = new ExistingWork(options, await openParts(options, releasers));
-    return await work.run();
+    const parts = await openParts(options, releasers);
+    try {
+      return await new ExistingWork(options, parts).run();
+    } finally {
+      if (!options.abort.aborted) await parts.marking?.finish(options.abort);
+    }
   } finally {
     await releasers.unwind();
   }
@@ -85,6 +90,7 @@ interface Parts {
   stage: CompileStage;
   /** The dataset last: what is in it is known, and not written again. */
   sinks: Sink[];
+  marking: Marking | null;
   dataset: SqliteDatabase;
   journal: JournalReader | null;
   snapshotAt: Micros;
@@ -105,11 +111,13 @@ async function openParts(options: CompileExistingOptions, releasers: Releasers):
   const mirrors = config.sinks.filter((name) => name !== 'sqlite');
   const sinks = await openSinks({ ...config, sinks: [...mirrors, 'sqlite'] }, log);
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
+  const marking = openMarking({ ...config, sinks: [...mirrors, 'sqlite'] }, log);
+  releasers.push('marks of duplicates', () => marking?.close());
   const dataset = openDataset(files.dataset);
   releasers.push('dataset reader', () => void dataset.close());
   mentionOtherSources(dataset, reader.source, log);
   const digester = createDigester(openDigestKey(files.digestKey, config['capture.digestKey']));
-  return { reader, digester, stage, sinks, dataset, journal, snapshotAt: await readClock() };
+  return { reader, digester, stage, sinks, marking, dataset, journal, snapshotAt: await readClock() };
 }
 
 /** Rows are known by source and key: read directly and through PostgREST, the same log is two sources. */

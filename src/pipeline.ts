@@ -18,6 +18,7 @@ import { openDatasetIfPresent } from './dataset/open.ts';
 import { kindOf } from './errors.ts';
 import { pause, persevere, Releasers, within } from './lifecycle.ts';
 import type { Logger } from './log.ts';
+import { type Marking, openMarking } from './marking.ts';
 import { type Metrics, observeCall, observeCompile, observeSink } from './metrics.ts';
 import { createPauses, type Pause, type Pauses } from './pausing.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
@@ -98,6 +99,7 @@ interface Parts {
   trajectories: TrajectoryTopic | null;
   compiled: CompiledTopic | null;
   stored: SqliteDatabase | null;
+  marking: Marking | null;
   readiness: Readiness;
   pauses: Pauses;
 }
@@ -112,6 +114,8 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   if (compiling !== null) releasers.push('compile stage', () => compiling.close());
   const sinks = (does('sink') ? await openSinks(config, log) : []).map((sink) => observeSink(sink, metrics));
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
+  const marking = sinks.length > 0 ? openMarking(config, log) : null;
+  releasers.push('marks of duplicates', () => marking?.close());
   const stored = openDatasetIfPresent(filesOf(config).dataset);
   releasers.push('dataset', () => void stored?.close());
 
@@ -134,6 +138,7 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
     trajectories,
     compiled,
     stored,
+    marking,
     readiness: createReadiness(),
     pauses: createPauses({ waitsForMoney: options.until === 'stopped', log }),
   };
@@ -198,6 +203,7 @@ async function runLoops(parts: Parts, options: PipelineOptions): Promise<void> {
     ...captureLoops(parts, options, captured, signal),
     ...compileLoops(parts, options, signal, abort),
     ...sinkLoops(parts, options, signal, abort),
+    ...(parts.marking === null ? [] : [parts.marking.keepUp(signal)]),
     ...(options.until === 'stopped' ? [] : [watchForEnd(parts, options, captured, signal).then(() => done.abort())]),
   ];
   const outcomes = await Promise.allSettled(
@@ -209,6 +215,7 @@ async function runLoops(parts: Parts, options: PipelineOptions): Promise<void> {
       }),
     ),
   );
+  if (!abort.aborted) await parts.marking?.finish(abort);
   if (failed.signal.aborted) throw failed.signal.reason;
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }

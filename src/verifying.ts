@@ -10,6 +10,7 @@ import { codeOf, kindOf, messageOf } from './errors.ts';
 import { Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Judges, lookAgain } from './looking-again.ts';
+import { type Marking, openMarking } from './marking.ts';
 import type { QaPair, Verification, Verified } from './records.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { SqliteDatabase } from './sqlite.ts';
@@ -56,7 +57,13 @@ export interface VerifyProgress {
 export async function verifyStored(options: VerifyOptions): Promise<VerifyProgress> {
   const releasers = new Releasers();
   try {
-    return await new VerifyWork(options, await openParts(options, releasers)).run();
+    const parts = await openParts(options, releasers);
+    try {
+      return await new VerifyWork(options, parts).run();
+    } finally {
+      // What failed gives its place in view to the next one.
+      if (!options.abort.aborted) await parts.marking?.finish(options.abort);
+    }
   } finally {
     await releasers.unwind();
   }
@@ -67,6 +74,7 @@ interface Parts {
   judges: Judges;
   /** The dataset last: a verdict that a mirror may still take is due until it has. */
   sinks: Sink[];
+  marking: Marking | null;
 }
 
 async function openParts({ config, log, drain }: VerifyOptions, releasers: Releasers): Promise<Parts> {
@@ -79,7 +87,9 @@ async function openParts({ config, log, drain }: VerifyOptions, releasers: Relea
   const mirrors = config.sinks.filter((name) => name !== 'sqlite');
   const sinks = await openSinks({ ...config, sinks: [...mirrors, 'sqlite'] }, log);
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
-  return { dataset, judges, sinks };
+  const marking = openMarking({ ...config, sinks: [...mirrors, 'sqlite'] }, log);
+  releasers.push('marks of duplicates', () => marking?.close());
+  return { dataset, judges, sinks, marking };
 }
 
 class VerifyWork {

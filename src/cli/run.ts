@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
+import { openRedaction } from '../compiling.ts';
 import { count, usd } from '../dataset/figures.ts';
-import { exitCodes, OperatorError } from '../errors.ts';
+import { dryRun, renderDryRequest } from '../dry-run.ts';
+import { type ExitCode, exitCodes, OperatorError } from '../errors.ts';
 import { type HttpServer, serveHttp } from '../http.ts';
 import { createMetrics, refreshGauges } from '../metrics.ts';
 import { openPipeline, type Pipeline, type PipelineOptions } from '../pipeline.ts';
@@ -13,6 +15,7 @@ import { showStatus } from './status-line.ts';
 interface RunOptions {
   once?: boolean;
   untilIdle?: boolean;
+  dryRun?: boolean;
   from: PipelineOptions['from'];
 }
 
@@ -27,14 +30,39 @@ export function defineRun(program: Command, act: Act): void {
         .choices(['now', 'beginning'])
         .default('now'),
     )
+    .addOption(
+      new Option('--dry-run', 'show what a model would be sent next, word for word, send nothing and exit').conflicts([
+        'once',
+        'untilIdle',
+      ]),
+    )
     .action(
-      act(async (context, { once, untilIdle, from }: RunOptions) => {
+      act(async (context, { once, untilIdle, dryRun, from }: RunOptions) => {
+        if (dryRun === true) return await showDryRun(context);
         const until = once === true ? 'once' : untilIdle === true ? 'idle' : 'stopped';
         const totals = await unlessStopped(context, () => runPipeline(context, { from, until }));
         if (totals !== null && context.json) context.print(JSON.stringify(flat(totals)));
         return exitCodes.ok;
       }),
     );
+}
+
+/** Sessions that are shown: enough to see what leaves, few enough to read. */
+const dryRunSessions = 3;
+
+async function showDryRun({ config, log, json, print, note }: CommandContext): Promise<ExitCode> {
+  const redactor = await openRedaction(config, log);
+  try {
+    let requests = 0;
+    for await (const request of dryRun({ config, redactor, limit: dryRunSessions, log })) {
+      requests += 1;
+      print(json ? JSON.stringify(request) : renderDryRequest(request));
+    }
+    note(`${counted(requests, 'prompt')} of up to ${dryRunSessions} sessions, longest first; nothing was sent`);
+    return exitCodes.ok;
+  } finally {
+    await redactor.close();
+  }
 }
 
 /** Null where it was told to stop while it waited for something that is away: that is an end, and no failure. */
