@@ -7,6 +7,7 @@ import type { Guard } from './guard.ts';
 import { journalGuards } from './journal.ts';
 import { judgeGuards } from './judge.ts';
 import { modelsGuards } from './models.ts';
+import { personalGuards } from './personal.ts';
 import { redactGuards } from './redact.ts';
 import { streamGuards } from './stream.ts';
 import { verifyGuards } from './verify.ts';
@@ -16,6 +17,7 @@ export const guards: readonly Guard[] = [
   ...streamGuards,
   ...journalGuards,
   ...redactGuards,
+  ...personalGuards,
   ...modelsGuards,
   ...budgetGuards,
   ...judgeGuards,

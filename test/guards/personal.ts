@@ -1,0 +1,123 @@
+/** Rules without which personal data would be passed over, or other things be taken for it. */
+import type { Guard } from './guard.ts';
+
+const folder = 'src/compile/redact/personal';
+const numbers = ['test/compile/redact/personal/numbers.test.ts'];
+const marks = ['test/compile/redact/personal/marks.test.ts'];
+const names = ['test/compile/redact/personal/names.test.ts'];
+const merged = ['test/compile/redact/detect.test.ts'];
+
+export const personalGuards: readonly Guard[] = [
+  {
+    name: 'personal: a card has its check digit',
+    file: `${folder}/cards.ts`,
+    old: '  if (!luhnHolds(digits)) return null;\n',
+    new: '',
+    tests: numbers,
+  },
+  {
+    name: 'personal: an NHS number has its check digit',
+    file: `${folder}/numbers.ts`,
+    old: '  if (!nhsHolds(row.digits)) return null;\n',
+    new: '',
+    tests: numbers,
+  },
+  {
+    name: 'personal: a social security number is in the ranges that are given out',
+    file: `${folder}/numbers.ts`,
+    old: 'if (isSsn(row.digits)) return',
+    new: 'if (row.digits) return',
+    tests: numbers,
+  },
+  {
+    name: 'personal: what only a cue told is not certain',
+    file: `${folder}/numbers.ts`,
+    old: 'return notePhone(reading, bracketed(reading, row.from), row.to, false);',
+    new: 'return notePhone(reading, bracketed(reading, row.from), row.to, true);',
+    tests: numbers,
+  },
+  {
+    name: 'personal: a date is of a birth beside the word alone',
+    file: `${folder}/dates.ts`,
+    old: ' || !isBeside(reading.text, from)',
+    new: '',
+    tests: numbers,
+  },
+  {
+    name: 'personal: an IBAN elsewhere has its check digits',
+    file: `${folder}/iban.ts`,
+    old: ' || !mod97Holds(plain.slice(0, length))',
+    new: '',
+    tests: marks,
+  },
+  {
+    name: 'personal: under the name of an account the form of an IBAN is enough',
+    file: `${folder}/keyed.ts`,
+    old: " ?? (key.account ? 'IBAN' : null)",
+    new: '',
+    tests: marks,
+  },
+  {
+    name: 'personal: prefixes that are no NI number’s are left alone',
+    file: `${folder}/marks.ts`,
+    old: 'const nino = /(?!BG|GB|NK|KN|TN|NT|ZZ)',
+    new: 'const nino = /',
+    tests: marks,
+  },
+  {
+    name: 'personal: a version of four parts is no address',
+    file: `${folder}/network.ts`,
+    old: ' && !isVersion(reading, from, end)',
+    new: '',
+    tests: marks,
+  },
+  {
+    name: 'personal: part of an identifier is no mark',
+    file: `${folder}/marks.ts`,
+    old: 'if (isPart(reading.text, from) || !mayBeMark(reading, from, to, made)) return to;',
+    new: '',
+    tests: marks,
+  },
+  {
+    name: 'personal: greetings to nobody name nobody',
+    file: `${folder}/names.ts`,
+    old: "  if (noName.has(text.toLowerCase().replace(/['’]s$/, ''))) return false;\n",
+    new: '',
+    tests: names,
+  },
+  {
+    name: 'personal: the name of an e-mail address is looked for beside it',
+    file: `${folder}/detect-personal.ts`,
+    old: '    if (emails.length > 0) addNamesOf(reading, emails);\n',
+    new: '',
+    tests: names,
+  },
+  {
+    name: 'personal: names of the operator are looked for',
+    file: `${folder}/detect-personal.ts`,
+    old: '    if (listed !== null) addNames(reading, listed, true);\n',
+    new: '',
+    tests: names,
+  },
+  {
+    name: 'personal: placeholders are nothing to be found',
+    file: 'src/compile/redact/detect.ts',
+    old: 'apart(text, [...personal(text, context), ...detectSecrets(text, context)])',
+    new: '[...personal(text, context), ...detectSecrets(text, context)]',
+    tests: merged,
+  },
+  {
+    name: 'personal: a secret goes before personal data',
+    file: 'src/compile/redact/detect.ts',
+    old: 'return secret || ',
+    new: 'return ',
+    tests: merged,
+  },
+  {
+    name: 'personal: what sticks out of a better finding stays found',
+    file: 'src/compile/redact/detect.ts',
+    old: 'return [{ kind, from, to, certain: false }];',
+    new: 'return [];',
+    tests: merged,
+  },
+];
