@@ -6,9 +6,12 @@ import { redactAll } from './sessions.ts';
 
 const bytesPerMegabyte = 1e6;
 
+/** Until the compiler has seen what is hot. */
+const warmUps = 3;
+
 export interface Throughput {
   megabytes: number;
-  /** Medians, in megabytes of UTF-8 a second of processor time. */
+  /** Medians, in megabytes of UTF-8 a second. */
   redactor: number;
   json: number;
 }
@@ -21,25 +24,27 @@ export async function throughputOf(open: () => Redactor, repeats: number): Promi
   const megabytes =
     trajectories.flatMap(textsOf).reduce((sum, text) => sum + Buffer.byteLength(text), 0) / bytesPerMegabyte;
   const rates = { redactor: [] as number[], json: [] as number[] };
-  for (let repeat = 0; repeat <= repeats; repeat++) {
+  for (let repeat = -warmUps; repeat < repeats; repeat++) {
     const redactor = open();
     const took = await secondsOf(() => redactAll(redactor, trajectories));
     await redactor.close();
     const tookJson = await secondsOf(() => json.forEach((text) => void JSON.stringify(JSON.parse(text))));
-    // The first run of each warms up.
-    if (repeat === 0) continue;
+    if (repeat < 0) continue;
     rates.redactor.push(megabytes / took);
     rates.json.push(megabytes / tookJson);
   }
   return { megabytes, redactor: medianOf(rates.redactor), json: medianOf(rates.json) };
 }
 
-/** Of processor time, which other processes on the machine change little. */
+/**
+ * The lesser of elapsed and processor time: other processes on the machine are in the one, the threads that compile and
+ * collect garbage beside the work in the other.
+ */
 async function secondsOf(work: () => unknown): Promise<number> {
-  const begin = process.cpuUsage();
+  const [begin, used] = [performance.now(), process.cpuUsage()];
   await work();
-  const { user, system } = process.cpuUsage(begin);
-  return (user + system) / 1e6;
+  const { user, system } = process.cpuUsage(used);
+  return Math.min((performance.now() - begin) / 1e3, (user + system) / 1e6);
 }
 
 function medianOf(values: readonly number[]): number {
@@ -120,7 +125,7 @@ export const hostileUnits = [
 
 export interface Hostile {
   unit: string;
-  /** Seconds of processor time a megabyte. */
+  /** Seconds a megabyte. */
   seconds: number;
 }
 
