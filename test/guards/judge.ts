@@ -139,13 +139,6 @@ export const judgeGuards: readonly Guard[] = [
     tests: hostile,
   },
   {
-    name: 'hostile rows: a time that is none stands in no tag',
-    file: 'src/compile/prompt.ts',
-    old: 'at !== null && Number.isFinite(at) ?',
-    new: 'turn.createdAt !== null ?',
-    tests: hostile,
-  },
-  {
     name: 'rules: what redaction replaced is a stopgap',
     file: 'src/compile/rules/choose.ts',
     old: 'if (holdsPlaceholder(answer)) return worth - 40;',

@@ -30,11 +30,13 @@ export function handoff(calls: readonly Call[], view: SegmentView): Candidate[] 
   if (all.some((one) => one.call.tainted)) return [];
   for (const one of all) byAgent.set(one.to.value, [...(byAgent.get(one.to.value) ?? []), one]);
   const isWhole = view.turns.length === view.trajectory.turns.length;
-  return [...byAgent.values()].flatMap((group) => [
-    ...following(group),
-    ...firstAndLast(group),
-    ...(isWhole ? howOften(group) : []),
-  ]);
+  return [...byAgent.values()].flatMap((group) => [...inSequence(group), ...(isWhole ? howOften(group) : [])]);
+}
+
+/** First and last are asked for in the same words in every session: only where nothing else can be. */
+function inSequence(group: readonly Handoff[]): Candidate[] {
+  const next = following(group);
+  return next.length > 0 ? next : firstAndLast(group);
 }
 
 /** Quoted in a question: longer ones nobody reads to their end. */

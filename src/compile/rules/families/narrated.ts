@@ -39,7 +39,7 @@ export function narrated(calls: readonly Call[], view: SegmentView): Candidate[]
     const key = `${deed.call.agent}\u0001${deed.verb}`;
     groups.set(key, [...(groups.get(key) ?? []), deed]);
   }
-  return [...groups.values()].flatMap((group) => [...following(group), ...firstAndLast(group), ...repeated(group)]);
+  return [...groups.values()].flatMap((group) => [...inSequence(group), ...repeated(group)]);
 }
 
 const deeds: Record<string, string> = {
@@ -59,6 +59,12 @@ const acts: Record<string, string> = {
   visited: 'visit',
   queried: 'query',
 };
+
+/** First and last are asked for in the same words in every session: only where nothing else can be. */
+function inSequence(group: readonly Deed[]): Candidate[] {
+  const next = following(group);
+  return next.length > 0 ? next : firstAndLast(group);
+}
 
 /** Of one agent's deeds of one kind. */
 const maxFollowing = 2;
