@@ -38,6 +38,7 @@ const exactly: Identify = (text) => text;
 export class Entities {
   /** By text: it is of one kind wherever it stands, that which says most. */
   readonly #kinds = new Map<string, { kind: Kind; certain: boolean }>();
+  readonly #byText = new Map<string, Entity>();
   readonly #byIdentity = new Map<string, Entity>();
   /** By identity of a word: those in whose names it is. */
   readonly #bearers = new Map<string, Set<Entity>>();
@@ -49,9 +50,14 @@ export class Entities {
     this.#kinds.set(text, { kind, certain });
   }
 
-  /** What a text that was met stands for. */
+  /** What a text that was met stands for, once all were. */
   of(text: string): Entity {
-    return this.#entity(this.#kinds.get(text)!.kind, text, 'met');
+    let entity = this.#byText.get(text);
+    if (entity === undefined) {
+      entity = this.#entity(this.#kinds.get(text)!.kind, text, 'met');
+      this.#byText.set(text, entity);
+    }
+    return entity;
   }
 
   /** Everything that was met, to be looked for where no detector would find it. */

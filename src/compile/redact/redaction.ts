@@ -114,10 +114,15 @@ export class Redaction {
     return parts.join('') + untouched(copied, text.length);
   }
 
-  /** Kinds that stand for certain in what a text was rendered to. What is as it was has been looked at before. */
+  /**
+   * Kinds that stand for certain in what a text was rendered to. What is as it was has been looked at before: new is
+   * what stands around placeholders.
+   */
   leaks(index: number, rendered: string): Kind[] {
     const { text, place } = this.#pieces[index]!;
-    return rendered === text ? [] : certainKinds(viewsOf(rendered, place), this.#options.kept);
+    return rendered === text
+      ? []
+      : certainKinds(viewsOf(rendered, place).flatMap(aroundPlaceholders), this.#options.kept);
   }
 
   #look(text: string, place: Place): Piece {
@@ -191,6 +196,22 @@ function joined(spans: readonly Span[]): Span[] {
 
 function wanted(found: readonly Detection[], kept: ReadonlySet<Kind>): readonly Detection[] {
   return kept.size === 0 ? found : found.filter(({ kind }) => !kept.has(kind));
+}
+
+/** Longer than what any form looks at before and behind itself. */
+const reach = 256;
+
+/** What of a view is within reach of its placeholders; a view without any as it is. */
+function aroundPlaceholders(view: View): View[] {
+  const { value } = view;
+  const places = value.length <= 2 * reach ? [] : placeholdersIn(value);
+  const parts: { from: number; to: number }[] = [];
+  for (const { from, to } of places) {
+    const last = parts.at(-1);
+    if (last !== undefined && from - reach <= last.to) last.to = to + reach;
+    else parts.push({ from: Math.max(0, from - reach), to: to + reach });
+  }
+  return parts.length === 0 ? [view] : parts.map(({ from, to }) => ({ ...view, value: value.slice(from, to) }));
 }
 
 /** Kinds that stand in views for certain, beside placeholders. */
