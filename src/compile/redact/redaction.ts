@@ -120,9 +120,11 @@ export class Redaction {
    */
   leaks(index: number, rendered: string): Kind[] {
     const { text, place } = this.#pieces[index]!;
-    return rendered === text
-      ? []
-      : certainKinds(viewsOf(rendered, place).flatMap(aroundPlaceholders), this.#options.kept);
+    if (rendered === text) return [];
+    const { kept } = this.#options;
+    // Where a piece is cut off something may look like what it is not: the whole decides.
+    const suspects = viewsOf(rendered, place).filter((view) => certainKinds(aroundPlaceholders(view), kept).length > 0);
+    return certainKinds(suspects, kept);
   }
 
   #look(text: string, place: Place): Piece {
