@@ -6,9 +6,9 @@ const scheme = /(?:^|[^A-Za-z0-9+.-])((?:jdbc:)?[A-Za-z][A-Za-z0-9+.-]{1,20})$/;
 const databases =
   /^(?:jdbc:)?(?:postgres(?:ql)?|mysqlx?|mariadb|mongodb|rediss?|amqps?|mssql|sqlserver|oracle|clickhouse|cockroachdb|cassandra|neo4j|bolt|influxdb|db2|nats|kafka|ldaps?|snowflake|couchbase|libsql)(?:[+:][a-z0-9_+]+)?$/i;
 
-const userinfo = /([^\s/?#@:"'`<>⟦⟧\\]{0,256}):([^\s/?#"'`<>⟦⟧\\]{1,256})@(?=[\w[⟦.-])/y;
+const userinfo = /([^\s/?#:"'`<>⟦⟧\\]{0,256}):([^\s/?#"'`<>⟦⟧\\]{1,256})@(?=[\w[⟦.-])/y;
 /** Passwords of databases are often written as they are, with the characters that a URL would encode. */
-const wideUserinfo = /([^\s/?#@:"'`<>⟦⟧\\]{0,256}):(?!\d{1,5}\/)([^\s"'`<>⟦⟧\\]{1,256})@(?=[\w[⟦.-])/y;
+const wideUserinfo = /([^\s/?#:"'`<>⟦⟧\\]{0,256}):(?!\d{1,5}\/)([^\s"'`<>⟦⟧\\]{1,256})@(?=[\w[⟦.-])/y;
 const tokenAsUser = /(?=[^\s@]{0,256}\d)[\w.~%-]{20,256}@(?=[\w[])/y;
 const rest = /[^\s"'`<>⟦⟧\\]{0,512}/y;
 const passwordParameter = /[?&;](?:password|pwd|sslpassword|authtoken)=[^&;\s"'`<>⟦⟧\\$]{3,}/i;

@@ -43,6 +43,7 @@ describe('secrets by their form', () => {
   it('covers user and password of a URL and leaves host and path', () => {
     expectMarked('git clone https://⟪deploy:s3cr3t-w0rd⟫@code.example.org/team/tool.git');
     expectMarked('see ftp://⟪anna:p@ss⟫@files.example.org, port 21');
+    expectMarked('smtp://⟪anna@example.org:hunter2⟫@mail.example.org:587');
     expectMarked('https://⟪a8b7c6d5e4f3a2b1c0d9e8⟫@code.example.org/tool.git');
   });
 
@@ -176,6 +177,7 @@ describe('what is no secret', () => {
     'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
     'id 3f2b8c1e-9a4d-4e6f-8b7a-1c2d3e4f5a6b, order #W4219264, v1.24.0-rc.1, 2026-03-02T09:00:00Z',
     'src="data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4"',
+    'https://anna@example.org:8080/a@b and postgres://anna@db:5432/shop?to=a@b',
     'http://localhost:8080/path@2x.png and http://example.org:80/a:b@c',
     'ssh git@github.com:team/tool.git',
     'author: Anna, compass: north, keyboard: qwertz2, passenger: 12a',
