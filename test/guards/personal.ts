@@ -102,8 +102,8 @@ export const personalGuards: readonly Guard[] = [
   {
     name: 'personal: placeholders are nothing to be found',
     file: 'src/compile/redact/detect.ts',
-    old: 'apart(text, [...personal(text, context), ...detectSecrets(text, context)])',
-    new: '[...personal(text, context), ...detectSecrets(text, context)]',
+    old: 'return next === taken.length || taken[next]!.from >= to;',
+    new: 'return true;',
     tests: merged,
   },
   {

@@ -14,7 +14,7 @@ export function createDetect(options: PersonalOptions): Detect {
 }
 
 /** Findings that touch no placeholder. */
-function apart(text: string, found: Detection[]): Detection[] {
+export function apart(text: string, found: Detection[]): Detection[] {
   if (found.length === 0 || !text.includes('⟦')) return found;
   const taken = Array.from(text.matchAll(placeholder), ({ index, 0: { length } }) => ({
     from: index,

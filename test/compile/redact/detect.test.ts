@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createDetect, settle } from '../../../src/compile/redact/detect.ts';
+import { apart, createDetect, settle } from '../../../src/compile/redact/detect.ts';
 import { type Detection, noContext } from '../../../src/compile/redact/detection.ts';
 import { kindNames } from '../../../src/compile/redact/kinds.ts';
 import { kindOfKey } from '../../../src/compile/redact/personal/keys.ts';
@@ -56,6 +56,13 @@ describe('placeholders', () => {
       });
       expect(touching, text).toEqual([]);
     }
+  });
+
+  it('are no part of any finding', () => {
+    const text = 'ab ⟦EMAIL_1⟧ cd ⟦PHONE_1⟧ ef';
+    const beside = [found('PERSON', 0, 2), found('PERSON', 13, 15), found('PERSON', 26, 28)];
+    const over = [found('ADDRESS', 0, 28), found('PERSON', 4, 9), found('PHONE', 1, 4), found('SECRET', 24, 28)];
+    expect(apart(text, [...over, ...beside])).toEqual(beside);
   });
 
   it('stand beside values without hiding them', () => {

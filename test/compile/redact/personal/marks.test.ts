@@ -14,6 +14,7 @@ describe('bank accounts', () => {
       expectMarked('⟪IBAN|UK12345678901234567890⟫', under(key));
       expectMarked('⟪IBAN|GB30NWBK60161331926819⟫', under(key));
     }
+    expectMarked('⟪IBAN|MT85MALT011000012345MTLCAST001S⟫', under('to'));
     expectMarked('recipient: ⟪IBAN|GB30NWBK60161331926819⟫');
     expectMarked('GB30NWBK60161331926819', under('build'));
     expect(certainIn('account GB30NWBK60161331926819 and GB29NWBK60161331926819')).toEqual(['IBAN']);
