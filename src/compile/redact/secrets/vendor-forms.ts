@@ -128,7 +128,7 @@ const marked: readonly RegExp[] = [
   // Telegram bots, Terraform Cloud, Microsoft Entra.
   /(?:(?<![\w-])|(?<=\\[nrtbf]))\d{8,10}:AA[\w-]{33}(?![\w-])/g,
   /(?:(?<![\w-])|(?<=\\[nrtbf]))[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{60,}/g,
-  /[\w~.-]{3}\dQ~[\w.~-]{31,34}(?![\w.~-])/g,
+  /[\w~.-]{3}\dQ~[\w.~-]{31,34}(?![\w~-])/g,
 ];
 
 /** Words of one length: Discord bots (what follows the dot belongs to it), Mailchimp, Mailgun, Azure DevOps. */

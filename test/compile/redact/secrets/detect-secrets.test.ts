@@ -26,7 +26,7 @@ describe('secrets by their form', () => {
   it.each(secretSamples(7))('finds $name in prose, in a shell line, in escaped text and behind a sign', (sample) => {
     const { value, kind } = sample;
     for (const text of [
-      `The service said ${value}, and went on.`,
+      `The service said ${value}. It went on.`,
       `export X=${value}`,
       `{\\"line\\":\\"first\\n${value}\\"}`,
       `x=${value}&y=1`,
