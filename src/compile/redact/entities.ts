@@ -126,7 +126,7 @@ function capitalised(word: string): string {
 /** Long and particular enough to be meant wherever it stands. */
 function isTelltale(kind: Kind, text: string): boolean {
   if (secretKinds.has(kind)) return text.length >= minSecret && !wordLike.test(text);
-  if (kind === 'PERSON') return text.split(/[\s,]+/).some(isTelling);
+  if (kind === 'PERSON') return /\S[\s,]+\S/.test(text) || isTelling(text);
   if (kind === 'ADDRESS' || kind === 'DATE_OF_BIRTH') return text.length >= minAddress;
   return kind === 'EMAIL' || kind === 'IP' || telltaleNumber.test(signsOf(text));
 }

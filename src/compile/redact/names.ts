@@ -26,7 +26,12 @@ const commonWords = new Set(
    the thursday tiger time title town trainer travel treasure true tuesday turner turtle type unknown user valley van
    vendor victor victory violet visitor wade wales walker wall ward warden waters wave way wealth webb wednesday wells west
    western wheeler white wild will willow win winner winter winters wise wolf woman wood woods work worker worth wright
-   writer year york young your zone`.split(/\s+/),
+   writer year york young your zone
+   academy association authority bureau capital college commission committee company consulting corporation council court
+   department digital district division embassy enterprise federal foundation fund government group holdings hospital hotel
+   industries institute insurance international investment laboratory library limited logistics management mayor ministry
+   museum national network partners press properties public regional research restaurant royal secretary security society
+   solutions station store studio technology treasury trust union united university`.split(/\s+/),
 );
 
 const minLetters = 3;

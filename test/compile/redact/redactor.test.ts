@@ -132,6 +132,10 @@ describe('one value', () => {
       '{"password":"⟦SECRET_1⟧","customer_name":"⟦PERSON_1⟧"}',
       '"Will he come in summer?"',
     ]);
+    expect(await responses('{"customer_name":"Will Young"}', '"Will will young Will Young"')).toEqual([
+      '{"customer_name":"⟦PERSON_1⟧"}',
+      '"Will ⟦PERSON_1⟧ ⟦PERSON_1⟧"',
+    ]);
   });
 
   it('is of one kind, even where it was found as another', async () => {
