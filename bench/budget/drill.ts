@@ -110,18 +110,23 @@ const capped = (env: Record<string, string>, usd: number): Record<string, string
   TC_BUDGET_PER_DAY: String(usd),
 });
 
-/** Sessions of twelve rows, no two alike; of ten, eight are of an agent that is loud. */
+/** Sessions of twelve rows, no two alike; of ten, the first eight are of an agent that is loud. */
 async function seal(env: Record<string, string>, count: number): Promise<void> {
   lastJson(await runCli(['init', '--create-table', '--json'], { env }));
-  await queryOn(
-    env.TC_POSTGRES_URL!,
-    `INSERT INTO audit_log (session_id, agent, tool, arguments, response)
-     SELECT 'session-' || s, CASE WHEN s * 10 <= $1::int * 8 THEN 'loud' ELSE 'quiet' END,
-            (ARRAY['weigh_parcel', 'move_parcel', 'ask_owner'])[1 + n % 3],
-            jsonb_build_object('parcel', 'PX-' || s), jsonb_build_object('seen', repeat(md5((s * 100 + n)::text), 20))
-       FROM generate_series(1, $1::int) AS s, generate_series(1, 12) AS n ORDER BY s, n`,
-    [String(count)],
-  );
+  const loud = Math.round(count * 0.8);
+  for (const [agent, first, last] of [
+    ['loud', 1, loud],
+    ['quiet', loud + 1, count],
+  ] as const) {
+    await queryOn(
+      env.TC_POSTGRES_URL!,
+      `INSERT INTO audit_log (session_id, agent, tool, arguments, response)
+       SELECT 'session-' || s, $1, (ARRAY['weigh_parcel', 'move_parcel', 'ask_owner'])[1 + n % 3],
+              jsonb_build_object('parcel', 'PX-' || s), jsonb_build_object('seen', repeat(md5((s * 100 + n)::text), 20))
+         FROM generate_series($2::int, $3::int) AS s, generate_series(1, 12) AS n ORDER BY s, n`,
+      [agent, first, last],
+    );
+  }
   const { trajectories } = lastJson(await runCli(['run', '--role', 'capture', '--until-idle', '--json'], { env }));
   if (trajectories !== count) throw new Error(`${trajectories} of ${count} sessions were sealed`);
 }
