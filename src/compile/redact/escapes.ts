@@ -58,10 +58,10 @@ function parsed(raw: string): string | null {
 function replaced(raw: string, table: typeof escaped): string {
   const parts: string[] = [];
   let copied = 0;
-  for (const { at, size, character } of escapesIn(raw, table)) {
-    parts.push(raw.slice(copied, at), character);
+  eachEscape(raw, table, (at, size) => {
+    parts.push(raw.slice(copied, at), characterOf(raw, at, table));
     copied = at + size;
-  }
+  });
   return copied === 0 ? raw : parts.join('') + raw.slice(copied);
 }
 
@@ -70,29 +70,32 @@ function mapOf(raw: string, table: typeof escaped): { ends: number[]; ahead: num
   const ends: number[] = [];
   const ahead: number[] = [];
   let difference = 0;
-  for (const { at, size } of escapesIn(raw, table)) {
+  eachEscape(raw, table, (at, size) => {
     ends.push(at - difference + 1);
     difference += size - 1;
     ahead.push(difference);
-  }
+  });
   return { ends, ahead };
 }
 
-function* escapesIn(raw: string, table: typeof escaped): Generator<{ at: number; size: number; character: string }> {
+function eachEscape(raw: string, table: typeof escaped, visit: (at: number, size: number) => void): void {
   for (let at = raw.indexOf('\\'); at !== -1; ) {
-    const [character, size] = escapeAt(raw, at, table);
-    if (size > 0) yield { at, size, character };
+    const size = sizeAt(raw, at, table);
+    if (size > 0) visit(at, size);
     at = raw.indexOf('\\', at + Math.max(1, size));
   }
 }
 
-function escapeAt(raw: string, at: number, table: typeof escaped): [character: string, size: number] {
+/** Of the escape that begins here; 0 where the backslash escapes nothing. */
+function sizeAt(raw: string, at: number, table: typeof escaped): number {
   const name = raw[at + 1] ?? '';
-  const character = table[name];
-  if (character !== undefined) return [character, 2];
+  if (table[name] !== undefined) return 2;
   hexUnit.lastIndex = at + 2;
-  if (name !== 'u' || !hexUnit.test(raw)) return ['', 0];
-  return [String.fromCharCode(Number.parseInt(raw.slice(at + 2, at + 6), 16)), 6];
+  return name === 'u' && hexUnit.test(raw) ? 6 : 0;
+}
+
+function characterOf(raw: string, at: number, table: typeof escaped): string {
+  return table[raw[at + 1]!] ?? String.fromCharCode(Number.parseInt(raw.slice(at + 2, at + 6), 16));
 }
 
 /** Index of the last number that is not above `limit`; -1 where there is none. */

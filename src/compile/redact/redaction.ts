@@ -200,8 +200,11 @@ function wanted(found: readonly Detection[], kept: ReadonlySet<Kind>): readonly 
   return kept.size === 0 ? found : found.filter(({ kind }) => !kept.has(kind));
 }
 
-/** Longer than what any form looks at before and behind itself. */
-const reach = 256;
+/**
+ * What is new begins or ends at a placeholder: the rest stood among the same words before. Numbers, addresses of mail and
+ * the beginnings of keys are shorter than this.
+ */
+const reach = 64;
 
 /** What of a view is within reach of its placeholders; a view without any as it is. */
 function aroundPlaceholders(view: View): View[] {
