@@ -74,8 +74,8 @@ export const personalGuards: readonly Guard[] = [
   {
     name: 'personal: part of an identifier is no mark',
     file: `${folder}/marks.ts`,
-    old: 'if (isPart(reading.text, from) || !mayBeMark(reading, from, to, made)) return to;',
-    new: '',
+    old: 'if (isPart(reading.text, from) || !(capital ||',
+    new: 'if (!(capital ||',
     tests: marks,
   },
   {

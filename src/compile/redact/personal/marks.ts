@@ -1,5 +1,4 @@
 /** Words of letters and digits: postcodes, registration marks, licences, passports, accounts, wallets. */
-import { lower } from './characters.ts';
 import { base58CheckHolds, bech32Holds } from './checksums.ts';
 import { cue } from './cues.ts';
 import { readIban } from './iban.ts';
@@ -26,9 +25,9 @@ const readersByLength = Array.from({ length: 91 }, (_, length) =>
 const caseless = cue.postcode | cue.address | cue.account | cue.passport | cue.nino;
 const longestCue = 60;
 
-/** `from` and `to` are of the word, `made` says of what. Returns where the reading goes on. */
-export function readMark(reading: Reading, from: number, to: number, made: number): number {
-  if (isPart(reading.text, from) || !mayBeMark(reading, from, to, made)) return to;
+/** `from` and `to` are of the word, `capital` says that it has no small letters. Returns where the reading goes on. */
+export function readMark(reading: Reading, from: number, to: number, capital: boolean): number {
+  if (isPart(reading.text, from) || !(capital || mayBeMark(reading, from, to))) return to;
   for (const read of readersByLength[to - from] ?? []) {
     const end = read(reading, from, to);
     if (end !== null) return end;
@@ -37,9 +36,8 @@ export function readMark(reading: Reading, from: number, to: number, made: numbe
 }
 
 /** Short words with small letters are marks only beside a cue; those of code are many. */
-function mayBeMark(reading: Reading, from: number, to: number, made: number): boolean {
-  if ((made & lower) === 0 || to - from >= 26) return true;
-  return to - from === 9 || to - from === 16 || reading.near(caseless, from, longestCue);
+function mayBeMark(reading: Reading, from: number, to: number): boolean {
+  return to - from >= 26 || to - from === 9 || to - from === 16 || reading.near(caseless, from, longestCue);
 }
 
 /** A word of two or three letters before a space and a digit: `AA 12 34 56 B`, `ABC 123D`, `GIR 0AA`, `WA 98101`. */

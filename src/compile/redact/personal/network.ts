@@ -109,11 +109,18 @@ function isPairs(run: string): boolean {
 const hyphened = /[0-9a-f]{2}(?:-[0-9a-f]{2}){5}(?![\w-])/iy;
 const cisco = /[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}(?![\w.])/iy;
 
-/** IEEE 802: six pairs with hyphens, or three fours with dots. Returns where the reading goes on, `from` where there is none. */
-export function readMac(reading: Reading, from: number, to: number): number {
-  if (/[\w.-]/.test(reading.text.charAt(from - 1))) return from;
-  const found = reading.match(to - from === 2 ? hyphened : cisco, from);
-  if (found === null || !/[1-9a-f]/i.test(found)) return from;
-  if (!/[a-f]/i.test(found) && !reading.near(cue.mac, from, 24)) return from;
+/**
+ * IEEE 802: six pairs with hyphens, or three fours with dots. `from` and `to` are of the first pair or four. Returns where
+ * the reading goes on, null where there is none.
+ */
+export function readMac(reading: Reading, from: number, to: number): number | null {
+  const length = to - from;
+  if (length !== 2 && length !== 4) return null;
+  const { text } = reading;
+  const sign = length === 2 ? 45 : 46;
+  if (text.charCodeAt(to) !== sign || text.charCodeAt(to + 1 + length) !== sign) return null;
+  const found = /[\w.-]/.test(text.charAt(from - 1)) ? null : reading.match(length === 2 ? hyphened : cisco, from);
+  if (found === null || !/[1-9a-f]/i.test(found)) return null;
+  if (!/[a-f]/i.test(found) && !reading.near(cue.mac, from, 24)) return null;
   return add(reading, 'MAC', from, from + found.length);
 }

@@ -3,7 +3,7 @@
  * marks are handed to their detectors. Each place is visited once, and each detector looks a bounded way around it.
  */
 import { readAddressAfter, readBox, readStreet, readStreetFirst } from './addresses.ts';
-import { classes, colon, digit, isDigit, otherLetter, underscore, wordBits } from './characters.ts';
+import { classes, colon, digit, isDigit, lower, otherLetter, underscore, wordBits } from './characters.ts';
 import { cue, cuesOf } from './cues.ts';
 import { readDateOfBirth } from './dates.ts';
 import { readKeyed } from './keyed.ts';
@@ -15,28 +15,69 @@ import type { Reading } from './reading.ts';
 
 export function scan(reading: Reading): void {
   const { text } = reading;
-  let at = 0;
+  const { length } = text;
   let wordFrom = 0;
   let wordTo = 0;
-  while (at < text.length) {
+  for (let at = 0; at < length; ) {
     let made = classes[text.charCodeAt(at)]!;
-    if ((made & wordBits) === 0) {
-      at = made === colon ? readColon(reading, at, wordFrom, wordTo) : at + 1;
+    if (made === 0) {
+      at += 1;
       continue;
     }
-    wordFrom = at;
-    wordTo = at + 1;
-    for (; wordTo < text.length; wordTo += 1) {
-      const bit = classes[text.charCodeAt(wordTo)]!;
-      if ((bit & wordBits) === 0) break;
-      made |= bit;
+    if (made !== colon) {
+      wordFrom = at;
+      for (at += 1; at < length; at += 1) {
+        const bit = classes[text.charCodeAt(at)]!;
+        if ((bit & wordBits) === 0) break;
+        made |= bit;
+      }
+      wordTo = at;
     }
-    at = readWord(reading, wordFrom, wordTo, made);
+    at = wordReaders[made]!(reading, wordFrom, wordTo, at);
   }
 }
 
+/** Of a word, which ends at `at`, or of the sign at `at`, before which it may stand. Returns where the reading goes on. */
+type WordReader = (reading: Reading, from: number, to: number, at: number) => number;
+
+/** By what the word is made of. A table, as calls of known functions were made part of the loop above and slowed it. */
+const wordReaders: readonly WordReader[] = Array.from({ length: colon + 1 }, (_, made) => readerOf(made));
+
+function readerOf(made: number): WordReader {
+  if (made === colon) return readColon;
+  if ((made & digit) === 0) return readLetters;
+  if (made === digit) return readDigits;
+  if ((made & (underscore | otherLetter)) !== 0) return (_reading, _from, to) => to;
+  return (made & lower) === 0 ? readCapitalMark : readSmallMark;
+}
+
+function readDigits(reading: Reading, from: number, to: number): number {
+  return readMac(reading, from, to) ?? readNumber(reading, from, to);
+}
+
+function readCapitalMark(reading: Reading, from: number, to: number): number {
+  return readMac(reading, from, to) ?? readMark(reading, from, to, true);
+}
+
+function readSmallMark(reading: Reading, from: number, to: number): number {
+  return readMac(reading, from, to) ?? readMark(reading, from, to, false);
+}
+
+function readLetters(reading: Reading, from: number, to: number): number {
+  const { text } = reading;
+  const mac = readMac(reading, from, to);
+  if (mac !== null) return mac;
+  const says = cuesOf(text, from, to);
+  if (says !== 0) {
+    const end = readCue(reading, from, to, says);
+    if (end !== to) return end;
+  }
+  const spaced = to - from <= 3 && to - from >= 2 && text.charCodeAt(to) === 32 && isDigit(text.charCodeAt(to + 1));
+  return spaced ? readSpacedMark(reading, from, to) : to;
+}
+
 /** A key may stand before the sign, with its closing quote; an address of a network around it. */
-function readColon(reading: Reading, at: number, wordFrom: number, wordTo: number): number {
+function readColon(reading: Reading, wordFrom: number, wordTo: number, at: number): number {
   const { text } = reading;
   if (wordTo > wordFrom && at - wordTo <= 3 && isQuoted(text, wordTo, at)) {
     const end = readKeyed(reading, wordFrom, wordTo, at);
@@ -58,31 +99,6 @@ function isQuoted(text: string, from: number, to: number): boolean {
 
 function isHex(code: number): boolean {
   return isDigit(code) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
-}
-
-/** Returns where the reading goes on. */
-function readWord(reading: Reading, from: number, to: number, made: number): number {
-  const length = to - from;
-  if ((length === 2 || length === 4) && isMacSign(reading.text, length, to)) {
-    const end = readMac(reading, from, to);
-    if (end !== from) return end;
-  }
-  if (made === digit) return readNumber(reading, from, to);
-  if ((made & digit) !== 0) return (made & (underscore | otherLetter)) === 0 ? readMark(reading, from, to, made) : to;
-  const says = cuesOf(reading.text, from, to);
-  if (says !== 0) {
-    const end = readCue(reading, from, to, says);
-    if (end !== to) return end;
-  }
-  const spaced =
-    (length === 2 || length === 3) && reading.text.charCodeAt(to) === 32 && isDigit(reading.text.charCodeAt(to + 1));
-  return spaced ? readSpacedMark(reading, from, to) : to;
-}
-
-/** A hyphen behind two and behind two more, or a dot behind four and behind four more. */
-function isMacSign(text: string, length: number, to: number): boolean {
-  const sign = length === 2 ? 45 : 46;
-  return text.charCodeAt(to) === sign && text.charCodeAt(to + 1 + length) === sign;
 }
 
 type Reader = (reading: Reading, from: number, to: number, says: number) => number;
