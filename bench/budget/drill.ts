@@ -204,6 +204,11 @@ export function faultsOf(report: DrillReport, { capUsd, trajectories, kill }: Dr
   expected(`${atCap.spentUsd} USD were spent under a cap of ${capUsd}`, atCap.spentUsd <= capUsd + noise);
   expected(`only ${atCap.spentUsd} of ${capUsd} USD were spent`, atCap.spentUsd >= capUsd * 0.8);
   expected(`${atCap.compiled} of ${trajectories} were compiled at the cap`, atCap.compiled < trajectories);
+  const { loud = 0, quiet = 0 } = atCap.byAgent;
+  expected(
+    `of the loud agent ${loud} were compiled, of the quiet ${quiet}`,
+    Math.min(loud, quiet) > atCap.compiled / 4,
+  );
   expected(`run --once ended with ${exitCodeAtCap} at the cap`, exitCodeAtCap === 4);
   expected(`${deadLetters} trajectories are dead letters`, deadLetters === 0);
   expected(`${atEnd.compiled} of ${trajectories} are in the dataset`, atEnd.compiled === trajectories);

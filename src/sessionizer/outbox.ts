@@ -18,6 +18,8 @@ export interface TrajectoryRef {
   firstAt: Micros;
   lastAt: Micros;
   closedBy: CloseReason;
+  /** Who did its last rows; null where they do not say. Of those that are about to be published. */
+  agent?: string | null;
   /** When it was put back to go out once more, in ms since the Unix epoch; null where it goes out for the first time. */
   resentAt: number | null;
 }
@@ -42,7 +44,8 @@ export class OutboxReader {
    * should that start over, nothing of it must have gone out.
    */
   pending(limit: number): TrajectoryRef[] {
-    const sql = `SELECT ${refColumns} FROM sealed WHERE published = 0 ORDER BY seq LIMIT ?`;
+    const agent = `(SELECT heads ->> '$[0][5]' FROM chunks WHERE number = last_chunk) AS agent`;
+    const sql = `SELECT ${refColumns}, ${agent} FROM sealed WHERE published = 0 ORDER BY seq LIMIT ?`;
     return this.guard(() => (isReadingHistory(this.#db) ? [] : (this.#db.prepare(sql).all(limit) as TrajectoryRef[])));
   }
 

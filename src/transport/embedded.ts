@@ -75,9 +75,11 @@ function trajectoryTopic(topic: EmbeddedTopic<Reference>, bodies: EmbeddedTransp
     publish: (refs) =>
       publishInOrder(
         topic,
-        refs.map(({ trajectoryId, sessionId }) => ({
+        refs.map(({ trajectoryId, sessionId, agent }) => ({
           id: trajectoryId,
           key: sessionId,
+          // While money is short, agents take turns.
+          lane: agent ?? '',
           value: { spec: 'trajectory_ref/1', trajectoryId },
         })),
       ),

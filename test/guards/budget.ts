@@ -143,6 +143,13 @@ export const budgetGuards: readonly Guard[] = [
     tests: ['test/compile/budget/patience.test.ts'],
   },
   {
+    name: 'budget: the trajectories of an agent have a lane',
+    file: 'src/transport/embedded.ts',
+    old: "lane: agent ?? '',",
+    new: '',
+    tests: ['test/transport/agents-in-turn.test.ts'],
+  },
+  {
     name: 'topic: lanes take turns',
     file: 'src/topic/statements.ts',
     old: 'ORDER BY d.turn, d.place LIMIT ?',
