@@ -1,5 +1,5 @@
 /** Looks for many values in a text at once: by the words that they are made of, in one pass. */
-import { letterOf, lowered, nextWord, shapeOf, type Word, wordEnd } from './words.ts';
+import { letterOf, lowered, nextWord, shapeOf, shapes, type Word, wordEnd } from './words.ts';
 
 export interface Wanted<T> {
   /** Its words in a row, in any case; what else must be the same is for `identify` to say. */
@@ -45,7 +45,8 @@ const none: readonly never[] = [];
 export class Lookout<T> {
   readonly #root: Node<T> = { next: null, ends: null };
   /** Shapes of the words that something begins with: most words of a text have another. */
-  readonly #first = new Set<number>();
+  readonly #begins = new Uint8Array(shapes);
+  #isIdle = true;
 
   /** Of two that are the same the first one stays. */
   add({ text, identify, what }: Wanted<T>): void {
@@ -56,20 +57,22 @@ export class Lookout<T> {
     if (text.length > maxLength && words.length > fewWords) return;
     let node = this.#root;
     for (const word of words) node = nextNode(node, lowered(text, word));
-    this.#first.add(shapeOf(text, first.from, first.to));
+    this.#begins[shapeOf(text, first.from, first.to)] = 1;
+    this.#isIdle = false;
     const ends = endsOf(node, identify, first.from, text.length - last.to);
     const identity = identify(text);
     if (!ends.values.has(identity)) ends.values.set(identity, what);
   }
 
   get isIdle(): boolean {
-    return this.#first.size === 0;
+    return this.#isIdle;
   }
 
   /** What of it stands in the text as whole words, the longest where one holds another; none over another. */
   find(text: string): readonly Seen<T>[] {
     let found: Seen<T>[] | null = null;
     const { length } = text;
+    const begins = this.#begins;
     for (let at = 0; at < length; ) {
       if (letterOf(text.charCodeAt(at)) === 0) {
         at++;
@@ -77,7 +80,7 @@ export class Lookout<T> {
       }
       const from = at;
       at = wordEnd(text, from);
-      if (!this.#first.has(shapeOf(text, from, at))) continue;
+      if (begins[shapeOf(text, from, at)] === 0) continue;
       const seen = this.#longestAt(text, { from, to: at });
       if (seen === null) continue;
       found ??= [];

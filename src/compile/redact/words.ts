@@ -46,9 +46,12 @@ export function lowered(text: string, { from, to }: Word): string {
   return text.slice(from, to).toLowerCase();
 }
 
+/** How many shapes there are: see {@link shapeOf}. */
+export const shapes = 0x4000;
+
 /** Of first and last letter and length: equal words have equal ones, and few others do. */
 export function shapeOf(text: string, from: number, to: number): number {
-  const first = letterOf(text.charCodeAt(from)) & 0x7ff;
-  const last = letterOf(text.charCodeAt(to - 1)) & 0x7ff;
-  return ((to - from) & 0x3ff) * 0x400000 + first * 0x800 + last;
+  const first = letterOf(text.charCodeAt(from));
+  const last = letterOf(text.charCodeAt(to - 1));
+  return (first ^ (last << 5) ^ ((to - from) << 9)) & (shapes - 1);
 }
