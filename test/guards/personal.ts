@@ -72,6 +72,13 @@ export const personalGuards: readonly Guard[] = [
     tests: marks,
   },
   {
+    name: 'personal: four small numbers are no proof of an address',
+    file: `${folder}/network.ts`,
+    old: "reading.add('IP', from, to, /\\d{3}|^10\\./.test(row));",
+    new: "reading.add('IP', from, to, true);",
+    tests: marks,
+  },
+  {
     name: 'personal: part of an identifier is no mark',
     file: `${folder}/marks.ts`,
     old: 'if (isPart(reading.text, from) || !(capital ||',

@@ -1,5 +1,5 @@
 /** Finds any of many names in one pass: an operator's list, or names that e-mail addresses gave. */
-import { classOf, otherLetter, wordBits } from './characters.ts';
+import { classes, otherLetter, wordBits } from './characters.ts';
 import { createSieve, glanceAt } from './cues.ts';
 
 interface Node {
@@ -50,16 +50,17 @@ export class NameList {
   /** The longest name at each place, whole words only. */
   find(text: string): NamePlace[] {
     const found: NamePlace[] = [];
+    const { length } = text;
     let at = 0;
-    while (at < text.length) {
-      if ((classOf(text.charCodeAt(at)) & wordBits) === 0) {
+    while (at < length) {
+      if ((classes[text.charCodeAt(at)]! & wordBits) === 0) {
         at += 1;
         continue;
       }
       let made = 0;
       let to = at;
-      for (; to < text.length; to += 1) {
-        const bit = classOf(text.charCodeAt(to));
+      for (; to < length; to += 1) {
+        const bit = classes[text.charCodeAt(to)]!;
         if ((bit & wordBits) === 0) break;
         made |= bit;
       }

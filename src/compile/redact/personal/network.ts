@@ -15,7 +15,8 @@ export function readIpv4(reading: Reading, from: number): number {
   const parts = row.split('.').length;
   if (parts === 4 && quad.test(row) && !/(?:^|\.)0\d/.test(row) && !isVersion(reading, from, end)) {
     const to = end + (reading.match(prefixV4, end)?.length ?? 0);
-    reading.add('IP', from, to, true);
+    // A version that its key told apart may stand elsewhere without it: small numbers prove nothing.
+    reading.add('IP', from, to, /\d{3}|^10\./.test(row));
     return to;
   }
   // 020.7946.0958 and 555.123.2001 are telephone numbers, 078.05.1123 another.

@@ -153,7 +153,8 @@ function readSsn(reading: Reading, row: Row): number | null {
 
 function readAmerican(reading: Reading, { digits, shape, from, to }: Row): number | null {
   if (!isAmerican(digits, shape)) return null;
-  return notePhone(reading, bracketed(reading, from), to, true);
+  // Three numbers in a row may have nothing but spaces between them.
+  return notePhone(reading, bracketed(reading, from), to, !shape.includes('3 3 4'));
 }
 
 function readBritish(reading: Reading, { digits, shape, from, to }: Row): number | null {

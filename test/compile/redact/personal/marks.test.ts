@@ -86,5 +86,6 @@ describe('addresses of networks', () => {
   it('a version under its key is none', () => {
     expectMarked('5.6.1.19', under('app_version'));
     expectMarked('⟪IP|5.6.1.19⟫', under('client_ip'));
+    expect(certainIn('5.6.1.19 and 203.0.113.9')).toEqual(['IP']);
   });
 });
