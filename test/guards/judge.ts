@@ -76,6 +76,27 @@ export const judgeGuards: readonly Guard[] = [
     tests: truth,
   },
   {
+    name: 'gates: a value of a time that is not quoted is no answer',
+    file: `${gates}/stale.ts`,
+    old: 'if (other !== undefined) return',
+    new: 'if (other !== undefined && false) return',
+    tests: truth,
+  },
+  {
+    name: 'gates: first and last are the first and the last',
+    file: `${gates}/stale.ts`,
+    old: 'return checkEnds(draft.question, quoted, states);',
+    new: 'return null;',
+    tests: truth,
+  },
+  {
+    name: 'gates: a number stands behind its own label',
+    file: `${gates}/grounding.ts`,
+    old: "if (mixed !== null) return refuse('ungrounded_number', mixed);",
+    new: '',
+    tests: truth,
+  },
+  {
     name: 'gates: of a change both values are told',
     file: `${gates}/run.ts`,
     old: 'checkBothTold(cited, context) ??',

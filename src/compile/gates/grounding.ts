@@ -3,7 +3,16 @@ import type { Derivation } from '../../records.ts';
 import type { DraftPair } from '../compiler.ts';
 import { agrees, operandStands, smallNumbers } from '../derivation.ts';
 import { contentWords, fold } from '../fold.ts';
-import { factsOf, holdsDate, holdsLiteral, holdsNumber, mentionsOf, standsIn, textFacts } from '../mentions.ts';
+import {
+  factsOf,
+  holdsDate,
+  holdsLiteral,
+  holdsNumber,
+  mentionsOf,
+  normalNumber,
+  standsIn,
+  textFacts,
+} from '../mentions.ts';
 import { type Candidate, excerpt, type GateContext, type Refusal, refuse } from './gate.ts';
 import { callOf } from './support.ts';
 
@@ -75,6 +84,8 @@ export function checkGrounding({ draft, turns, evidence }: Candidate): Refusal |
   const numbers = [...answer.numbers, ...countsIn(draft)];
   const number = lacks(numbers, (value) => holders.some((one) => holdsNumber(one, value)));
   if (number !== undefined) return refuse('ungrounded_number', number);
+  const mixed = mixedUp(draft);
+  if (mixed !== null) return refuse('ungrounded_number', mixed);
   const timed = [...holders, ...turns.map(factsOf)];
   const date = lacks(answer.dates, (value) => timed.some((one) => holdsDate(one, value)));
   if (date !== undefined) return refuse('ungrounded_date', date);
@@ -82,6 +93,25 @@ export function checkGrounding({ draft, turns, evidence }: Candidate): Refusal |
   if (name !== undefined) return refuse('ungrounded_name', excerpt(name));
   return draft.derivation === null ? checkWords(draft.answer, `${told} ${calls.join(' ')}`) : null;
 }
+
+/** "Amount 90.12" where the quote says `amount: 2.75`: a number that stands behind the label of another one; or null. */
+function mixedUp({ answer, evidence }: DraftPair): string | null {
+  const quoted = new Map<string, string[]>();
+  for (const [, label = '', number = ''] of evidence.flatMap(({ quote }) => [...fold(quote).matchAll(labelled)])) {
+    const name = label.toLowerCase().replaceAll('_', ' ');
+    quoted.set(name, [...(quoted.get(name) ?? []), normalNumber(number)]);
+  }
+  const told = fold(answer).toLowerCase();
+  for (const [name, numbers] of quoted) {
+    const said = new RegExp(`(?<![\\p{L}\\p{N}])${name} (?:(?:is|was|of|to|set to) )?(\\d[\\d,.]*\\d|\\d)`, 'u').exec(
+      told,
+    )?.[1];
+    if (said !== undefined && !numbers.includes(normalNumber(said))) return `${name} ${said}`;
+  }
+  return null;
+}
+
+const labelled = /(?<![\p{L}\p{N}])(\p{L}[\p{L}_]{2,40}): (\d[\d,]*(?:\.\d+)?)(?![\p{L}\p{N}:/-])/gu;
 
 /** From this share on, the words of a clause are the writer's own. */
 const ownWordsShare = 0.5;

@@ -38,14 +38,27 @@ const commonToolWord =
 /** A tool that the question speaks of ("the network mode preference was set") and that no cited turn called; or null. */
 function uncitedEvent(question: string, cited: readonly string[], { turns }: SegmentView): string | null {
   const asked: string[] = question.toLowerCase().match(/\p{L}+/gu) ?? [];
-  const text = cited.join(' ').toLowerCase();
+  const texts = cited.map((text) => text.toLowerCase());
   for (const tool of new Set(turns.map(({ turn }) => turn.tool ?? ''))) {
     const words = tool.split(/[^\p{L}]+|(?<=\p{Ll})(?=\p{Lu})/u).map((word) => word.toLowerCase());
     const telling = words.filter((word) => word.length > 2 && !commonToolWord.test(word));
-    const spoken = telling.filter((word) => asked.some((other) => isForm(other, word)));
-    if (spoken.length >= 2 && !spoken.every((word) => text.includes(word))) return spoken.join(' ');
+    const spoken = together(telling, asked);
+    const isCited = texts.some((text) => spoken.every((word) => text.includes(word)));
+    if (spoken.length >= 2 && !isCited) return spoken.join(' ');
   }
   return null;
+}
+
+/** Words of a tool that stand next to each other in the question, or with one word in between (`the VPN was disconnected`). */
+function together(words: readonly string[], asked: readonly string[]): string[] {
+  const places = words.map((word) => asked.flatMap((other, at) => (isForm(other, word) ? [at] : [])));
+  return words.filter((word, i) =>
+    places[i]!.some((at) => places.some((others, j) => words[j] !== word && others.some((one) => near(one, at)))),
+  );
+}
+
+function near(a: number, b: number): boolean {
+  return a !== b && Math.abs(a - b) <= 2;
 }
 
 /** "Enabled" of `enable`, "refuelled" of `refuel`. */

@@ -10,7 +10,7 @@ import { checkDerivation, checkGrounding } from './grounding.ts';
 import { checkQuestion } from './question.ts';
 import { findQuotes } from './quotes.ts';
 import { checkDuplicate } from './same-question.ts';
-import { checkAskedStates, checkBothTold, checkStale } from './stale.ts';
+import { checkAskedStates, checkBothTold, checkOtherStates, checkStale } from './stale.ts';
 import { checkAdjacentSupport, checkGap, checkLinked, checkQuoted, checkSingleTurn, trimSupport } from './support.ts';
 import { heldBack } from './trust.ts';
 
@@ -73,6 +73,7 @@ function judge(draft: DraftPair, context: GateContext, earlier: readonly PassedP
     checkQuestion(cited, context) ??
     checkAskedStates(cited, context) ??
     checkStale(cited, context) ??
+    checkOtherStates(cited, context) ??
     checkBothTold(cited, context) ??
     checkGivenAway(draft);
   if (untrue !== null) return untrue;

@@ -13,9 +13,6 @@ const asksForStart =
 const asksForEnd =
   /\b(at the end|in the end|end(s|ed)? up|final(ly)?|last|latest|now|current(ly)?|eventual(ly)?|most recent(ly)?|by the end)\b/i;
 
-/** A shorter value (`no`, `ON`) is a word of any question. */
-const minAskedChars = 4;
-
 /** Words and digits that stand in many a text: they are the state's value only where its key is named too. */
 const minTellingChars = 4;
 
@@ -27,7 +24,7 @@ export function checkStale({ draft, evidence }: Candidate, { view }: GateContext
   const answer = draft.answer.toLowerCase();
   const about = contentWords(`${draft.question} ${draft.answer}`);
   for (const state of states) {
-    if (!isQuoted(state, evidence) || !stands(answer, state.value) || !isMeant(state, about)) continue;
+    if (!isQuoted(state, evidence) || !stands(answer, state.value) || !isTold(state, about)) continue;
     const latest = states.findLast((other) => isSameState(other, state))!;
     if (!isSameValue(latest.value, state.value) && !stands(answer, latest.value))
       return refuse('stale_value', `${excerpt(state.value)}, later ${excerpt(latest.value)} in turn ${latest.turn}`);
@@ -63,12 +60,47 @@ export function checkAskedStates({ draft, evidence }: Candidate, { view }: GateC
   const states = statesIn(view);
   const quoted = states.filter((state) => isQuoted(state, evidence));
   const question = draft.question.toLowerCase();
+  const asked = contentWords(draft.question);
   const lost = states.find((state) => {
     const own = quoted.filter((one) => isSameState(one, state));
-    const isAsked = own.length > 0 && state.value.length >= minAskedChars && stands(question, state.value);
+    const isAsked = own.length > 0 && isTold(state, asked) && stands(question, state.value);
     return isAsked && !own.some((one) => isSameValue(one.value, state.value));
   });
   return lost === undefined ? null : refuse('ungrounded_question', excerpt(lost.value));
+}
+
+/** Values that the thing had at a time that nothing is quoted of: the answer took them from elsewhere. */
+export function checkOtherStates({ draft, evidence }: Candidate, { view }: GateContext): Refusal | null {
+  const states = statesIn(view);
+  const quoted = states.filter((state) => isQuoted(state, evidence));
+  const answer = draft.answer.toLowerCase();
+  const told = [draft.question, ...evidence.map(({ quote }) => quote)].join('\n').toLowerCase();
+  const about = contentWords(`${draft.question} ${draft.answer}`);
+  const other = states.find(
+    (state) =>
+      quoted.some((one) => isSameState(one, state)) &&
+      isTold(state, about) &&
+      stands(answer, state.value) &&
+      !stands(told, state.value),
+  );
+  if (other !== undefined) return refuse('stale_value', `${excerpt(other.value)} of turn ${other.turn}, not quoted`);
+  return checkEnds(draft.question, quoted, states);
+}
+
+/** "The first check" and "the last one" are the first and the last of the segment, unless an event is named. */
+function checkEnds(question: string, quoted: readonly State[], states: readonly State[]): Refusal | null {
+  if (namesMoment.test(question)) return null;
+  for (const state of quoted) {
+    const all = states.filter((one) => isSameState(one, state));
+    const own = quoted.filter((one) => isSameState(one, state));
+    const lacks = (end: State | undefined) =>
+      end !== undefined && !own.some((one) => isSameValue(one.value, end.value));
+    if (/\bfirst\b/i.test(question) && own.length > 1 && lacks(all[0]))
+      return refuse('stale_value', `first was ${excerpt(all[0]!.value)}`);
+    if (/\b(last|final(ly)?)\b/i.test(question) && lacks(all.at(-1)))
+      return refuse('stale_value', `last was ${excerpt(all.at(-1)!.value)}`);
+  }
+  return null;
 }
 
 function isQuoted({ turn, value }: State, evidence: readonly Evidence[]): boolean {
@@ -85,7 +117,7 @@ function stands(text: string, value: string): boolean {
   return numbers.every((number) => said.includes(number));
 }
 
-function isMeant({ key, value }: State, about: readonly string[]): boolean {
+function isTold({ key, value }: State, about: readonly string[]): boolean {
   if (value.length >= minTellingChars) return true;
   return contentWords(key.replace(/[_.]/g, ' ')).some((word) => about.includes(word));
 }

@@ -224,6 +224,77 @@ describe('a value that was replaced', () => {
   });
 });
 
+describe('a value of another time', () => {
+  const rows: Row[] = [1, 2, 3, 4].flatMap((n): Row[] => [
+    {
+      tool: 'check_kiln',
+      args: {},
+      response: { glow: ['faint', 'orange', 'yellow', 'white'][n - 1], draught: `${n}${n}` },
+    },
+    { tool: 'stoke_kiln', args: { logs: n * 100 }, response: 'More wood is on the fire.' },
+  ]);
+  const kiln = viewOf(rows);
+  const glow: DraftPair = {
+    ...status,
+    question: 'What was the glow of the kiln at the first check, and what at the last one?',
+    answer: 'faint at first, and white at last',
+    supportingTurns: [0, 6],
+    evidence: [
+      { turn: 0, quote: 'glow: faint' },
+      { turn: 6, quote: 'glow: white' },
+    ],
+  };
+
+  it('that nothing is quoted of is no answer', () => {
+    expect(verdict({}, kiln, glow)).toBe('passed');
+    expect(verdict({ answer: 'a faint glow at first, white after an orange glow at last' }, kiln, glow)).toBe(
+      'stale_value',
+    );
+  });
+
+  it('is not the first nor the last one', () => {
+    const early = [glow.evidence[0]!, { turn: 4, quote: 'glow: yellow' }];
+    expect(verdict({ answer: 'faint and yellow at last', supportingTurns: [0, 4], evidence: early }, kiln, glow)).toBe(
+      'stale_value',
+    );
+    const late = [{ turn: 2, quote: 'glow: orange' }, glow.evidence[1]!];
+    expect(verdict({ answer: 'orange and white at last', supportingTurns: [2, 6], evidence: late }, kiln, glow)).toBe(
+      'stale_value',
+    );
+  });
+
+  it('is asked for by a number of one digit too, where its label is', () => {
+    const short = viewOf(rows.map((row, i) => (i % 2 === 0 ? { ...row, response: { draught: i } } : row)));
+    const question = 'What was burnt between the kiln check that showed a draught of 2 and one that showed 4?';
+    const evidence = [
+      { turn: 2, quote: 'draught: 2' },
+      { turn: 5, quote: 'logs: 300' },
+    ];
+    expect(verdict({ question, answer: 'logs 300', supportingTurns: [2, 5], evidence }, short, glow)).toBe(
+      'ungrounded_question',
+    );
+  });
+});
+
+describe('a number behind a label', () => {
+  it('is the one that is quoted with it', () => {
+    const weighed: DraftPair = {
+      ...leads,
+      question: 'What did the parcel of complaint C-71 weigh, and on which shelf of harbour_depot was it?',
+      evidence: [
+        { turn: 0, quote: 'parcel: PX-4417' },
+        { turn: 3, quote: 'depot: harbour_depot shelf: B7' },
+        { turn: 8, quote: 'kilograms: 12.95 scale: S1' },
+      ],
+      supportingTurns: [0, 3, 8],
+      answer: 'kilograms 12.95, shelf B7',
+    };
+    const with90 = { ...weighed, question: weighed.question.replace('weigh', 'weigh for 90 pence') };
+    expect(verdict({}, parcels, weighed)).toBe('passed');
+    expect(verdict({ answer: 'kilograms 90, shelf B7' }, parcels, with90)).toBe('ungrounded_number');
+  });
+});
+
 describe('a difference', () => {
   it('that tells one of its numbers tells both', () => {
     const derivation = {
