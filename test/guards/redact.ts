@@ -149,6 +149,13 @@ export const redactGuards: readonly Guard[] = [
     tests: ['test/compile/redact/redactor.test.ts'],
   },
   {
+    name: 'redaction: who is meant by a word that many names share is asked once',
+    file: 'src/compile/redact/entities.ts',
+    old: '      this.#meant.set(entity, meant);\n',
+    new: '',
+    tests: ['test/compile/redact/hostile.test.ts'],
+  },
+  {
     name: 'redaction: secrets are kept in no vault',
     file: 'src/compile/redact/open-redactor.ts',
     old: 'const isSealed = vault !== null && !secretKinds.has(kind);',

@@ -40,6 +40,7 @@ export class Entities {
   readonly #kinds = new Map<string, { kind: Kind; certain: boolean }>();
   readonly #byText = new Map<string, Entity>();
   readonly #byIdentity = new Map<string, Entity>();
+  readonly #meant = new Map<Entity, Entity | null>();
   /** By identity of a word: those in whose names it is. */
   readonly #bearers = new Map<string, Set<Entity>>();
 
@@ -70,8 +71,17 @@ export class Entities {
     return lookout;
   }
 
-  /** Whom or what is meant where `entity` was seen, all texts considered; null for nobody. */
+  /** Whom or what is meant where `entity` was seen, once all texts were looked at; null for nobody. */
   resolve(entity: Entity): Entity | null {
+    let meant = this.#meant.get(entity);
+    if (meant === undefined) {
+      meant = this.#whoIsMeant(entity);
+      this.#meant.set(entity, meant);
+    }
+    return meant;
+  }
+
+  #whoIsMeant(entity: Entity): Entity | null {
     const bearers = [...(this.#bearers.get(entity.identity) ?? [])].filter(({ state }) => state === 'met');
     // Of a first name that two share nobody knows who is meant: it is a value of its own.
     if (bearers.length === 1) return bearers[0]!;
