@@ -1,5 +1,5 @@
-/** Waiting for what comes back by itself: a new day's budget or quota, a model that is away. Nothing is lost or parked. */
-import { codeOf, exitCodes, messageOf, OperatorError } from './errors.ts';
+/** Waiting for what comes back by itself: a new day's budget or quota, a model that is away or asks for fewer calls. Nothing is lost or parked. */
+import { codeOf, exitCodes, messageOf, OperatorError, stop } from './errors.ts';
 import { pause } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 
@@ -15,7 +15,8 @@ export interface Pauses {
   /**
    * Does `work`, and where it throws an error with `resumeAt`, waits and does it again.
    *
-   * @throws whatever else it throws; that error, where the signal fires meanwhile or it is one not to be waited for.
+   * @throws whatever else it throws; that error, where it is one not to be waited for; as a stop, where the signal fires
+   * meanwhile: whoever was only told to end has not failed.
    */
   outlast<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
@@ -53,12 +54,13 @@ export function createPauses({ waitsForMoney, log }: PausesOptions): Pauses {
           return await work();
         } catch (error) {
           const resumeAt = resumeOf(error, waitsForMoney);
-          if (resumeAt === null || signal.aborted) throw error;
+          if (resumeAt === null) throw error;
+          if (signal.aborted) throw asStop(error);
           const pausing = { code: codeOf(error), message: messageOf(error), until: resumeAt };
           begin(pausing);
           await pause(Math.min(Math.max(shortestMs, resumeAt.getTime() - Date.now()), lookAgainMs), signal);
           end(pausing);
-          if (signal.aborted) throw error;
+          if (signal.aborted) throw asStop(error);
         }
       }
     },
@@ -68,4 +70,10 @@ export function createPauses({ waitsForMoney, log }: PausesOptions): Pauses {
 function resumeOf(error: unknown, waitsForMoney: boolean): Date | null {
   if (!(error instanceof OperatorError) || error.resumeAt === undefined) return null;
   return waitsForMoney || error.exitCode !== exitCodes.budget ? error.resumeAt : null;
+}
+
+function asStop(error: unknown): unknown {
+  if (!(error instanceof OperatorError) || error.kind === 'stop') return error;
+  const { code, message, exitCode, resumeAt, cause } = error;
+  return stop(code, message, { exitCode, cause, ...(resumeAt === undefined ? {} : { resumeAt }) });
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { exitCodes, retry, stop } from '../src/errors.ts';
+import { exitCodes, OperatorError, retry, stop } from '../src/errors.ts';
 import { createPauses } from '../src/pausing.ts';
 import { silent } from './support/capture.ts';
 
@@ -62,6 +62,19 @@ describe('a pause', () => {
     await vi.advanceTimersByTimeAsync(1);
     controller.abort();
     await ended;
+  });
+
+  it('is what a rate limit means too, and one that is told to stop meanwhile has not failed', async () => {
+    const pauses = createPauses({ waitsForMoney: false, log: silent });
+    const limited = () =>
+      new OperatorError('fewer calls', { kind: 'retry', code: 'limited', resumeAt: new Date(Date.now() + 90_000) });
+    const doing = pauses.outlast(work(2, limited), never);
+    await vi.advanceTimersByTimeAsync(180_000);
+    expect(await doing).toBe(3);
+    const controller = new AbortController();
+    const stopped = expect(pauses.outlast(work(1, limited), controller.signal)).rejects.toMatchObject({ kind: 'stop' });
+    controller.abort();
+    await stopped;
   });
 
   it('is nothing for other errors', async () => {

@@ -2,8 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { until } from '../support/capture.ts';
 import { lastJson, runCli, startCli } from '../support/cli.ts';
-import { answer, dailyQuota, type GeminiServer, startGeminiServer, status } from '../support/gemini-server.ts';
+import {
+  answer,
+  dailyQuota,
+  type GeminiServer,
+  rateLimited,
+  startGeminiServer,
+  status,
+} from '../support/gemini-server.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { pairsOf, settingsFor } from './pipe.ts';
 
@@ -92,6 +100,10 @@ it('what the rules went over, a model goes over too, and neither goes over it ag
   gemini.play(good);
   expect(lastJson(await runCli(['compile', '--json'], { env }))).toMatchObject({ compiled: 1, known: 0, pairs: 1 });
   expect(lastJson(await runCli(['compile', '--json'], { env }))).toMatchObject({ compiled: 0, known: 1 });
+  // The dataset may be thrown away: what was answered is known, and costs nothing the second time.
+  for (const ending of ['', '-wal', '-shm'])
+    rmSync(join(env.TC_DATA_DIR!, `qa_pairs.sqlite${ending}`), { force: true });
+  expect(lastJson(await runCli(['compile', '--json'], { env }))).toMatchObject({ compiled: 1, pairs: 1, costUsd: 0 });
   expect(gemini.received).toHaveLength(1);
   const active = pairsOf(env.TC_DATA_DIR!).filter((pair) => pair.status === 'active');
   expect(active.map((pair) => pair.source_model)).toEqual(['gemini-3.5-flash-lite']);
@@ -149,6 +161,17 @@ it('a request that the model refuses parks its session alone, which is listed, p
   expect((await runCli(['dlq', 'requeue', 'no-such-id'], { env })).code).toBe(1);
   expect((await runCli(['dlq', 'requeue', String(listed.id)], { env })).stdout).toBe('1 message put back\n');
   gemini.play(good);
+  expect(lastJson(await run())).toMatchObject({ trajectories: 1, pairs: 1, parked: 0 });
+});
+
+it('calls that are too many a minute are no failures of their session, however long that lasts', async () => {
+  env.TC_COMPILE_MAX_ATTEMPTS = '1';
+  gemini.play(rateLimited('61s'));
+  const running = startCli(['run', '--json'], { env });
+  await until('it waits', () => running.output().stderr.includes('compiling waits: '));
+  running.child.kill('SIGINT');
+  expect((await running.finished).code).toBe(0);
+  gemini.play(rateLimited('1s'), good);
   expect(lastJson(await run())).toMatchObject({ trajectories: 1, pairs: 1, parked: 0 });
 });
 

@@ -3,7 +3,7 @@
  * that helps, priced, and on disk before its answer is used.
  */
 import { crashPoint } from '../../crash-points.ts';
-import { exitCodes, OperatorError, park, retry, stop } from '../../errors.ts';
+import { exitCodes, OperatorError, park, stop } from '../../errors.ts';
 import { backoffMs, pause } from '../../lifecycle.ts';
 import type { ModelCall } from '../../records.ts';
 import { type Budget, BudgetRefusal, type Reservation } from '../budget/budget.ts';
@@ -82,7 +82,7 @@ export interface Door {
   /**
    * The answer, from the call store where it is known: then its call says `reused`.
    *
-   * @throws OperatorError `retry` where it may be answered later, `stop` where only an operator can help or, with
+   * @throws OperatorError `retry` where it may be answered later (a rate limit with `resumeAt`), `stop` where only an operator can help or, with
    * `resumeAt`, waiting does (`model_unavailable`, `model_quota_exhausted`), `park` where this question alone is refused
    * (`redaction_leak` where its prompt holds what redaction should have taken out), BudgetRefusal where a cap stands
    * against it; the signal's reason where it fired.
@@ -156,7 +156,7 @@ export function createDoor(options: DoorOptions): Door {
       const waitMs = tierOf(made) === serviceTier ? waitAfter(fault, nth) : 0;
       elapsedMs += tried.call.durationMs + waitMs;
       const patient = nth < maxAttempts && waitMs <= maxWaitMs && elapsedMs <= maxElapsedMs;
-      if (fault.kind !== 'retry' || !patient) throw errorOf(fault, nth);
+      if (fault.kind !== 'retry' || !patient) throw errorOf(fault, nth, now());
       if (fault.retryAfterMs !== undefined && waitMs > 0) limiter.hold(fault.retryAfterMs);
       await pause(waitMs, signal);
       signal.throwIfAborted();
@@ -259,7 +259,13 @@ async function over(other: Promise<Answer>, signal: AbortSignal): Promise<void> 
   await orAborted(ended, signal);
 }
 
-function errorOf(fault: ModelFault, attempts: number): OperatorError {
+/** Whatever is asked for: a wait that is a server's mistake must not keep a message from its topic for years. */
+const longestAskedMs = 3_600_000;
+/** Limits that nobody puts a time to are of a minute, as a rule. */
+const rateLimitMs = 30_000;
+
+/** A rate limit is nobody's fault, and is over by itself: who runs for ever waits for that, and no attempt is counted. */
+function errorOf(fault: ModelFault, attempts: number, at: Date): OperatorError {
   const code = `model_${fault.outcome}`;
   const { message, resumeAt, retryAfterMs } = fault;
   if (fault.kind === 'stop') {
@@ -268,5 +274,11 @@ function errorOf(fault: ModelFault, attempts: number): OperatorError {
   }
   if (fault.kind === 'park') return park(code, message);
   const tried = `${message}, tried ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
-  return retry(code, tried, retryAfterMs === undefined ? {} : { retryAfterMs });
+  const asked = retryAfterMs === undefined ? null : Math.min(retryAfterMs, longestAskedMs);
+  return new OperatorError(tried, {
+    kind: 'retry',
+    code,
+    ...(asked === null ? {} : { retryAfterMs: asked }),
+    ...(fault.outcome === 'rate_limited' ? { resumeAt: new Date(at.getTime() + (asked ?? rateLimitMs)) } : {}),
+  });
 }

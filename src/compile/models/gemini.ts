@@ -10,7 +10,7 @@ import {
 import { exitCodes, stop } from '../../errors.ts';
 import { type Capability, capabilityOf } from './capabilities.ts';
 import { explainGemini, geminiApi, vertexApi, type Way } from './gemini-errors.ts';
-import { postAsFetch } from './http-post.ts';
+import { postAsFetch, refuseMalformedKey } from './http-post.ts';
 import type { Model, ModelReply, ModelRequest } from './model.ts';
 import { mostTokens } from './tokens.ts';
 
@@ -38,7 +38,7 @@ export interface VertexOptions extends Common {
 // Said outright, since the SDK would otherwise take an address from the environment.
 const defaultBaseUrl = 'https://generativelanguage.googleapis.com/';
 
-/** @throws OperatorError `model_key_missing` (stop, exit code 3) where there is no key. */
+/** @throws OperatorError `model_key_missing`, `model_key_malformed` (stop, exit code 3) where there is no key, or it can be none. */
 export function createGemini(options: GeminiOptions): Model {
   const { apiKey, model } = options;
   if (apiKey === null || apiKey.trim() === '') {
@@ -48,6 +48,7 @@ export function createGemini(options: GeminiOptions): Model {
       { exitCode: exitCodes.configuration },
     );
   }
+  refuseMalformedKey(apiKey, 'gemini.apiKey (TC_GEMINI_API_KEY or GEMINI_API_KEY)');
   const client = new GoogleGenAI({
     apiKey: apiKey.trim(),
     vertexai: false,

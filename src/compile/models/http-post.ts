@@ -4,6 +4,7 @@
  */
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { exitCodes, stop } from '../../errors.ts';
 
 export interface PostRequest {
   headers: Record<string, string>;
@@ -66,6 +67,18 @@ export function post(address: string | URL, { headers, body, signal, ...more }: 
     request.on('error', reject);
     request.end(body);
   });
+}
+
+/**
+ * A key travels in a header, which no other characters can: sent all the same, it would look like a connection that
+ * breaks, and be tried for ever.
+ *
+ * @throws OperatorError `model_key_malformed` (stop, exit code 3); the key is no part of it.
+ */
+export function refuseMalformedKey(key: string, setting: string): void {
+  if (/^[\x21-\x7e]*$/.test(key.trim())) return;
+  const message = `${setting} holds a blank, a line break or a character that no key has: copy the key again, without quotes or what stands around it`;
+  throw stop('model_key_malformed', message, { exitCode: exitCodes.configuration });
 }
 
 function headersOf({ headersDistinct }: IncomingMessage): Headers {

@@ -5,7 +5,7 @@
 import { exitCodes, stop } from '../../errors.ts';
 import { type Capability, capabilityOf } from './capabilities.ts';
 import { connectionFault } from './faults.ts';
-import { maxAnswerBytes, type PostAnswer, post } from './http-post.ts';
+import { maxAnswerBytes, type PostAnswer, post, refuseMalformedKey } from './http-post.ts';
 import { type Billing, type Model, ModelFault, type ModelReply, type ModelRequest } from './model.ts';
 import { explainOpenAi } from './openai-errors.ts';
 import { addUsage, readCompletion, replyOf } from './openai-wire.ts';
@@ -33,10 +33,11 @@ export interface OpenAiOptions {
   now?: () => Date;
 }
 
-/** @throws OperatorError `model_address_missing` (stop, exit code 3) where there is no address, or it is none. */
+/** @throws OperatorError `model_address_missing`, `model_key_malformed` (stop, exit code 3) where there is no address, or it or the key is none. */
 export function createOpenAiCompatible(options: OpenAiOptions): Model {
   const { model } = options;
   const base = addressOf(options);
+  refuseMalformedKey(options.apiKey ?? '', 'openai.apiKey (TC_OPENAI_API_KEY)');
   const capability = capabilityOf(model);
   const server = createServer(base, capability, options);
   let mode: OutputMode | null = null;

@@ -199,6 +199,17 @@ describe('trying again', () => {
     expect(asked()).toBe(1);
   });
 
+  it('is left to whoever can wait where there are too many calls, but not for years', async () => {
+    const at = new Date('2026-11-21T12:00:00Z');
+    const failure = (retryAfterMs?: number) => {
+      const limited = new ModelFault('rate_limited', 'x', { kind: 'retry', mayBeBilled: false, retryAfterMs });
+      return doorOf(modelOf(limited).model, { maxAttempts: 1, now: () => at }).ask(questionOf('a'), forever);
+    };
+    await expect(failure()).rejects.toMatchObject({ kind: 'retry', resumeAt: new Date('2026-11-21T12:00:30Z') });
+    const hours = { retryAfterMs: 3_600_000, resumeAt: new Date('2026-11-21T13:00:00Z') };
+    await expect(failure(1e12)).rejects.toMatchObject(hours);
+  });
+
   it('ends at once when given up', async () => {
     const { model, asked } = modelOf(
       new ModelFault('x', 'x', { kind: 'retry', mayBeBilled: false, retryAfterMs: 9_000 }),

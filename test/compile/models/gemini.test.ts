@@ -97,6 +97,12 @@ describe('what is sent', () => {
   it('needs a key', () => {
     expect(() => createGemini({ apiKey: ' ', model: 'gemini-3.5-flash-lite' })).toThrow(/GEMINI_API_KEY/);
   });
+
+  it('takes no key that no header can carry, and does not show it', () => {
+    const create = () => createGemini({ apiKey: 'copied-“key”\n', model: 'gemini-3.5-flash-lite' });
+    expect(create).toThrow(expect.objectContaining({ kind: 'stop', code: 'model_key_malformed', exitCode: 3 }));
+    expect(create).not.toThrow(/copied/);
+  });
 });
 
 describe('an answer', () => {

@@ -56,6 +56,7 @@ describe('what is sent', () => {
     });
     await generate();
     expect(server.received[1]?.authorization).toBeUndefined();
+    expect(() => modelOf({ apiKey: 'two words' })).toThrow(expect.objectContaining({ code: 'model_key_malformed' }));
   });
 
   it('names the limit and the effort as the model wants it, with room for its thoughts', async () => {
