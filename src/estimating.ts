@@ -1,8 +1,10 @@
 /** What compiling would cost, before anything is spent: of the log, of a file of recorded rows, of a day's rows. */
-import { modelFor, tierModels } from './compile/models/capabilities.ts';
+import { tierModels } from './compile/models/capabilities.ts';
+import type { ModelChoice } from './compile/models/doors.ts';
 import type { Billing } from './compile/models/model.ts';
 import { createOpenAiCompatible } from './compile/models/openai-compatible.ts';
 import { listSource } from './compile/models/prices.ts';
+import { lookingModel, writingModel } from './compiling.ts';
 import type { Config } from './config.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
 import { measuredOf } from './estimate/recorded.ts';
@@ -156,17 +158,14 @@ function isOwnChoice(config: Config): boolean {
  */
 export function planOf(config: Config): Plan {
   const tier = config['compile.tier'] === 'rules' ? 'cheap' : config['compile.tier'];
-  const compiling = config['compile.provider'];
-  const verifying = config['verify.provider'] ?? compiling;
-  const compile = modelFor({ tier, stage: 'compile', provider: compiling, model: config['compile.model'] });
-  const verify = (): StageModel => {
-    const model = modelFor({ tier, stage: 'verify', provider: verifying, model: config['verify.model'] });
-    return { model, billing: billingOf(config, verifying, model), measured: null };
+  const writing = writingModel(config, tier);
+  const stage = ({ provider, model }: ModelChoice): StageModel => {
+    return { model, billing: billingOf(config, provider, model), measured: null };
   };
   return {
     serviceTier: config['compile.serviceTier'],
-    compile: { model: compile, billing: billingOf(config, compiling, compile), measured: null },
-    verify: config['verify.mode'] === 'on' ? verify() : null,
+    compile: stage(writing),
+    verify: config['verify.mode'] === 'on' ? stage(lookingModel(config, tier, writing)) : null,
   };
 }
 

@@ -20,7 +20,7 @@ import { Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Marking, openMarking } from './marking.ts';
 import { withOriginalText } from './original-rows.ts';
-import type { Compiled, Micros, Trajectory, Turn } from './records.ts';
+import type { Compiled, Micros, ModelCall, Trajectory, Turn } from './records.ts';
 import { createDigester, openDigestKey, type RowDigester } from './row-digest.ts';
 import { groupHistory } from './sessionizer/history.ts';
 import { type JournalReader, openJournalReader } from './sessionizer/journal-reader.ts';
@@ -73,9 +73,10 @@ export interface CompileProgress {
 export async function compileExisting(options: CompileExistingOptions): Promise<CompileProgress> {
   const releasers = new Releasers();
   try {
-    const parts = await openParts(options, releasers);
+    const progress = noProgress();
+    const parts = await openParts(options, progress, releasers);
     try {
-      return await new ExistingWork(options, parts).run();
+      return await new ExistingWork(options, parts, progress).run();
     } finally {
       if (!options.abort.aborted) await parts.marking?.finish(options.abort);
     }
@@ -83,6 +84,18 @@ export async function compileExisting(options: CompileExistingOptions): Promise<
     await releasers.unwind();
   }
 }
+
+const noProgress = (): CompileProgress => ({
+  sessions: 0,
+  total: 0,
+  compiled: 0,
+  known: 0,
+  notYet: 0,
+  failed: {},
+  pairs: 0,
+  rejected: 0,
+  costUsd: 0,
+});
 
 interface Parts {
   reader: LogReader;
@@ -96,7 +109,11 @@ interface Parts {
   snapshotAt: Micros;
 }
 
-async function openParts(options: CompileExistingOptions, releasers: Releasers): Promise<Parts> {
+async function openParts(
+  options: CompileExistingOptions,
+  progress: CompileProgress,
+  releasers: Releasers,
+): Promise<Parts> {
   const { config, log, sessions } = options;
   const files = filesOf(config);
   const { reader, readClock } = await openLog(config, log);
@@ -105,7 +122,12 @@ async function openParts(options: CompileExistingOptions, releasers: Releasers):
   releasers.push('journal', () => journal?.close());
   // Whoever names a session wants all of it.
   const wanted: Config = sessions === undefined ? config : { ...config, 'coverage.oneIn': 1 };
-  const compiling = await openCompiling(wanted, log);
+  // What a trajectory lists may have been paid for long before: recorded answers, attempts of a process that was killed.
+  const onCall = ({ costUsd }: ModelCall) => {
+    const { costUsd: sum } = progress;
+    progress.costUsd = sum === null || costUsd === null ? null : sum + costUsd;
+  };
+  const compiling = await openCompiling(wanted, log, { onCall });
   const { stage } = compiling;
   releasers.push('compile stage', () => compiling.close());
   const mirrors = config.sinks.filter((name) => name !== 'sqlite');
@@ -134,22 +156,13 @@ class ExistingWork {
   readonly #options: CompileExistingOptions;
   readonly #parts: Parts;
   readonly #queue: PQueue;
-  readonly #progress: CompileProgress = {
-    sessions: 0,
-    total: 0,
-    compiled: 0,
-    known: 0,
-    notYet: 0,
-    failed: {},
-    pairs: 0,
-    rejected: 0,
-    costUsd: 0,
-  };
+  readonly #progress: CompileProgress;
   #stopped: { error: unknown } | null = null;
 
-  constructor(options: CompileExistingOptions, parts: Parts) {
+  constructor(options: CompileExistingOptions, parts: Parts, progress: CompileProgress) {
     this.#options = options;
     this.#parts = parts;
+    this.#progress = progress;
     this.#queue = new PQueue({ concurrency: options.config['compile.concurrency'] });
   }
 
@@ -284,13 +297,9 @@ class ExistingWork {
     this.#options.log.warn({ trajectory: id, code }, messageOf(error));
   }
 
-  #count({ pairs, rejected, calls }: Compiled): void {
+  #count({ pairs, rejected }: Compiled): void {
     this.#progress.compiled += 1;
     this.#progress.pairs += pairs.length;
     this.#progress.rejected += rejected.length;
-    for (const { costUsd } of calls) {
-      const { costUsd: sum } = this.#progress;
-      this.#progress.costUsd = sum === null || costUsd === null ? null : sum + costUsd;
-    }
   }
 }

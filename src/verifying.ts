@@ -11,7 +11,7 @@ import { Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Judges, lookAgain } from './looking-again.ts';
 import { type Marking, openMarking } from './marking.ts';
-import type { QaPair, Verification, Verified } from './records.ts';
+import type { ModelCall, QaPair, Verification, Verified } from './records.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { SqliteDatabase } from './sqlite.ts';
 import { filesOf, openSinks } from './stages.ts';
@@ -57,9 +57,10 @@ export interface VerifyProgress {
 export async function verifyStored(options: VerifyOptions): Promise<VerifyProgress> {
   const releasers = new Releasers();
   try {
-    const parts = await openParts(options, releasers);
+    const progress: VerifyProgress = { due: 0, done: 0, verdicts: {}, reasons: {}, failed: {}, costUsd: 0 };
+    const parts = await openParts(options, progress, releasers);
     try {
-      return await new VerifyWork(options, parts).run();
+      return await new VerifyWork(options, parts, progress).run();
     } finally {
       // What failed gives its place in view to the next one.
       if (!options.abort.aborted) await parts.marking?.finish(options.abort);
@@ -77,10 +78,19 @@ interface Parts {
   marking: Marking | null;
 }
 
-async function openParts({ config, log, drain }: VerifyOptions, releasers: Releasers): Promise<Parts> {
+async function openParts(
+  { config, log, drain }: VerifyOptions,
+  progress: VerifyProgress,
+  releasers: Releasers,
+): Promise<Parts> {
   const dataset = openDataset(filesOf(config).dataset);
   releasers.push('dataset reader', () => void dataset.close());
-  const { verifier, redactor, close } = await openCompiling(config, log, { drain });
+  // Of those too that brought no verdict.
+  const onCall = ({ costUsd }: ModelCall) => {
+    const { costUsd: sum } = progress;
+    progress.costUsd = sum === null || costUsd === null ? null : sum + costUsd;
+  };
+  const { verifier, redactor, close } = await openCompiling(config, log, { drain, onCall });
   releasers.push('compile stage', close);
   const windowTokens = config['compile.windowTokens'];
   const judges = { verifier, leaks: (text: string) => redactor.leaks(text), windowTokens };
@@ -96,12 +106,13 @@ class VerifyWork {
   readonly #options: VerifyOptions;
   readonly #parts: Parts;
   readonly #queue: PQueue;
-  readonly #progress: VerifyProgress = { due: 0, done: 0, verdicts: {}, reasons: {}, failed: {}, costUsd: 0 };
+  readonly #progress: VerifyProgress;
   #stopped: { error: unknown } | null = null;
 
-  constructor(options: VerifyOptions, parts: Parts) {
+  constructor(options: VerifyOptions, parts: Parts, progress: VerifyProgress) {
     this.#options = options;
     this.#parts = parts;
+    this.#progress = progress;
     this.#queue = new PQueue({ concurrency: options.config['compile.concurrency'] });
   }
 
@@ -130,7 +141,7 @@ class VerifyWork {
       const verified = await lookAgain(storedTrajectory(dataset, trajectoryId), due, judges, abort);
       if (verified.pairs.length > 0 || verified.calls.length > 0) await this.#write(verified);
       this.#progress.done += due.length;
-      this.#count(verified);
+      for (const pair of verified.pairs) this.#countVerdict(pair);
     } catch (error) {
       if (!abort.aborted) this.#countFailure(trajectoryId, due.length, error);
     }
@@ -162,14 +173,6 @@ class VerifyWork {
     const code = codeOf(error);
     this.#progress.failed[code] = (this.#progress.failed[code] ?? 0) + pairs;
     this.#options.log.warn({ trajectory, code }, messageOf(error));
-  }
-
-  #count({ pairs, calls }: Verified): void {
-    for (const pair of pairs) this.#countVerdict(pair);
-    for (const { costUsd, outcome } of calls) {
-      const { costUsd: sum } = this.#progress;
-      if (outcome !== 'reused') this.#progress.costUsd = sum === null || costUsd === null ? null : sum + costUsd;
-    }
   }
 
   #countVerdict({ verification: { status, reason } }: QaPair): void {

@@ -11,7 +11,7 @@ import { measuredOf, settledAgainstEstimate } from '../../src/estimate/recorded.
 import { sizeOf } from '../../src/estimate/sizes.ts';
 import { costOf, googleBilling, type Plan } from '../../src/estimate/spending.ts';
 import { assumed } from '../../src/estimate/tokens.ts';
-import { estimate } from '../../src/estimating.ts';
+import { estimate, planOf } from '../../src/estimating.ts';
 import { createLogger } from '../../src/log.ts';
 import { withDataset } from '../dataset/dataset.ts';
 import { callOf, compiledOf, segmentOf, trajectoryOf } from '../support/records.ts';
@@ -144,6 +144,16 @@ it('a day is estimated by the sessions that there are', async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+it('one model of a server of its own is estimated to look at its own work, as it would', () => {
+  const env = {
+    TC_COMPILE_PROVIDER: 'openai-compatible',
+    TC_COMPILE_MODEL: 'qwen3:8b',
+    TC_OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1',
+  };
+  const { config } = loadConfig({ env, flags: {} });
+  expect(planOf(config)).toMatchObject({ compile: { model: 'qwen3:8b' }, verify: { model: 'qwen3:8b' } });
 });
 
 const file = fileURLToPath(new URL('../../../shared/data/audit_log.jsonl.gz', import.meta.url));
