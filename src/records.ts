@@ -110,7 +110,7 @@ export const trajectorySchema = z.object({
   startedAt: z.number(),
   endedAt: z.number(),
   closedBy: closeReasonSchema,
-  /** SHA-256 hex over the turns' text. */
+  /** SHA-256 hex over the turns' text; of a redacted trajectory `redacted:` and an HMAC over what is left. */
   contentHash: z.string(),
 });
 export type Trajectory = z.infer<typeof trajectorySchema>;
