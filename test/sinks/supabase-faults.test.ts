@@ -65,13 +65,20 @@ function tenPairs() {
 describe('what the Supabase sink sends', () => {
   it('is one upsert a table, on its key, segments last', async () => {
     await write();
-    expect(tablesOf(received)).toEqual(['trajectories', 'trajectory_turns', 'qa_pairs', 'compilations', 'segments']);
+    expect(tablesOf(received)).toEqual([
+      'trajectories',
+      'trajectory_turns',
+      'verdicts',
+      'qa_pairs',
+      'compilations',
+      'segments',
+    ]);
     const turns = received[1]!;
     expect(turns.method).toBe('POST');
     expect(turns.url.searchParams.get('on_conflict')).toBe('trajectory_id,turn');
     expect(turns.url.searchParams.get('columns')?.split(',').sort()).toEqual(Object.keys(turns.rows[0]!).sort());
     expect(turns.rows).toHaveLength(12);
-    expect(received[2]!.rows[0]).not.toHaveProperty('status');
+    expect(received[3]!.rows[0]).not.toHaveProperty('status');
   });
 
   it('is by key within a table, so that two writers lock the same rows in the same order', async () => {
