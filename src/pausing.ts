@@ -41,9 +41,10 @@ export function createPauses({ waitsForMoney, log }: PausesOptions): Pauses {
     waiting.add(pause);
   }
 
-  function end(pause: Pause): void {
+  function end(pause: Pause, signal: AbortSignal): void {
     waiting.delete(pause);
-    if (![...waiting].some(({ code }) => code === pause.code)) log.info({ code: pause.code }, 'compiling tries again');
+    if (!signal.aborted && ![...waiting].some(({ code }) => code === pause.code))
+      log.info({ code: pause.code }, 'compiling tries again');
   }
 
   return {
@@ -59,7 +60,7 @@ export function createPauses({ waitsForMoney, log }: PausesOptions): Pauses {
           const pausing = { code: codeOf(error), message: messageOf(error), until: resumeAt };
           begin(pausing);
           await pause(Math.min(Math.max(shortestMs, resumeAt.getTime() - Date.now()), lookAgainMs), signal);
-          end(pausing);
+          end(pausing, signal);
           if (signal.aborted) throw asStop(error);
         }
       }

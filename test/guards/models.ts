@@ -89,6 +89,13 @@ export const modelsGuards: readonly Guard[] = [
     tests: door,
   },
   {
+    name: 'models: a question that is all there is to ask does not time out for ever',
+    file: at('door'),
+    old: 'return times % maxAttempts === 0;',
+    new: 'return false;',
+    tests: door,
+  },
+  {
     name: 'models: a rate limit is no failure of its session',
     file: at('door'),
     old: "...(fault.outcome === 'rate_limited' ?",

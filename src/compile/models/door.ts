@@ -108,6 +108,8 @@ export function createDoor(options: DoorOptions): Door {
   const names = new Set(namesOf(model.name));
   /** Questions that are being looked up or asked, by the key of their answer. */
   const asking = new Map<string, Promise<Answer>>();
+  /** Timeouts of questions that found no answer since, by key: the breaker cuts a question's attempts short, not its count. */
+  const timeouts = new Map<string, number>();
 
   async function ask(question: Question, signal: AbortSignal): Promise<Answer> {
     refuseLeaks(question);
@@ -147,10 +149,14 @@ export function createDoor(options: DoorOptions): Door {
       const serviceTier = tierOf(made);
       const tried = await tryOnce({ id: newCallId(), question, serviceTier }, key, signal);
       made.push(tried.call);
-      if ('reply' in tried) return { reply: tried.reply, calls: made };
+      if ('reply' in tried) {
+        timeouts.delete(key);
+        return { reply: tried.reply, calls: made };
+      }
       signal.throwIfAborted();
       const { fault } = tried;
       // A timeout may be this question's own fault, and is billed: it counts, or it could go on for ever.
+      if (fault.outcome === 'timeout' && timedOutOften(key)) throw errorOf(fault, maxAttempts, now());
       const refusal = fault.outcome === 'timeout' ? null : breaker.refusal();
       if (refusal !== null) throw refusal;
       const waitMs = tierOf(made) === serviceTier ? waitAfter(fault, nth) : 0;
@@ -161,6 +167,13 @@ export function createDoor(options: DoorOptions): Door {
       await pause(waitMs, signal);
       signal.throwIfAborted();
     }
+  }
+
+  /** As often as a question is tried, whenever that was. */
+  function timedOutOften(key: string): boolean {
+    const times = (timeouts.get(key) ?? 0) + 1;
+    timeouts.set(key, times);
+    return times % maxAttempts === 0;
   }
 
   /** What the provider asked for, and some more by chance: what it told many at once does not come back at once. */

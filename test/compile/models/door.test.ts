@@ -261,6 +261,19 @@ describe('a model that is away', () => {
     await expect(door.ask(questionOf('another'), forever)).rejects.toMatchObject({ code: 'model_unavailable' });
   });
 
+  it('lets no question go on for ever that is all there is to ask, and never answered in time', async () => {
+    let at = Date.parse('2026-11-21T12:00:00Z');
+    const door = doorOf(modelOf(never).model, { timeoutMs: 2, now: () => new Date(at) });
+    const codes: string[] = [];
+    for (let asked = 0; asked < 10; asked += 1) {
+      await door.ask(questionOf('endless'), forever).catch(({ code }: { code: string }) => codes.push(code));
+      at += 300_000;
+    }
+    // Each of the former is a failure of its message, which is parked after so many.
+    expect(codes.filter((code) => code === 'model_timeout').length, codes.join(' ')).toBeGreaterThan(2);
+    expect(codes).toContain('model_unavailable');
+  });
+
   it('that asks for fewer calls is there', async () => {
     const door = doorOf(modelOf(refused).model, { maxAttempts: 10 });
     await expect(door.ask(questionOf('a'), forever)).rejects.toMatchObject({ code: 'model_rate_limited' });
