@@ -118,14 +118,20 @@ async function openAsking(config: Config, tier: ModelTier, parts: AskingParts, r
   const budget = await openSpending(config, log, patience);
   releasers.push('budget', () => budget.close());
   const doors = createDoors(
-    { ...doorSettings(config, hooks), budget, leaks: (text) => redactor.leaks(text) },
+    {
+      ...doorSettings(config, hooks),
+      budget,
+      refuseUnpriced: (name) => refuseUncounted(config, name, false),
+      leaks: (text) => redactor.leaks(text),
+    },
     calls,
     log,
   );
   const writing = writingModel(config, tier);
   const door = doors.open(writing);
   const looking = config['verify.mode'] === 'on' ? doors.open(lookingModel(config, tier, writing)) : null;
-  for (const opened of looking === null ? [door] : [door, looking]) refuseUncounted(config, opened);
+  for (const { model, isPriced } of looking === null ? [door] : [door, looking])
+    refuseUncounted(config, model.name, isPriced);
   const coverage = await openCovering(config, log, patience);
   releasers.push('coverage', () => coverage.close());
   const windowTokens = config['compile.windowTokens'];
@@ -169,13 +175,8 @@ export function lookingModel(config: Config, tier: ModelTier, writing: ModelChoi
   return { provider, model: modelFor({ tier, stage: 'verify', provider, model }) };
 }
 
-function refuseUncounted(config: Config, { model, isPriced }: Door): void {
-  refuseUnpriced({
-    limits: limitsOf(config),
-    unpriced: config['budget.unpriced'],
-    model: model.name,
-    priced: isPriced,
-  });
+function refuseUncounted(config: Config, model: string, priced: boolean): void {
+  refuseUnpriced({ limits: limitsOf(config), unpriced: config['budget.unpriced'], model, priced });
 }
 
 function limitsOf(config: Config) {

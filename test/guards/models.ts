@@ -96,6 +96,13 @@ export const modelsGuards: readonly Guard[] = [
     tests: door,
   },
   {
+    name: 'models: a name without a price ends what a cap holds',
+    file: at('door'),
+    old: 'if (unpriced !== undefined) options.refuseUnpriced?.(unpriced);',
+    new: '',
+    tests: ['test/compiling.test.ts'],
+  },
+  {
     name: 'models: a rate limit is no failure of its session',
     file: at('door'),
     old: "...(fault.outcome === 'rate_limited' ?",

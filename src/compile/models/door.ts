@@ -38,6 +38,12 @@ export interface DoorOptions {
   breaker?: Omit<BreakerOptions, 'now'>;
   /** Reserves what a call may cost, settles what it did; null where there is no cap. */
   budget?: Budget | null;
+  /**
+   * Hears of a name that the model answered under and that has no price: what it costs can't be counted.
+   *
+   * @throws OperatorError where a cap would not hold then: nothing more is asked.
+   */
+  refuseUnpriced?: (name: string) => void;
   /** Kinds of personal data or secrets that stand in a text for certain: a prompt that holds one is not sent. */
   leaks?: (text: string) => string[];
   /** Hears of each call that was made now, not of reused ones: for metrics. */
@@ -216,7 +222,11 @@ export function createDoor(options: DoorOptions): Door {
     if (budget === null) return null;
     const { trajectoryId, agent, stage, request } = question;
     const tokens = model.mostTokens?.(request) ?? mostTokens(request);
-    const maxUsd = bound({ billing: billingOf(model), models: names, tokens, at: now(), timeoutMs });
+    const most = { billing: billingOf(model), tokens, at: now(), timeoutMs };
+    const maxUsd = bound({ ...most, models: names });
+    const unpriced =
+      maxUsd === null ? [...names].find((name) => bound({ ...most, models: [name] }) === null) : undefined;
+    if (unpriced !== undefined) options.refuseUnpriced?.(unpriced);
     return budget.reserve({ callId: id, trajectoryId, agent, stage, maxUsd }, signal);
   }
 
