@@ -22,7 +22,7 @@ import {
 } from './pipe.ts';
 
 /** The whole pipe, in processes of its own, over a file of recorded rows. */
-export function pipeSuite(name: string, file: () => string): void {
+export function pipeSuite(name: string, file: () => string, personal?: () => string[]): void {
   describe(`the pipe over ${name}`, () => {
     let postgres: TestPostgres;
     let dir: string;
@@ -57,12 +57,12 @@ export function pipeSuite(name: string, file: () => string): void {
       });
     });
 
-    it("keeps exactly its session's rows in each trajectory, in order and with their JSON text", async () => {
-      const inTable = await sessionsOfTable(url);
-      const stored = trajectoriesOf(join(dir, 'first'));
-      expect(stored).toHaveLength(countRows(file()).long);
-      for (const { sessionId, turns } of stored) expect(digestOfTurns(turns), sessionId).toBe(inTable.get(sessionId));
-    });
+    if (personal !== undefined) {
+      it('lets no personal value through that is known to stand in the rows', () => {
+        const stored = JSON.stringify([trajectoriesOf(join(dir, 'first')), pairsOf(join(dir, 'first'))]);
+        expect(personal().filter((value) => stored.includes(value))).toEqual([]);
+      });
+    }
 
     it('yields pairs from most trajectories, of all four types, and says why the rest have none', () => {
       const pairs = pairsOf(join(dir, 'first'));
@@ -109,11 +109,19 @@ export function pipeSuite(name: string, file: () => string): void {
     });
 
     it('finds the same trajectories, by id, when it reads the filled table from the beginning', async () => {
-      const env = { ...settingsFor(url, join(dir, 'history')), TC_SESSION_IDLE_TIMEOUT: '2s' };
-      const result = await runCli(['run', '--until-idle', '--json', '--from', 'beginning'], { env });
-      expect(lastJson(result)).toEqual(totals);
+      const env = { ...settingsFor(url, join(dir, 'history')), TC_REDACT_MODE: 'off' };
+      const result = lastJson(await runCli(['run', '--until-idle', '--json', '--from', 'beginning'], { env }));
+      const { rows, sessions, trajectories, belowMinTurns } = totals;
+      expect(result).toMatchObject({ rows, sessions, trajectories, belowMinTurns });
       const ids = (dataDir: string) => trajectoriesOf(join(dir, dataDir)).map(({ id }) => id);
       expect(ids('history')).toEqual(ids('first'));
+    });
+
+    it("keeps exactly its session's rows in each trajectory, in order and, where nothing is redacted, with their JSON text", async () => {
+      const inTable = await sessionsOfTable(url);
+      const stored = trajectoriesOf(join(dir, 'history'));
+      expect(stored).toHaveLength(countRows(file()).long);
+      for (const { sessionId, turns } of stored) expect(digestOfTurns(turns), sessionId).toBe(inTable.get(sessionId));
     });
 
     it('skips, in `compile` over the same table, what it has compiled', async () => {
