@@ -114,8 +114,8 @@ export function createDoor(options: DoorOptions): Door {
   const names = new Set(namesOf(model.name));
   /** Questions that are being looked up or asked, by the key of their answer. */
   const asking = new Map<string, Promise<Answer>>();
-  /** Timeouts of questions that found no answer since, by key: the breaker cuts a question's attempts short, not its count. */
-  const timeouts = new Map<string, number>();
+  /** Failures of questions' own, by key, until they are answered: the breaker cuts attempts short, not their count. */
+  const failures = new Map<string, number>();
 
   async function ask(question: Question, signal: AbortSignal): Promise<Answer> {
     refuseLeaks(question);
@@ -156,14 +156,15 @@ export function createDoor(options: DoorOptions): Door {
       const tried = await tryOnce({ id: newCallId(), question, serviceTier }, key, signal);
       made.push(tried.call);
       if ('reply' in tried) {
-        timeouts.delete(key);
+        failures.delete(key);
         return { reply: tried.reply, calls: made };
       }
       signal.throwIfAborted();
       const { fault } = tried;
-      // A timeout may be this question's own fault, and is billed: it counts, or it could go on for ever.
-      if (fault.outcome === 'timeout' && timedOutOften(key)) throw errorOf(fault, maxAttempts, now());
-      const refusal = fault.outcome === 'timeout' ? null : breaker.refusal();
+      // What may be this question's own fault, and is billed, counts: it could go on for ever.
+      const mayBeOwn = fault.outcome === 'timeout' || fault.outcome === 'garbled';
+      if (mayBeOwn && failedOften(key)) throw errorOf(fault, maxAttempts, now());
+      const refusal = breaker.refusal();
       if (refusal !== null) throw refusal;
       const waitMs = tierOf(made) === serviceTier ? waitAfter(fault, nth) : 0;
       elapsedMs += tried.call.durationMs + waitMs;
@@ -176,9 +177,9 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   /** As often as a question is tried, whenever that was. */
-  function timedOutOften(key: string): boolean {
-    const times = (timeouts.get(key) ?? 0) + 1;
-    timeouts.set(key, times);
+  function failedOften(key: string): boolean {
+    const times = (failures.get(key) ?? 0) + 1;
+    failures.set(key, times);
     return times % maxAttempts === 0;
   }
 
@@ -255,12 +256,15 @@ export function createDoor(options: DoorOptions): Door {
 
 const isShed = (outcome: string) => outcome === 'rate_limited' || outcome === 'unavailable';
 
+/** A page of somebody else's in place of an answer, as of a portal or a wrong address, is none either. */
+const failing = new Set(['unavailable', 'timeout', 'network', 'garbled']);
+
 function signOf(result: ModelReply | ModelFault, serviceTier: string): Sign {
   if (!(result instanceof ModelFault)) return 'answered';
   const { outcome } = result;
   // That half the price is not to be had says nothing of the full one.
   if (outcome === 'aborted' || (serviceTier === 'flex' && isShed(outcome))) return 'unknown';
-  return outcome === 'unavailable' || outcome === 'timeout' || outcome === 'network' ? 'failed' : 'answered';
+  return failing.has(outcome) ? 'failed' : 'answered';
 }
 
 /** Tokens that count towards a minute's: none where nothing was done, null where that is not known. */

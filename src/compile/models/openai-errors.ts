@@ -52,7 +52,7 @@ export function explainOpenAi(answer: PostAnswer, context: ErrorContext): ModelF
     const message = `a prompt is longer than the context of ${model} at ${where} (${status}): lower compile.windowTokens, or raise the server's context (OLLAMA_CONTEXT_LENGTH, --max-model-len, --ctx-size)`;
     return fault('context_exceeded', 'park', message);
   }
-  if (status === 404 || (status < 500 && noSuchModel.test(said.text))) {
+  if (status === 404 || status === 405 || (status < 500 && noSuchModel.test(said.text))) {
     const message = `${model} is not served at ${where} (${status}): check compile.model and openai.baseUrl, which ends in /v1 as a rule; Ollama has to be told to fetch a model (ollama pull)`;
     return fault('not_served', 'stop', message);
   }

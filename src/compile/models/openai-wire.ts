@@ -48,9 +48,13 @@ export function readCompletion(text: string): Completion | null {
 const finishReasons: Partial<Record<string, string>> = {
   stop: 'STOP',
   eos: 'STOP',
+  eos_token: 'STOP',
+  stop_sequence: 'STOP',
   end_turn: 'STOP',
+  complete: 'STOP',
   length: 'MAX_TOKENS',
   max_tokens: 'MAX_TOKENS',
+  model_length: 'MAX_TOKENS',
   content_filter: 'SAFETY',
 };
 

@@ -274,6 +274,13 @@ describe('a model that is away', () => {
     expect(codes).toContain('model_unavailable');
   });
 
+  it('is away too where somebody else answers in its place: a page is no failure of every trajectory', async () => {
+    const page = new ModelFault('garbled', 'no chat completion', { kind: 'retry', mayBeBilled: true });
+    const door = doorOf(modelOf(page).model);
+    await expect(door.ask(questionOf('a'), forever)).rejects.toMatchObject({ kind: 'retry', code: 'model_garbled' });
+    await expect(door.ask(questionOf('b'), forever)).rejects.toMatchObject({ kind: 'stop', code: 'model_unavailable' });
+  });
+
   it('that asks for fewer calls is there', async () => {
     const door = doorOf(modelOf(refused).model, { maxAttempts: 10 });
     await expect(door.ask(questionOf('a'), forever)).rejects.toMatchObject({ code: 'model_rate_limited' });

@@ -136,6 +136,7 @@ describe('an answer', () => {
 
   it.each([
     [answer('{"pairs":[', { finishReason: 'length' }), 'MAX_TOKENS'],
+    [answer('{}', { finishReason: 'eos_token' }), 'STOP'],
     [answer('', { finishReason: 'content_filter' }), 'SAFETY'],
     [answer(null, { refusal: 'I would rather not' }), 'REFUSAL'],
     [answer('{}', { finishReason: null }), null],
@@ -212,6 +213,7 @@ describe('a failure', () => {
       'stop',
       'compile.model',
     ],
+    ['the address is that of another page', raw(405, '<html>'), 'not_served', 'stop', 'openai.baseUrl'],
     ['the account is empty', status(402, { message: 'Insufficient credits' }), 'not_paid', 'stop', 'credit'],
     [
       'the plan is used up',
