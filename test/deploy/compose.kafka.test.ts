@@ -55,7 +55,8 @@ describeKafka('with profile mirror', () => {
     for (const [variable, path] of Object.entries(env)) {
       if (!variable.endsWith('_FILE')) continue;
       const secret = join(folder, `${volume}-${variable}`);
-      writeFileSync(secret, hereOf(unit.secrets.get(path) ?? ''));
+      const value = unit.secrets.get(path) ?? '';
+      writeFileSync(secret, variable.endsWith('_URL_FILE') ? hereOf(value) : value);
       env[variable] = secret;
     }
     if (env.TC_KAFKA_BROKERS !== undefined) env.TC_KAFKA_BROKERS = kafka.brokers.join(',');

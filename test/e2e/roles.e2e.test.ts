@@ -200,7 +200,6 @@ describeKafka('over Kafka', { timeout: 180_000 }, () => {
       TC_KAFKA_TOPIC_PREFIX: `${name}.`,
       TC_KAFKA_PARTITIONS: '4',
       TC_CALLS_URL: shared,
-      TC_REDACT_KEY: 'a key that all of them share',
     });
     await init(settings('capture'));
     return { url, settings };
