@@ -103,6 +103,13 @@ export const modelsGuards: readonly Guard[] = [
     tests: door,
   },
   {
+    name: 'models: a day’s quota comes back, an account’s money does not',
+    file: at('openai-errors'),
+    old: '(noMoney.test(said.text) ? null : nextDay(now))',
+    new: 'null',
+    tests: openai,
+  },
+  {
     name: 'models: a name without a price ends what a cap holds',
     file: at('door'),
     old: 'if (unpriced !== undefined) options.refuseUnpriced?.(unpriced);',

@@ -25,7 +25,9 @@ export interface ErrorContext {
 
 /** Too long a prompt, as OpenAI, vLLM, llama.cpp and OpenRouter say it. */
 const tooLong = /context_length_exceeded|exceed_context_size|maximum context length|context (length|size|window)/i;
-const overDay = /insufficient_quota|per[-_ ]day|daily/i;
+/** No money is left: that does not come back by itself. */
+const noMoney = /insufficient_quota/i;
+const overDay = /per[-_ ]day|daily/i;
 const noSuchModel = /model_not_found|model\b.{0,200}\bnot found|does not exist|no such model/is;
 
 /** Of an error's body, or of the `error` that came with a status of 200, which then names its own. */
@@ -42,9 +44,9 @@ export function explainOpenAi(answer: PostAnswer, context: ErrorContext): ModelF
     return fault('key_refused', 'stop', `${where} refused the key (${status}): check openai.apiKey`);
   if (status === 402)
     return fault('not_paid', 'stop', `${where} asks for credit (${status}): the account has none left`);
-  if (status === 429 && overDay.test(said.text)) {
+  if (status === 429 && (noMoney.test(said.text) || overDay.test(said.text))) {
     const message = `the quota of ${model} at ${where} is used up (${status}): raise it, or start again when it is renewed: what is not compiled stays queued`;
-    const resumeAt = renewal(answer.headers, now);
+    const resumeAt = renewal(answer.headers, now) ?? (noMoney.test(said.text) ? null : nextDay(now));
     return fault('quota_exhausted', 'stop', message, resumeAt === null ? {} : { resumeAt });
   }
   if (status === 429) return fault('rate_limited', 'retry', `${where} asks for fewer calls (${status})`);
@@ -81,4 +83,9 @@ function renewal(headers: Headers, now: Date): Date | null {
   const at = Number(headers.get('x-ratelimit-reset') ?? Number.NaN);
   const awayMs = at - now.getTime();
   return awayMs > 0 && awayMs < 7 * 86_400_000 ? new Date(at) : null;
+}
+
+/** Where nobody says when: midnight UTC, as most have it. Whoever waits looks before that, now and then. */
+function nextDay(now: Date): Date {
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + 1));
 }

@@ -273,6 +273,12 @@ describe('a failure', () => {
     const headers = { 'x-ratelimit-reset': String(reset.getTime()) };
     const fault = await faultOf(status(429, { message: 'free-models-per-day' }, headers), { now });
     expect(fault).toMatchObject({ outcome: 'quota_exhausted', kind: 'stop', resumeAt: reset });
+    // Otherwise with the day; an account without money waits for its owner.
+    const daily = status(429, { message: 'Limit reached on requests per day (RPD)' });
+    const tomorrow = new Date('2026-11-22T00:00:00Z');
+    expect(await faultOf(daily, { now })).toMatchObject({ kind: 'stop', resumeAt: tomorrow });
+    const broke = status(429, { code: 'insufficient_quota', message: 'You exceeded your daily quota' });
+    expect((await faultOf(broke, { now })).resumeAt).toBeUndefined();
   });
 
   it('names the server without what is secret in its address', async () => {
