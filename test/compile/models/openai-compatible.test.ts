@@ -269,7 +269,7 @@ describe('a failure', () => {
 
   it('of a day’s quota says when it is over, where the server does', async () => {
     const now = () => new Date('2026-11-21T12:00:00Z');
-    const reset = new Date('2026-11-22T00:00:00Z');
+    const reset = new Date('2026-11-21T18:00:00Z');
     const headers = { 'x-ratelimit-reset': String(reset.getTime()) };
     const fault = await faultOf(status(429, { message: 'free-models-per-day' }, headers), { now });
     expect(fault).toMatchObject({ outcome: 'quota_exhausted', kind: 'stop', resumeAt: reset });
