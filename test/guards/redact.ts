@@ -169,4 +169,25 @@ export const redactGuards: readonly Guard[] = [
     new: 'JSON.stringify([version, source, sessionId].concat(kind === null ? [hash] : []))',
     tests: ['test/compile/redact/vault.test.ts'],
   },
+  {
+    name: 'a text is looked at as those read it who decode it',
+    file: 'src/compile/redact/views.ts',
+    old: '      if (decoded === null) break;\n',
+    new: '      if (decoded !== undefined) break;\n',
+    tests: ['test/compile/redact/disguises.test.ts'],
+  },
+  {
+    name: 'what is encoded twice is decoded twice',
+    file: 'src/compile/redact/views.ts',
+    old: 'const maxDisguises = 2;',
+    new: 'const maxDisguises = 1;',
+    tests: ['test/compile/redact/disguises.test.ts'],
+  },
+  {
+    name: 'a value is known by the name that stands beside it',
+    file: 'src/compile/redact/json-walk.ts',
+    old: 'if (said.length <= longestName) this.#pair(frame, said, from);',
+    new: '',
+    tests: ['test/compile/redact/disguises.test.ts'],
+  },
 ];

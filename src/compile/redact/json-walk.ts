@@ -11,6 +11,8 @@ export interface JsonVisitor {
   number(from: number, to: number, place: Place): void;
   /** Not of names that say no more than what a member is for. */
   name(from: number, to: number, place: Place): void;
+  /** Once more a string whose name stands beside it: `{"name": "password", "value": "…"}`. */
+  labelled(from: number, to: number, place: Place): void;
 }
 
 /**
@@ -28,6 +30,13 @@ interface Frame {
   /** Of its elements, or of the object that has its members. */
   place: Place;
   isEmpty: boolean;
+  pair: Pair | null;
+}
+
+/** Members of one object of which one says what the other is. */
+interface Pair {
+  label: string | null;
+  value: (Range & { isNumber: boolean }) | null;
 }
 
 interface Range {
@@ -36,6 +45,12 @@ interface Range {
 }
 
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/y;
+const labelName = /^(?:name|key|field|label|header|attribute|param|parameter|property|variable)$/i;
+const valueName = /^(?:value|val|content)$/i;
+/** Longer ones are prose. */
+const longestLabel = 64;
+const longestName = 9;
+
 const word = /(?:true|false|null)(?!\w)/y;
 
 class Walk {
@@ -98,17 +113,44 @@ class Walk {
     return frame.kind === 'object' ? this.#member(frame) : this.#value(frame.place);
   }
 
-  #member({ place }: Frame): boolean {
+  #member(frame: Frame): boolean {
+    const { place } = frame;
     if (this.#text[this.#at] !== '"') return false;
     const name = this.#string();
     if (name === null || this.#skipSpace() !== ':') return false;
     this.#at += 1;
     this.#skipSpace();
-    const written = this.#text.slice(name.from, name.to);
-    const member = place.member(written.includes('\\') ? decodeEscapes(written).value : written);
+    const said = this.#said(name);
+    const member = place.member(said);
+    const from = this.#at;
     if (!this.#value(member)) return false;
+    if (said.length <= longestName) this.#pair(frame, said, from);
     if (!member.isPlain) this.#visitor.name(name.from, name.to, place.names());
     return true;
+  }
+
+  /** In either order: jsonb sorts members by the length of their names. `from`: where the member's value began. */
+  #pair(frame: Frame, name: string, from: number): void {
+    const isLabel = labelName.test(name);
+    if (!isLabel && !valueName.test(name)) return;
+    const first = this.#text[from]!;
+    if (first === '{' || first === '[') return;
+    const isNumber = first !== '"';
+    const range = isNumber ? { from, to: this.#at } : { from: from + 1, to: this.#at - 1 };
+    frame.pair ??= { label: null, value: null };
+    if (!isLabel) frame.pair.value = { ...range, isNumber };
+    else if (!isNumber && range.to - range.from <= longestLabel) frame.pair.label = this.#said(range);
+    const { label, value } = frame.pair;
+    if (label === null || value === null) return;
+    const place = frame.place.member(label);
+    if (!value.isNumber) this.#visitor.labelled(value.from, value.to, place);
+    else if (/[-\d]/.test(this.#text[value.from]!)) this.#visitor.number(value.from, value.to, place);
+    frame.pair.value = null;
+  }
+
+  #said({ from, to }: Range): string {
+    const written = this.#text.slice(from, to);
+    return written.includes('\\') ? decodeEscapes(written).value : written;
   }
 
   /** What begins here: a container is opened, anything else read. False where no value stands here. */
@@ -116,7 +158,7 @@ class Walk {
     const from = this.#at;
     const first = this.#text[from];
     if (first === '{' || first === '[') {
-      this.#open.push({ kind: first === '{' ? 'object' : 'list', place, isEmpty: true });
+      this.#open.push({ kind: first === '{' ? 'object' : 'list', place, isEmpty: true, pair: null });
       this.#at += 1;
       return true;
     }

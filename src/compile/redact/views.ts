@@ -3,7 +3,8 @@
  * strings in turn, and what is no JSON as it reads once escapes are taken out. Every place in a view leads back to the
  * text, so that what is replaced there leaves each other byte as it was.
  */
-import { type Decoded, decodeEscapes } from './escapes.ts';
+import { type Undisguised, undisguised } from './disguises.ts';
+import { decodeEscapes } from './escapes.ts';
 import { type JsonVisitor, walkJson } from './json-walk.ts';
 import type { Place } from './place.ts';
 
@@ -11,7 +12,7 @@ import type { Place } from './place.ts';
 interface Stretch {
   of: Stretch | null;
   from: number;
-  decoded: Decoded;
+  decoded: Undisguised;
 }
 
 /** Plain fields: there is one for each value of a row. */
@@ -39,6 +40,9 @@ const maxDepth = 8;
 
 /** A log line that quotes a log line that quotes JSON. */
 const maxTextLevels = 3;
+
+/** An address in a URL that is a parameter of a URL. */
+const maxDisguises = 2;
 
 /** Shorter ones are nobody's. */
 const minDigits = 4;
@@ -86,6 +90,11 @@ class Level implements JsonVisitor {
     this.#addText('string', from, to, place, this.#depth + 1);
   }
 
+  /** As it stands: a document within it has been walked. */
+  labelled(from: number, to: number, place: Place): void {
+    this.#addText('string', from, to, place, this.#depth + 1);
+  }
+
   number(from: number, to: number, place: Place): void {
     if (to - from < minDigits) return;
     const quote = `${'\\'.repeat(2 ** this.#depth - 1)}"`;
@@ -114,5 +123,16 @@ class Level implements JsonVisitor {
       start = 0;
     }
     this.#views.push({ value, place, quote: null, depth, of, from: start });
+    // Beside what it says as it stands: a password may hold a percent sign.
+    for (let level = 0; level < maxDisguises; level++) {
+      const decoded = undisguised(value);
+      if (decoded === null) break;
+      of = { of, from: start, decoded };
+      value = decoded.value;
+      start = 0;
+      for (const { from: at, to: end } of decoded.changed) {
+        this.#views.push({ value: value.slice(at, end), place, quote: null, depth, of, from: at });
+      }
+    }
   }
 }

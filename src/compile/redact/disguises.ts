@@ -1,0 +1,121 @@
+/**
+ * What a text says to whoever reads it as a URL, as HTML or on a screen: `jane%40example.com`, `jane&#64;example.com`,
+ * digits of full width, invisible characters within a number. Every place leads back to the text.
+ */
+
+export interface Undisguised {
+  readonly value: string;
+  /** Where the character at `index` of the value begins in the text; the text's length for the end. */
+  rawAt(index: number): number;
+}
+
+export interface Part {
+  from: number;
+  to: number;
+}
+
+/** Most texts have none of them. */
+const mayBeDisguised =
+  /%[0-7][\da-fA-F]|&[#a-zA-Z]|\\x[2-7]|=\r?\n|[\u00a0\u00ad\u0660-\u0669\u06f0-\u06f9\u2000-\u2013\u202a-\u202f\u205f-\u2064\u2212\u3000\ufeff\uff01-\uff5e]/;
+
+const disguise =
+  /%(?<percent>[2-7][\da-f]|0[9ad])|&#(?<decimal>\d{2,3});|&#x(?<hex>[2-7][\da-f]);|&(?<entity>amp|lt|gt|quot|apos|commat|nbsp|period|colon|plus|lowbar|hyphen);|\\x(?<byte>[2-7][\da-f])|(?<soft>=\r?\n)|(?<sign>[\u00a0\u00ad\u0660-\u0669\u06f0-\u06f9\u2000-\u2013\u202a-\u202f\u205f-\u2064\u2212\u3000\ufeff\uff01-\uff5e])/gi;
+
+const entities: Partial<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  commat: '@',
+  nbsp: ' ',
+  period: '.',
+  colon: ':',
+  plus: '+',
+  lowbar: '_',
+  hyphen: '-',
+};
+
+/** Null where nothing is disguised. Linear in the length of the text. */
+export function undisguised(text: string): (Undisguised & { changed: Part[] }) | null {
+  if (!mayBeDisguised.test(text)) return null;
+  const parts: string[] = [];
+  /** Behind each disguise: where its value ends, and by how much the text is ahead from there on. */
+  const ends: number[] = [];
+  const ahead: number[] = [];
+  let copied = 0;
+  let difference = 0;
+  for (const { 0: written, index, groups } of text.matchAll(disguise)) {
+    const meant = meaningOf(groups!);
+    if (meant === null) continue;
+    parts.push(text.slice(copied, index), meant);
+    copied = index + written.length;
+    difference += written.length - meant.length;
+    ends.push(copied - difference);
+    ahead.push(difference);
+  }
+  if (copied === 0) return null;
+  const value = parts.join('') + text.slice(copied);
+  const rawAt = (index: number) => index + (ahead[lastUpTo(ends, index)] ?? 0);
+  return { value, rawAt, changed: around(ends, value) };
+}
+
+/** On both sides of a disguise: addresses, numbers, and the words that say what they are. */
+const reach = 200;
+
+/** What of a value reads otherwise than before, in whole words where they are short. */
+function around(places: readonly number[], value: string): Part[] {
+  const parts: Part[] = [];
+  for (const place of places) {
+    const last = parts.at(-1);
+    if (last !== undefined && place - reach <= last.to) last.to = place + reach;
+    else parts.push({ from: place - reach, to: place + reach });
+  }
+  return parts.map(({ from, to }) => ({ from: wordStart(value, from), to: wordEnd(value, to) }));
+}
+
+function wordStart(value: string, from: number): number {
+  let at = Math.max(0, from);
+  for (const least = Math.max(0, at - reach); at > least && !isSpace(value.charCodeAt(at - 1)); ) at--;
+  return at;
+}
+
+function wordEnd(value: string, to: number): number {
+  let at = Math.min(value.length, to);
+  for (const most = Math.min(value.length, at + reach); at < most && !isSpace(value.charCodeAt(at)); ) at++;
+  return at;
+}
+
+const isSpace = (code: number) => code === 32 || (code >= 9 && code <= 13);
+
+function meaningOf(found: Partial<Record<string, string>>): string | null {
+  const { percent, decimal, hex, entity, byte, sign } = found;
+  const code = percent ?? hex ?? byte;
+  if (code !== undefined) return String.fromCharCode(Number.parseInt(code, 16));
+  if (decimal !== undefined) return Number(decimal) < 32 || Number(decimal) > 126 ? null : fromCode(Number(decimal));
+  if (entity !== undefined) return entities[entity.toLowerCase()] ?? null;
+  return sign === undefined ? '' : plainSign(sign.charCodeAt(0));
+}
+
+/** Spaces, hyphens, digits and letters as a keyboard has them; nothing for what nobody sees. */
+function plainSign(code: number): string {
+  if (code >= 0xff01 && code <= 0xff5e) return fromCode(code - 0xfee0);
+  if (code >= 0x0660 && code <= 0x06f9) return fromCode((code & 0xf) + 48);
+  if (code === 0x2212 || (code >= 0x2010 && code <= 0x2013)) return '-';
+  const isBlank = code === 0xa0 || (code >= 0x2000 && code <= 0x200a) || code === 0x202f;
+  return isBlank || code === 0x205f || code === 0x3000 ? ' ' : '';
+}
+
+const fromCode = (code: number) => String.fromCharCode(code);
+
+/** Index of the last number that is not above `limit`; -1 where there is none. */
+function lastUpTo(ascending: readonly number[], limit: number): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
