@@ -127,4 +127,18 @@ export const personalGuards: readonly Guard[] = [
     new: 'return [];',
     tests: merged,
   },
+  {
+    name: 'personal: what may be hexadecimal is no account in lower case',
+    file: `${folder}/iban.ts`,
+    old: 'valid === null || isHexadecimal(valid)',
+    new: 'valid === null',
+    tests: marks,
+  },
+  {
+    name: 'personal: a quote before an address of mail is no apostrophe',
+    file: `${folder}/emails.ts`,
+    old: ' && !isPrefix(text, at);',
+    new: ';',
+    tests: names,
+  },
 ];

@@ -5,7 +5,7 @@ import type { Reading } from './reading.ts';
 /** RFC 5321 section 4.5.3.1. */
 const longestLocal = 64;
 const domain =
-  /(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}(?:xn--[a-z\d-]{2,59}|\p{L}{2,24})(?![\p{L}\p{N}_(]|-[\p{L}\p{N}])/uy;
+  /(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}(?:(?:com|org|net|edu|gov|uk|de|eu)(?=_)|(?:xn--[a-z\d-]{2,59}|\p{L}{2,24})(?![\p{L}\p{N}_(]|-[\p{L}\p{N}]))/uy;
 /** `icon@2x.png`, `getty@tty1.service`: files and units of a system. */
 const noDomain = /^[\d.]+x\.|\.(?:service|socket|target|timer|slice|scope|mount|png|jpe?g|svg|gif|webp)$/i;
 
@@ -27,10 +27,23 @@ export function readEmails(reading: Reading): string[] {
 /** Where the part before the sign begins; at the sign where there is none. */
 function startOf(text: string, at: number): number {
   let from = at;
-  while (from > 0 && at - from < longestLocal && isLocal(text.charCodeAt(from - 1))) from -= 1;
+  while (from > 0 && at - from < longestLocal && (isLocal(text.charCodeAt(from - 1)) || isApostrophe(text, from - 1)))
+    from -= 1;
   while (from < at && /[.+-]/.test(text.charAt(from))) from += 1;
   // `\\nname@host` in text that was escaped once more: the letter belongs to the escape.
   return text.charAt(from - 1) === '\\' && at - from > 1 && /[nrt]/.test(text.charAt(from)) ? from + 1 : from;
+}
+
+/** Within `o'neil`, and none that quotes, as in `b'jane@…'`. */
+function isApostrophe(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  if (code !== 39 && code !== 0x2019) return false;
+  return /\p{L}/u.test(text.charAt(at + 1)) && /\p{L}/u.test(text.charAt(at - 1)) && !isPrefix(text, at);
+}
+
+/** Of a string literal: `b'`, `f'`, `r'`, `u'`. */
+function isPrefix(text: string, at: number): boolean {
+  return /(?:^|[^\p{L}\p{N}.])[bfru]{1,2}$/iu.test(text.slice(Math.max(0, at - 3), at));
 }
 
 /** Percent, plus, hyphen, dot and whatever words are made of. Other signs that RFC 5322 allows belong to the text around. */

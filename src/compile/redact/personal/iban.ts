@@ -20,15 +20,21 @@ const mostlyDigits = /^[A-Z]{2}\d{2}(?:[A-Z]{4})?[\dA-Z]*\d{8,}$/;
 export function readIban(reading: Reading, from: number): number | null {
   const found = reading.match(compact, from) ?? reading.match(grouped, from);
   if (found === null) return null;
-  // In lower case the form is that of many a hexadecimal number.
-  if (!/^[A-Z]/.test(found) && !reading.near(cue.account, from, 60)) return null;
   const valid = validPart(found);
-  if (valid !== null) return add(reading, from, valid.length, true);
+  const bare = !/^[A-Z]/.test(found) && !reading.near(cue.account, from, 60);
+  // In lower case the form is that of many a hexadecimal number.
+  if (bare && (valid === null || isHexadecimal(valid))) return null;
+  if (valid !== null) return add(reading, from, valid.length, !bare);
   const plain = found.replace(/[ -]/g, '');
   if (!mostlyDigits.test(plain) || plain.length > 34) return null;
   const cued =
     reading.near(cue.account, from, 60) || (reading.context.key !== null && keyOf(reading.context.key).account);
   return cued || /^[A-Z]{2}\d{18,}$/.test(plain) ? add(reading, from, found.length, false) : null;
+}
+
+/** Twenty digits behind a country's letters are none. */
+function isHexadecimal(account: string): boolean {
+  return /^[\da-f -]+$/i.test(account) && /[a-f]/i.test(account.slice(2));
 }
 
 /** The groups that a valid number has: words and numbers may stand behind it. */

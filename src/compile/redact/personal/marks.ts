@@ -1,4 +1,5 @@
 /** Words of letters and digits: postcodes, registration marks, licences, passports, accounts, wallets. */
+import { isDigit } from './characters.ts';
 import { base58CheckHolds, bech32Holds } from './checksums.ts';
 import { cue } from './cues.ts';
 import { readIban } from './iban.ts';
@@ -37,7 +38,15 @@ export function readMark(reading: Reading, from: number, to: number, capital: bo
 
 /** Short words with small letters are marks only beside a cue; those of code are many. */
 function mayBeMark(reading: Reading, from: number, to: number): boolean {
-  return to - from >= 26 || to - from === 9 || to - from === 16 || reading.near(caseless, from, longestCue);
+  const length = to - from;
+  if (length >= 26 || length === 9 || length === 16 || reading.near(caseless, from, longestCue)) return true;
+  return mayBeIban(reading.text, from, to);
+}
+
+/** Two letters and two digits, and as many characters as a short one has, or a space behind the first four. */
+function mayBeIban(text: string, from: number, to: number): boolean {
+  if (!isDigit(text.charCodeAt(from + 2)) || !isDigit(text.charCodeAt(from + 3))) return false;
+  return to - from >= 15 || (to - from === 4 && text.charCodeAt(to) === 32);
 }
 
 /** A word of two or three letters before a space and a digit: `AA 12 34 56 B`, `ABC 123D`, `GIR 0AA`, `WA 98101`. */

@@ -19,8 +19,10 @@ export function readIpv4(reading: Reading, from: number): number {
     reading.add('IP', from, to, /\d{3}|^10\./.test(row));
     return to;
   }
-  // 020.7946.0958 and 555.123.2001 are telephone numbers, 078.05.1123 another.
-  return parts <= 3 && row.length >= 9 && !/[\d.]/.test(text.charAt(from - 1)) ? from : end;
+  // 020.7946.0958, 555.123.2001 and +44.20.7946.0958 are telephone numbers, 078.05.1123 another.
+  return (parts <= 3 || text.charAt(from - 1) === '+') && row.length >= 9 && !/[\d.]/.test(text.charAt(from - 1))
+    ? from
+    : end;
 }
 
 /** `Chrome/120.0.0.0`, `lib-1.2.3.4.tar`, `==1.2.3.4`, `app_version: 1.2.3.4`, `1.2.3.4-beta`. */

@@ -15,6 +15,7 @@ import {
   isAmerican,
   isBritish,
   isCued,
+  isDialledAbroad,
   isInternational,
 } from './phones.ts';
 import type { Reading } from './reading.ts';
@@ -115,6 +116,7 @@ function readRow(reading: Reading, row: Row): number | null {
     const end = read(reading, row);
     if (end !== null) return end;
   }
+  if (isDialledAbroad(row.digits, row.shape)) return notePhone(reading, row.from, row.to, false);
   if (isCuedIdentity(reading, row.digits, row.from)) return note(reading, 'NATIONAL_ID', row, false);
   if (!isCued(reading, row.digits, row.shape, row.from, row.to)) return null;
   return notePhone(reading, bracketed(reading, row.from), row.to, false);

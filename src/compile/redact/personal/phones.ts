@@ -7,6 +7,17 @@ export function isInternational(digits: string): boolean {
   return digits.length >= 8 && digits.length <= 15 && digits[0] !== '0';
 }
 
+/**
+ * ITU-T E.123: `0044 20 7946 0958`, by the prefix that Europe dials out with, and a country's code in a group with it. In
+ * one piece only a British mobile number is told from an identifier.
+ */
+export function isDialledAbroad(digits: string, shape: string): boolean {
+  if (digits.length < 11 || digits.length > 17 || !digits.startsWith('00')) return false;
+  if (shape === '14') return /^00447[1-57-9]/.test(digits);
+  const first = /^([345])[ .-]/.exec(shape);
+  return first !== null && /^00(?:1|3[0-469]|35[1-9]|4[01345-9]|61|64|91)$/.test(digits.slice(0, Number(first[1])));
+}
+
 export const americanShapes = ['3-3-4', '3.3.4', '3 3 4', '3) 3-4', '3)3-4', '3) 3 4', '3)3 4', '3)-3-4', '3 3-4'];
 export const americanLongShapes = ['1-3-3-4', '1.3.3.4', '1 3 3 4', '1 (3) 3-4', '1-(3)-3-4', '1 3-3-4', '1(3)3-4'];
 

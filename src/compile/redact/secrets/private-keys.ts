@@ -17,11 +17,25 @@ const bodyLines =
 const lastLine = /(?:\r?\n|\\{1,4}[rn])+[A-Za-z0-9+/=]{1,76}(?![A-Za-z0-9+/= ])/y;
 
 export function findPrivateKeys(text: string, found: Detection[]): void {
+  if (text.includes(encodedBegin)) findEncodedKeys(text, found);
   if (!text.includes(cue)) return;
   const ends = spansOf(end, text);
   const keys = keysFrom(text, spansOf(begin, text), ends);
   for (const { from, to } of [...keys, ...cutKeys(text, keys, ends)]) {
     found.push({ kind: 'PRIVATE_KEY', from, to, certain: true });
+  }
+}
+
+/** `-----BEGIN ` in base64, as manifests and environments carry keys. */
+const encodedBegin = 'LS0tLS1CRUdJTiB';
+const encoded =
+  /LS0tLS1CRUdJTiB[A-Za-z0-9+/_-]{8,20000}(?:\r?\n[A-Za-z0-9+/_-]{40,76}){0,300}(?:\r?\n[A-Za-z0-9+/_-]{1,76}(?==))?={0,2}/g;
+
+/** A certificate begins in the same way. */
+function findEncodedKeys(text: string, found: Detection[]): void {
+  for (const { 0: armour, index } of text.matchAll(encoded)) {
+    if (!Buffer.from(armour.slice(0, 80), 'base64').toString('latin1').includes(cue)) continue;
+    found.push({ kind: 'PRIVATE_KEY', from: index, to: index + armour.length, certain: true });
   }
 }
 

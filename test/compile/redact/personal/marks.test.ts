@@ -2,10 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { certainIn, expectMarked, under } from './marked.ts';
 
 describe('bank accounts', () => {
+  it('what may be hexadecimal, in lower case and without a cue, is none', () => {
+    expectMarked('at be8500000a7b1c2d and on');
+    expectMarked('gb30nwbk60161331926819');
+  });
+
   it.each([
     'to ⟪IBAN|GB29NWBK60161331926819⟫ today',
     'to ⟪IBAN|DE89 3704 0044 0532 0130 00⟫ today',
     'NL ⟪IBAN|NL91 ABNA 0417 1643 00⟫ 2026',
+    'to ⟪IBAN|gb29nwbk60161331926819⟫ or ⟪IBAN|gb29 nwbk 6016 1331 9268 19⟫',
+    'to ⟪IBAN|de89370400440532013000⟫',
     'send it to the account ⟪IBAN|US122000000121212121212⟫',
   ])('an IBAN is found: %s', (text) => expectMarked(text));
 

@@ -10,6 +10,8 @@ describe('e-mail addresses', () => {
     '<⟪EMAIL|a@b.io⟫>, mailto:⟪EMAIL|bob@example.org⟫?subject=x',
     'first line\\n⟪EMAIL|ann@example.org⟫',
     '⟪EMAIL|zoë@exämple.org⟫',
+    "to ⟪EMAIL|mary.o'neil@example.org⟫, b'⟪EMAIL|ann@example.org⟫', it='⟪EMAIL|ann@example.org⟫'",
+    '⟪EMAIL|report_of_bob@example.com⟫_2026.pdf',
   ])('are found: %s', (text) => expectMarked(text));
 
   it.each(['git@github.com:org/repo.git', 'icon@2x.png', 'react@18.2.0', 'q@k.transpose(0, 1)', 'getty@tty1.service'])(

@@ -26,6 +26,7 @@ describe('telephone numbers', () => {
     'mobile ⟪PHONE|07700 900123⟫, ⟪PHONE|07700900456⟫',
     'from abroad ⟪PHONE|+44 (0)20 7946 0018⟫ or ⟪PHONE|+441632960001⟫',
     'office ⟪PHONE|(212) 555-0100 ext. 12⟫',
+    'ring ⟪PHONE|+44.20.7946.0018⟫, ⟪PHONE|0044 20 7946 0018⟫, ⟪PHONE|0033-1-70-36-00-12⟫, ⟪PHONE|00447700900123⟫',
     'line ⟪PHONE|555-123-2001⟫ and ⟪PHONE|1-800-555-0199⟫',
     'Tel: ⟪PHONE|780 6326⟫',
     '⟪PHONE|416 60 039⟫ office',

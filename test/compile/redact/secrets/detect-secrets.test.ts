@@ -71,6 +71,15 @@ describe('secrets by their form', () => {
     expectMarked(`cut: ⟪${line}\n${line}\n${armour('END')}⟫ done`);
     expectMarked(`⟪${armour('BEGIN')}⟫ is how it begins`);
   });
+
+  it('covers a private key in base64, and leaves a certificate', () => {
+    const encoded = (what: string) =>
+      Buffer.from(`-----BEGIN ${what}-----\nMIIEpAIBAAKCAQEA7bq0fZ4\n`).toString('base64');
+    for (const what of ['PRIVATE KEY', 'RSA PRIVATE KEY', 'OPENSSH PRIVATE KEY']) {
+      expectMarked(`tls.key: ⟪${encoded(what)}⟫\nnext: 1`);
+    }
+    expectMarked(`tls.crt: ${encoded('CERTIFICATE')}\nnext: 1`);
+  });
 });
 
 describe('secrets by name', () => {
