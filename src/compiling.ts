@@ -266,16 +266,25 @@ export async function openPlaceholders(
     : openPostgresPlaceholderStore({ url, log, ...patience });
 }
 
-/** One name a line. @throws OperatorError `bad_settings` where the file cannot be read. */
+/** One name a line. @throws OperatorError `bad_settings` where the file cannot be read, or not as UTF-8. */
 export function readNames(path: string | null): string[] {
   if (path === null) return [];
+  return textOf(path)
+    .split('\n')
+    .flatMap((line) => line.trim() || []);
+}
+
+/** A list in another encoding would name nobody. */
+function textOf(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
-      .split('\n')
-      .flatMap((line) => line.trim() || []);
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+    if (!text.includes('\0')) return text;
   } catch (error) {
-    throw stop('bad_settings', `redact.namesFile: can't read ${path}: ${messageOf(error)}`, {
-      exitCode: exitCodes.configuration,
-    });
+    if (!(error instanceof TypeError)) throw namesUnread(path, messageOf(error));
   }
+  throw namesUnread(path, 'it is no UTF-8, save it as that');
+}
+
+function namesUnread(path: string, why: string) {
+  return stop('bad_settings', `redact.namesFile: can't read ${path}: ${why}`, { exitCode: exitCodes.configuration });
 }

@@ -191,7 +191,7 @@ export const settings = {
   'redact.policy': structured(
     z.partialRecord(z.enum(kindNames), z.enum(['mask', 'drop', 'keep'])),
     {},
-    'a table kind: mask, drop or keep, such as {IP: keep}',
+    `mask, drop or keep for each kind, such as {"IP": "keep"}, of the kinds ${kindNames.join(', ')}`,
     'What becomes of a kind: mask (a placeholder with a number, the default), drop (one without), keep.',
   ),
   'redact.namesFile': optionalText("File of names and other terms to mask, one a line: the operator's own list.", {
