@@ -10,7 +10,12 @@ const placeholder = /⟦[^⟦⟧\n]{1,40}⟧/g;
 /** Findings in the order of their places; none overlaps another or a placeholder. */
 export function createDetect(options: PersonalOptions): Detect {
   const personal = createDetectPersonal(options);
-  return (text, context) => settle(text, apart(text, [...personal(text, context), ...detectSecrets(text, context)]));
+  return (text, context) => {
+    const found = personal(text, context);
+    const secrets = detectSecrets(text, context);
+    if (secrets.length > 0) found.push(...secrets);
+    return found.length === 0 ? found : settle(text, apart(text, found));
+  };
 }
 
 /** Findings that touch no placeholder. */

@@ -70,18 +70,24 @@ export function openRedactor(options: RedactorOptions): TextRedactor {
     const isRedacted = isOwnWork(trajectory, key);
     const redaction = new Redaction({ detect, kept, isRedacted });
     const counts: Redacted['counts'] = {};
+    const indexes: number[] = [];
     rewriteTexts(trajectory, (text, column) => {
-      redaction.add(text, column);
+      indexes.push(redaction.add(text, column));
       return text;
     });
     const named = await placeholdersOf(trajectory, redaction.decide());
-    let index = 0;
-    const rewritten = rewriteTexts(trajectory, () => {
-      for (const { entity } of redaction.spansOf(index)) counts[entity.kind] = (counts[entity.kind] ?? 0) + 1;
+    const texts: string[] = [];
+    for (let index = 0; index < redaction.size; index++) {
       const rendered = redaction.render(index, (entity) => named.get(entity)!);
       refuseLeaks(redaction.leaks(index, rendered));
-      index += 1;
-      return rendered;
+      texts.push(rendered);
+    }
+    let at = 0;
+    const rewritten = rewriteTexts(trajectory, () => {
+      const index = indexes[at]!;
+      at += 1;
+      for (const { entity } of redaction.spansOf(index)) counts[entity.kind] = (counts[entity.kind] ?? 0) + 1;
+      return texts[index]!;
     });
     return { trajectory: { ...rewritten, contentHash: hashOfRedacted(rewritten, key) }, counts };
   }

@@ -48,6 +48,8 @@ export class Redaction {
   readonly #options: RedactionOptions;
   readonly #root: Place;
   readonly #pieces: Piece[] = [];
+  /** By column, then by text: where in the pieces it is. */
+  readonly #known = new Map<string | null, Map<string, number>>();
   readonly #entities = new Entities();
 
   constructor(options: RedactionOptions) {
@@ -56,12 +58,20 @@ export class Redaction {
   }
 
   /**
-   * A text of the trajectory; `column`: the name of what it stands in, where that may say something about it. Texts are
-   * known by the order in which they are added.
+   * A text of the trajectory; `column`: the name of what it stands in, where that may say something about it.
+   *
+   * @returns its index, the same for each time that it stands in such a column: names of agents and tools recur in
+   * every turn, and questions and answers in many.
    */
-  add(text: string, column: string | null): void {
-    const place = column === null ? this.#root : this.#root.member(column);
-    this.#pieces.push(this.#look(text, place));
+  add(text: string, column: string | null): number {
+    const known = this.#knownIn(column);
+    let index = known.get(text);
+    if (index === undefined) {
+      const place = column === null ? this.#root : this.#root.member(column);
+      index = this.#pieces.push(this.#look(text, place)) - 1;
+      known.set(text, index);
+    }
+    return index;
   }
 
   /** Decides what is replaced, once every text is there. @returns the entities in the order in which they appear. */
@@ -114,17 +124,36 @@ export class Redaction {
     return parts.join('') + untouched(copied, text.length);
   }
 
+  /** How many texts there are, none of them twice. */
+  get size(): number {
+    return this.#pieces.length;
+  }
+
   /**
    * Kinds that stand for certain in what a text was rendered to. What is as it was has been looked at before: new is
    * what stands around placeholders.
    */
   leaks(index: number, rendered: string): Kind[] {
-    const { text, place } = this.#pieces[index]!;
+    const { text, place, views, found } = this.#pieces[index]!;
     if (rendered === text) return [];
     const { kept } = this.#options;
+    const now = viewsOf(rendered, place);
+    const changed =
+      now.length === views.length
+        ? now.filter((view, at) => found[at]!.length > 0 || !readsAlike(view, views[at]!))
+        : now;
     // Where a piece is cut off something may look like what it is not: the whole decides.
-    const suspects = viewsOf(rendered, place).filter((view) => certainKinds(aroundPlaceholders(view), kept).length > 0);
-    return certainKinds(suspects, kept);
+    const suspects = changed.filter((view) => certainKinds(aroundPlaceholders(view), kept).length > 0);
+    return suspects.length === 0 ? [] : certainKinds(suspects, kept);
+  }
+
+  #knownIn(column: string | null): Map<string, number> {
+    let known = this.#known.get(column);
+    if (known === undefined) {
+      known = new Map();
+      this.#known.set(column, known);
+    }
+    return known;
   }
 
   #look(text: string, place: Place): Piece {
@@ -164,6 +193,10 @@ export class Redaction {
     const entity = this.#entities.resolve(span.entity);
     return entity === null ? [] : [{ ...span, entity }];
   }
+}
+
+function readsAlike(view: View, other: View): boolean {
+  return view.place === other.place && view.value === other.value;
 }
 
 /** Of a number the whole: what is left would be another number. */

@@ -10,16 +10,11 @@ const decimal = /^-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,3})?$/;
 
 /** The trajectory with each of its texts rewritten, in the order of its turns. */
 export function rewriteTexts(trajectory: Trajectory, rewrite: Rewrite): Trajectory {
-  const turns = trajectory.turns.map((turn) => rewriteTurn(turn, rewrite));
-  return { ...trajectory, agents: trajectory.agents.map((agent) => rewrite(agent, null)), turns };
-}
-
-function rewriteTurn(turn: Turn, rewrite: Rewrite): Turn {
   const text = (value: string | null) => (value === null ? null : rewrite(value, null));
   // Any column may be mapped to these: what is no number and no time is text.
   const unless = (form: RegExp, value: string | null) =>
     value === null || form.test(value) ? value : rewrite(value, null);
-  return {
+  const turns = trajectory.turns.map((turn) => ({
     ...turn,
     agent: text(turn.agent),
     tool: text(turn.tool),
@@ -29,7 +24,8 @@ function rewriteTurn(turn: Turn, rewrite: Rewrite): Turn {
     durationMs: unless(decimal, turn.durationMs),
     createdAt: unless(timestamp, turn.createdAt),
     ...(turn.metadata === undefined ? {} : { metadata: rewriteMetadata(turn.metadata, rewrite) }),
-  };
+  }));
+  return { ...trajectory, agents: trajectory.agents.map((agent) => rewrite(agent, null)), turns };
 }
 
 function rewriteMetadata(metadata: NonNullable<Turn['metadata']>, rewrite: Rewrite): NonNullable<Turn['metadata']> {

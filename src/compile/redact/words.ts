@@ -1,18 +1,23 @@
 /** Texts as words: runs of letters, digits and underscores. */
 
-/** Above this every character counts as a letter, but for spaces and punctuation, and has no other case. */
-const tableSize = 0x600;
-/** Each letter in lower case; 0 for what is none. */
-const letters = new Uint16Array(tableSize);
-for (let code = 0; code < tableSize; code++) {
-  const character = String.fromCharCode(code);
-  const small = character.toLowerCase();
-  if (/[\p{L}\p{N}\p{M}_]/u.test(character)) letters[code] = small.length === 1 ? small.charCodeAt(0) : code;
-}
+/** From here on every character counts as a letter, but for spaces and punctuation, and has no other case. */
+const caseless = 0x600;
+/** Of every UTF-16 unit, so that no text reads beside it. */
+const letters = Uint16Array.from({ length: 0x10000 }, (_, code) => (code < caseless ? smallLetter(code) : sign(code)));
 
 /** The letter, digit or underscore in lower case; 0 for everything else. */
 export function letterOf(code: number): number {
-  if (code < tableSize) return letters[code]!;
+  return letters[code]!;
+}
+
+function smallLetter(code: number): number {
+  const character = String.fromCharCode(code);
+  if (!/[\p{L}\p{N}\p{M}_]/u.test(character)) return 0;
+  const small = character.toLowerCase();
+  return small.length === 1 ? small.charCodeAt(0) : code;
+}
+
+function sign(code: number): number {
   // General punctuation; signs, among them the brackets of placeholders; CJK punctuation; the byte order mark.
   const separates =
     (code >= 0x2000 && code <= 0x206f) ||
