@@ -20,6 +20,7 @@ import { Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Marking, openMarking } from './marking.ts';
 import { withOriginalText } from './original-rows.ts';
+import { createPauses, isUnfinishedPause, type Pauses } from './pausing.ts';
 import type { Compiled, Micros, ModelCall, Trajectory, Turn } from './records.ts';
 import { createDigester, openDigestKey, type RowDigester } from './row-digest.ts';
 import { groupHistory } from './sessionizer/history.ts';
@@ -156,6 +157,7 @@ class ExistingWork {
   readonly #options: CompileExistingOptions;
   readonly #parts: Parts;
   readonly #queue: PQueue;
+  readonly #pauses: Pauses;
   readonly #progress: CompileProgress;
   #stopped: { error: unknown } | null = null;
 
@@ -164,6 +166,7 @@ class ExistingWork {
     this.#parts = parts;
     this.#progress = progress;
     this.#queue = new PQueue({ concurrency: options.config['compile.concurrency'] });
+    this.#pauses = createPauses({ waitsForMoney: false, waitsForModel: false, log: options.log });
   }
 
   async run(): Promise<CompileProgress> {
@@ -259,14 +262,15 @@ class ExistingWork {
 
   async #compile(trajectory: Trajectory): Promise<void> {
     const { stage } = this.#parts;
-    const { abort, force } = this.#options;
+    const { drain, abort, force } = this.#options;
     try {
-      const compiled = await stage.compileTrajectory(trajectory, abort, { force });
+      const compile = () => stage.compileTrajectory(trajectory, abort, { force });
+      const compiled = await this.#pauses.outlast(compile, AbortSignal.any([drain, abort]));
       const refused = await this.#write(compiled);
       this.#count(compiled);
       if (refused !== null) this.#countFailure(trajectory, refused);
     } catch (error) {
-      if (!abort.aborted) this.#countFailure(trajectory, error);
+      if (!abort.aborted && !isUnfinishedPause(error, drain)) this.#countFailure(trajectory, error);
     }
     this.#options.onProgress(this.#progress);
   }

@@ -29,10 +29,12 @@ const shortestMs = 500;
 export interface PausesOptions {
   /** False for those who want to end: they wait for a model that is away, not for the money of another day. */
   waitsForMoney: boolean;
+  /** False for a command that somebody looks at: it ends where a model is away, and waits only to send less. */
+  waitsForModel?: boolean;
   log: Logger;
 }
 
-export function createPauses({ waitsForMoney, log }: PausesOptions): Pauses {
+export function createPauses({ waitsForMoney, waitsForModel = true, log }: PausesOptions): Pauses {
   const waiting = new Set<Pause>();
 
   function begin(pause: Pause): void {
@@ -54,7 +56,7 @@ export function createPauses({ waitsForMoney, log }: PausesOptions): Pauses {
         try {
           return await work();
         } catch (error) {
-          const resumeAt = resumeOf(error, waitsForMoney);
+          const resumeAt = resumeOf(error, { waitsForMoney, waitsForModel });
           if (resumeAt === null) throw error;
           if (signal.aborted) throw asStop(error);
           const pausing = { code: codeOf(error), message: messageOf(error), until: resumeAt };
@@ -68,9 +70,19 @@ export function createPauses({ waitsForMoney, log }: PausesOptions): Pauses {
   };
 }
 
-function resumeOf(error: unknown, waitsForMoney: boolean): Date | null {
+function resumeOf(
+  error: unknown,
+  { waitsForMoney, waitsForModel }: Record<'waitsForMoney' | 'waitsForModel', boolean>,
+) {
   if (!(error instanceof OperatorError) || error.resumeAt === undefined) return null;
-  return waitsForMoney || error.exitCode !== exitCodes.budget ? error.resumeAt : null;
+  // A rate limit: over in a moment, for everybody.
+  if (error.kind === 'retry') return error.resumeAt;
+  return (error.exitCode === exitCodes.budget ? waitsForMoney : waitsForModel) ? error.resumeAt : null;
+}
+
+/** Whether this is what {@link Pauses.outlast} ends with when it is told to stop while it waits. */
+export function isUnfinishedPause(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && error instanceof OperatorError && error.resumeAt !== undefined;
 }
 
 function asStop(error: unknown): unknown {

@@ -11,6 +11,7 @@ import { Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Judges, lookAgain } from './looking-again.ts';
 import { type Marking, openMarking } from './marking.ts';
+import { createPauses, isUnfinishedPause, type Pauses } from './pausing.ts';
 import type { ModelCall, QaPair, Verification, Verified } from './records.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { SqliteDatabase } from './sqlite.ts';
@@ -106,6 +107,7 @@ class VerifyWork {
   readonly #options: VerifyOptions;
   readonly #parts: Parts;
   readonly #queue: PQueue;
+  readonly #pauses: Pauses;
   readonly #progress: VerifyProgress;
   #stopped: { error: unknown } | null = null;
 
@@ -114,6 +116,7 @@ class VerifyWork {
     this.#parts = parts;
     this.#progress = progress;
     this.#queue = new PQueue({ concurrency: options.config['compile.concurrency'] });
+    this.#pauses = createPauses({ waitsForMoney: false, waitsForModel: false, log: options.log });
   }
 
   async run(): Promise<VerifyProgress> {
@@ -136,14 +139,15 @@ class VerifyWork {
 
   async #lookAt(trajectoryId: string, due: readonly DuePair[]): Promise<void> {
     const { dataset, judges } = this.#parts;
-    const { abort, onProgress } = this.#options;
+    const { drain, abort, onProgress } = this.#options;
     try {
-      const verified = await lookAgain(storedTrajectory(dataset, trajectoryId), due, judges, abort);
+      const look = () => lookAgain(storedTrajectory(dataset, trajectoryId), due, judges, abort);
+      const verified = await this.#pauses.outlast(look, AbortSignal.any([drain, abort]));
       if (verified.pairs.length > 0 || verified.calls.length > 0) await this.#write(verified);
       this.#progress.done += due.length;
       for (const pair of verified.pairs) this.#countVerdict(pair);
     } catch (error) {
-      if (!abort.aborted) this.#countFailure(trajectoryId, due.length, error);
+      if (!abort.aborted && !isUnfinishedPause(error, drain)) this.#countFailure(trajectoryId, due.length, error);
     }
     onProgress(this.#progress);
   }

@@ -8,7 +8,8 @@ import { createLogger } from '../src/log.ts';
 import type { Compiled, QaPair } from '../src/records.ts';
 import { type VerifyOptions, verifyStored } from '../src/verifying.ts';
 import { pairsOf } from './e2e/pipe.ts';
-import { answer, type GeminiServer, startGeminiServer } from './support/gemini-server.ts';
+import { until } from './support/capture.ts';
+import { answer, type GeminiServer, rateLimited, type Script, startGeminiServer } from './support/gemini-server.ts';
 import { isBlind, knows, reader } from './support/reader.ts';
 import { heavierDraft, leadsDraft } from './support/trajectories.ts';
 import { byModel, byRules, compileInto, letsLeadPass } from './support/verifiable.ts';
@@ -121,6 +122,18 @@ it('an answer that could not be used is asked for anew, a verdict of another ver
   expect(await verify(another)).toMatchObject({ reasons: { needs_fewer: 1 } });
   expect(gemini.received.slice(asked).map(isBlind)).toEqual([true, true]);
   expect(pairsOf(dir)).toMatchObject([{ verdict_version: 'verify/1 gemini another-model', same_family: 0 }]);
+});
+
+it('a model that asks for fewer calls is waited for, and one that is told to stop meanwhile stops', async () => {
+  await compileInto(dir, byModel, [[leadsDraft]]);
+  gemini.play(rateLimited('61s'));
+  const drain = new AbortController();
+  const stopped = verify(cheap, { drain: drain.signal });
+  await until('it is turned away', () => gemini.received.length === 1);
+  drain.abort();
+  expect(await stopped).toMatchObject({ due: 1, done: 0, failed: {}, costUsd: 0 });
+  gemini.play(...Array<Script>(4).fill(rateLimited('0.01s')), letsLeadPass);
+  expect(await verify(cheap)).toMatchObject({ done: 1, verdicts: { pass: 1 }, failed: {} });
 });
 
 it('takes the newest first, up to its limit, and nothing once it was told to stop', async () => {

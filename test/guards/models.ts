@@ -110,6 +110,13 @@ export const modelsGuards: readonly Guard[] = [
     tests: openai,
   },
   {
+    name: 'models: verify waits where it is asked for fewer calls',
+    file: 'src/verifying.ts',
+    old: 'await this.#pauses.outlast(look, AbortSignal.any([drain, abort]))',
+    new: 'await look()',
+    tests: ['test/verifying.test.ts'],
+  },
+  {
     name: 'models: a name without a price ends what a cap holds',
     file: at('door'),
     old: 'if (unpriced !== undefined) options.refuseUnpriced?.(unpriced);',
