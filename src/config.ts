@@ -229,9 +229,17 @@ export function shownValue(name: SettingName, { written }: LoadedConfig): string
   const value = written[name];
   if (value === null) return '';
   if ((settings[name] as Setting<unknown>).secret !== true)
-    return typeof value === 'string' ? value : JSON.stringify(value);
+    return typeof value === 'string' ? withoutCredentials(value) : JSON.stringify(value);
   const isConnection = (connectionStrings as readonly SettingName[]).includes(name);
   return isConnection ? withoutPassword(String(value)) : '(set)';
+}
+
+/** An address may name who asks, and with which key, though nothing in it has to be secret. */
+function withoutCredentials(text: string): string {
+  if (!/^[a-z]+:\/\//i.test(text)) return text;
+  return text
+    .replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1***@')
+    .replace(/([?&][^=&]*(?:key|token|secret|password)[^=&]*=)[^&\s]+/gi, '$1***');
 }
 
 /** What is no URL may hold a password anywhere, so none of it is shown. */

@@ -24,7 +24,7 @@ export interface ErrorDetails {
   exitCode?: ExitCode;
   /** Milliseconds that the other side asked us to wait. */
   retryAfterMs?: number;
-  /** Of a `stop`: from when on it may go on by itself, as with the budget of a new day. Who runs for ever waits for that. */
+  /** From when on it may go on by itself, as with the budget of a new day or a rate limit: whoever can waits for that. */
   resumeAt?: Date;
   cause?: unknown;
 }

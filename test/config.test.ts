@@ -138,6 +138,12 @@ describe('settings', () => {
     expect(shownValue('postgres.url', loaded)).toBe('(set)');
   });
 
+  it('show no credentials of an address, secret or not', () => {
+    const env = { TC_OPENAI_BASE_URL: 'https://me:not-a-real-password@llm.example.com/v1?api_key=not-a-real-key&n=1' };
+    const loaded = loadConfig({ env, flags: {}, file: yaml('') });
+    expect(shownValue('openai.baseUrl', loaded)).toBe('https://***@llm.example.com/v1?api_key=***&n=1');
+  });
+
   it('warn about a password in the settings file', () => {
     const file = yaml('postgres: {url: "postgres://u:not-a-real-password@127.0.0.1/db"}\n');
     const { warnings } = loadConfig({ ...nothing, file });

@@ -84,11 +84,16 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
       // Where another worker was first, its result is the one that both publish.
       return rebase(await calls.settle(keyOf(view), result, { replace: fresh }), view);
     } catch (error) {
-      if (!(error instanceof BudgetRefusal)) throw error;
-      const waits = error.scope === 'day' || error.scope === 'month';
-      if (waits && now().getTime() - error.since.getTime() < patienceMs) throw error;
+      if (isWaitedFor(error)) throw error;
       return skipped(view, 'budget');
     }
+  }
+
+  /** All but a cap that no waiting helps against, or that was waited for long enough. */
+  function isWaitedFor(error: unknown): boolean {
+    if (!(error instanceof BudgetRefusal)) return true;
+    const comesBack = error.scope === 'day' || error.scope === 'month';
+    return comesBack && now().getTime() - error.since.getTime() < patienceMs;
   }
 
   async function proposeAndJudge(view: SegmentView, signal: AbortSignal, fresh: boolean): Promise<SegmentResult> {
@@ -107,8 +112,15 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
   async function verify(gates: GateResult, assembly: Assembly, signal: AbortSignal, fresh: boolean) {
     const due = gates.passed.map((passed) => pairOf(passed, null, assembly)).filter(isUnverified);
     if (verifier === null || due.length === 0) return { verdicts: new Map<string, Verification>(), calls: [] };
-    const { verdicts, calls: made } = await verifier.verify(due, assembly.view, signal, { fresh });
-    return { verdicts: new Map(due.map(({ pairKey }, at) => [pairKey, verdicts[at]!])), calls: made };
+    try {
+      const { verdicts, calls: made } = await verifier.verify(due, assembly.view, signal, { fresh });
+      return { verdicts: new Map(due.map(({ pairKey }, at) => [pairKey, verdicts[at]!])), calls: made };
+    } catch (error) {
+      if (isWaitedFor(error)) throw error;
+      // What was proposed is paid for: `verify` may look at it with money of another day.
+      const unseen: Verification = { status: 'unverified', reason: 'budget' };
+      return { verdicts: new Map(due.map(({ pairKey }) => [pairKey, unseen])), calls: [] };
+    }
   }
 
   /** Not recorded: asked for by session, or with a higher cap, it is compiled after all. */

@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BudgetRefusal } from '../../src/compile/budget/budget.ts';
 import { type CallStore, openCallStore } from '../../src/compile/calls.ts';
 import { type CompileStageOptions, createCompileStage } from '../../src/compile/compile.ts';
 import type { Compiler, DraftPair, Proposal } from '../../src/compile/compiler.ts';
 import { noRedaction, type Redactor } from '../../src/compile/redact/redactor.ts';
+import type { Verifier } from '../../src/compile/verify/verifier.ts';
 import { type CompilerVersion, compiledSchema, type ModelCall, type Trajectory } from '../../src/records.ts';
 import { heavierDraft, leadsDraft, parcelRows, type Row, trajectoryOf } from '../support/trajectories.ts';
 
@@ -315,6 +317,33 @@ describe('redaction', () => {
     const redactor = redactorOf((whole) => ({ ...whole, turns: whole.turns.slice(1) }));
     const stage = stageOf(compilerOf({ drafts: [] }), { redactor });
     await expect(stage.compileTrajectory(trajectory, never)).rejects.toMatchObject({ code: 'redaction_failed' });
+  });
+});
+
+describe('a second look that no money is left for', () => {
+  const refused = (since: Date): Verifier => ({
+    version: 'verify/1 test',
+    verify: async () => {
+      throw new BudgetRefusal('the day is paid out', {
+        scope: 'day',
+        since,
+        resumeAt: new Date(since.getTime() + day),
+      });
+    },
+  });
+  const day = 86_400_000;
+  const at = new Date(Date.UTC(2026, 10, 21));
+  const stageWith = (verifier: Verifier) =>
+    stageOf(compilerOf({ drafts: [leads] }, llm), { verifier, patienceMs: 7 * day, now: () => at });
+
+  it('is waited for', async () => {
+    const stage = stageWith(refused(new Date(at.getTime() - 6 * day)));
+    await expect(stage.compileTrajectory(trajectory, never)).rejects.toMatchObject({ code: 'budget_exhausted' });
+  });
+
+  it('costs no pair that was written and paid for, however long it took', async () => {
+    const { pairs } = await stageWith(refused(new Date(at.getTime() - 8 * day))).compileTrajectory(trajectory, never);
+    expect(pairs.map(({ verification }) => verification)).toEqual([{ status: 'unverified', reason: 'budget' }]);
   });
 });
 
