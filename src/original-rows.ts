@@ -1,6 +1,7 @@
 /** A trajectory that the dataset holds, with the text of its rows as the audit log has it. */
 import type { Trajectory, Turn } from './records.ts';
 import type { RowDigester } from './row-digest.ts';
+import { contentHashOf } from './sessionizer/trajectory.ts';
 
 /**
  * The same trajectory, its turns' text read from the table again; as it is stored where a row is gone or was changed
@@ -22,7 +23,7 @@ export async function withOriginalText(
     const { position, committedAt, digest } = turn;
     turns.push({ ...row, position, committedAt, ...(digest === undefined ? {} : { digest }) });
   }
-  return { ...stored, turns };
+  return { ...stored, turns, contentHash: contentHashOf(turns) };
 }
 
 /** By the digest that was taken of the row, where it is there and of this key. */
