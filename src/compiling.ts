@@ -26,7 +26,7 @@ import { createVerifier } from './compile/verify/model-verifier.ts';
 import type { Verifier } from './compile/verify/verifier.ts';
 import type { Config } from './config.ts';
 import { exitCodes, messageOf, stop } from './errors.ts';
-import { openKey } from './key-file.ts';
+import { longEnough, openKey } from './key-file.ts';
 import { Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import type { ModelCall } from './records.ts';
@@ -226,6 +226,7 @@ export async function openRedaction(
   if (config['redact.mode'] === 'off') return noRedaction;
   const names = readNames(config['redact.namesFile']);
   const key = redactionKey(config);
+  const vaultKey = vaultKeyOf(config);
   const placeholders = await openPlaceholders(config, log, patience);
   const detect = createDetect({ names });
   return openRedactor({
@@ -233,9 +234,17 @@ export async function openRedaction(
     policy: config['redact.policy'],
     key,
     placeholders,
-    vaultKey: config['redact.vaultKey'],
+    vaultKey,
     names,
   });
+}
+
+/** @throws OperatorError `vault_key_too_short` for fewer than 16 characters. */
+function vaultKeyOf(config: Config): string | null {
+  const key = config['redact.vaultKey'];
+  if (key === null) return null;
+  const words = { code: 'vault_key', what: 'the key of the vault', setting: 'redact.vaultKey (TC_REDACT_VAULT_KEY)' };
+  return longEnough(key, words.setting, words);
 }
 
 /** Hosts that each made a key of their own would give one value of a session several placeholders. */

@@ -32,7 +32,8 @@ export function openKey(path: string, fromSettings: string | null, words: KeyWor
   }
 }
 
-function longEnough(key: string, where: string, { code, what }: KeyWords): string {
+/** @throws OperatorError `…_too_short`. */
+export function longEnough(key: string, where: string, { code, what }: KeyWords): string {
   if (key.length >= minKeyLength) return key;
   throw stop(
     `${code}_too_short`,

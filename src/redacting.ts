@@ -119,10 +119,16 @@ async function* blocksOf(source: string | Readable, signal: AbortSignal): AsyncG
 
 async function* linesOf(source: string | Readable, signal: AbortSignal): AsyncGenerator<string> {
   const input = await openInput(source, signal);
-  for await (const { number, bytes } of input.lines()) {
-    if (bytes === null)
-      throw stop('line_too_long', `line ${number} of ${input.name} is longer than 64 MiB: cut the input into lines`);
-    yield bytes.toString('utf8');
+  try {
+    for await (const { number, bytes } of input.lines()) {
+      if (bytes === null)
+        throw stop('line_too_long', `line ${number} of ${input.name} is longer than 64 MiB: cut the input into lines`);
+      yield bytes.toString('utf8');
+    }
+  } catch (error) {
+    // The input was closed under its reader: nothing is wrong with it.
+    if (!signal.aborted) throw error;
+    throw stop('stopped', `stopped before the end of ${input.name}`, { exitCode: exitCodes.partial });
   }
 }
 
