@@ -67,6 +67,8 @@ async function measure(run: Run, { createDatabase }: TestPostgres, { brokers }: 
       ...(run.transport === 'kafka' ? { TC_KAFKA_BROKERS: brokers.join(','), TC_KAFKA_TOPIC_PREFIX: `${name}.` } : {}),
       TC_COMPILE_TIER: 'cheap',
       TC_REDACT_MODE: 'off',
+      // Every trajectory is of one shape.
+      TC_COVERAGE_ONE_IN: '1',
       TC_COMPILE_CONCURRENCY: String(inFlight),
       TC_GEMINI_API_KEY: 'not-a-real-key',
       TC_GEMINI_BASE_URL: model.baseUrl,
