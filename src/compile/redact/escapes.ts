@@ -43,13 +43,19 @@ export class Decoded {
  */
 export function decodeEscapes(raw: string, as: 'string' | 'text' = 'string'): Decoded {
   const table = as === 'string' ? escaped : escapedInText;
-  return new Decoded((as === 'string' ? parsed(raw) : null) ?? replaced(raw, table), raw, table);
+  return new Decoded((as === 'string' ? parsed(`"${raw}"`) : null) ?? replaced(raw, table), raw, table);
+}
+
+/** The same of a string in a text, from behind its first quote to its last. */
+export function decodeString(text: string, from: number, to: number): Decoded {
+  const raw = text.slice(from, to);
+  return new Decoded(parsed(text.slice(from - 1, to + 1)) ?? replaced(raw, escaped), raw, escaped);
 }
 
 /** By the engine's own reader, many times faster; null where it is stricter than we are. */
-function parsed(raw: string): string | null {
+function parsed(quoted: string): string | null {
   try {
-    return JSON.parse(`"${raw}"`) as string;
+    return JSON.parse(quoted) as string;
   } catch {
     return null;
   }

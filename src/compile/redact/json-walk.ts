@@ -45,13 +45,23 @@ interface Range {
 }
 
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/y;
-const labelName = /^(?:name|key|field|label|header|attribute|param|parameter|property|variable)$/i;
-const valueName = /^(?:value|val|content)$/i;
 /** Longer ones are prose. */
 const longestLabel = 64;
 const longestName = 9;
 
 const word = /(?:true|false|null)(?!\w)/y;
+
+const quote = 0x22;
+const comma = 0x2c;
+const colon = 0x3a;
+const bracketOpen = 0x5b;
+const bracketClose = 0x5d;
+const braceOpen = 0x7b;
+const braceClose = 0x7d;
+
+function opens(code: number): boolean {
+  return code === braceOpen || code === bracketOpen;
+}
 
 class Walk {
   readonly #text: string;
@@ -72,19 +82,20 @@ class Walk {
 
   run(): number {
     const first = this.#skipSpace();
-    if (first !== '{' && first !== '[') return this.#lone(first);
-    for (let next = first; next === '{' || next === '['; next = this.#skipSpace()) {
+    if (!opens(first)) return this.#lone(first);
+    for (let next = first; opens(next); next = this.#skipSpace()) {
       if (!this.#document()) return this.#whole;
     }
     return this.#at === this.#text.length ? this.#at : this.#whole;
   }
 
-  #lone(first: string): number {
+  #lone(first: number): number {
     const from = this.#at;
-    if (first === '"' ? this.#string() === null : !this.#matches(number)) return 0;
+    if (first === quote ? this.#string() === null : !this.#matches(number)) return 0;
     const to = this.#at;
-    if (this.#skipSpace() !== '') return 0;
-    if (first === '"') this.#visitor.string(from + 1, to - 1, this.#root);
+    this.#skipSpace();
+    if (this.#at < this.#text.length) return 0;
+    if (first === quote) this.#visitor.string(from + 1, to - 1, this.#root);
     else this.#visitor.number(from, to, this.#root);
     return this.#text.length;
   }
@@ -98,14 +109,14 @@ class Walk {
   /** The next member or element, or the end of the container. */
   #step(frame: Frame): boolean {
     const next = this.#skipSpace();
-    if (next === (frame.kind === 'object' ? '}' : ']')) {
+    if (next === (frame.kind === 'object' ? braceClose : bracketClose)) {
       this.#open.pop();
       this.#at += 1;
       this.#whole = this.#at;
       return true;
     }
     if (!frame.isEmpty) {
-      if (next !== ',') return false;
+      if (next !== comma) return false;
       this.#at += 1;
       this.#skipSpace();
     }
@@ -115,9 +126,9 @@ class Walk {
 
   #member(frame: Frame): boolean {
     const { place } = frame;
-    if (this.#text[this.#at] !== '"') return false;
+    if (this.#text.charCodeAt(this.#at) !== quote) return false;
     const name = this.#string();
-    if (name === null || this.#skipSpace() !== ':') return false;
+    if (name === null || this.#skipSpace() !== colon) return false;
     this.#at += 1;
     this.#skipSpace();
     const said = this.#said(name);
@@ -131,14 +142,14 @@ class Walk {
 
   /** In either order: jsonb sorts members by the length of their names. `from`: where the member's value began. */
   #pair(frame: Frame, name: string, from: number): void {
-    const isLabel = labelName.test(name);
-    if (!isLabel && !valueName.test(name)) return;
-    const first = this.#text[from]!;
-    if (first === '{' || first === '[') return;
-    const isNumber = first !== '"';
+    const { role } = frame.place.member(name);
+    if (role === null) return;
+    const first = this.#text.charCodeAt(from);
+    if (opens(first)) return;
+    const isNumber = first !== quote;
     const range = isNumber ? { from, to: this.#at } : { from: from + 1, to: this.#at - 1 };
     frame.pair ??= { label: null, value: null };
-    if (!isLabel) frame.pair.value = { ...range, isNumber };
+    if (role === 'value') frame.pair.value = { ...range, isNumber };
     else if (!isNumber && range.to - range.from <= longestLabel) frame.pair.label = this.#said(range);
     const { label, value } = frame.pair;
     if (label === null || value === null) return;
@@ -156,13 +167,13 @@ class Walk {
   /** What begins here: a container is opened, anything else read. False where no value stands here. */
   #value(place: Place): boolean {
     const from = this.#at;
-    const first = this.#text[from];
-    if (first === '{' || first === '[') {
-      this.#open.push({ kind: first === '{' ? 'object' : 'list', place, isEmpty: true, pair: null });
+    const first = this.#text.charCodeAt(from);
+    if (opens(first)) {
+      this.#open.push({ kind: first === braceOpen ? 'object' : 'list', place, isEmpty: true, pair: null });
       this.#at += 1;
       return true;
     }
-    if (first === '"') {
+    if (first === quote) {
       const string = this.#string();
       if (string === null) return false;
       this.#visitor.string(string.from, string.to, place);
@@ -202,10 +213,10 @@ class Walk {
     return true;
   }
 
-  /** The first character that is no space; empty at the end. */
-  #skipSpace(): string {
+  /** The first character that is no space; NaN at the end. */
+  #skipSpace(): number {
     let code = this.#text.charCodeAt(this.#at);
     while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = this.#text.charCodeAt(++this.#at);
-    return this.#text[this.#at] ?? '';
+    return code;
   }
 }

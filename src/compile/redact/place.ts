@@ -7,6 +7,10 @@ const maxPath = 16;
 /** What programs call members: no name of a person, no number, no secret reads like this. */
 const plainName = /^[a-z][A-Za-z_]{0,31}$/;
 
+/** Members that say what the one beside them is: `{"name": "phone", "value": …}`. */
+const labelName = /^(?:name|key|field|label|header|attribute|param|parameter|property|variable)$/i;
+const valueName = /^(?:value|val|content)$/i;
+
 const nothing: readonly Detection[] = [];
 
 /**
@@ -17,6 +21,8 @@ export class Place {
   readonly context: TextContext;
   /** The member's name is one of a program's. */
   readonly isPlain: boolean;
+  /** In a pair of members of which one says what the other is. */
+  readonly role: 'label' | 'value' | null;
   readonly #detect: Detect;
   #seen: Map<string, readonly Detection[]> | null = null;
   #members: Map<string, Place> | null = null;
@@ -26,6 +32,7 @@ export class Place {
     this.#detect = detect;
     this.context = context;
     this.isPlain = context.key !== null && plainName.test(context.key);
+    this.role = roleOf(context.key ?? '');
   }
 
   /** Where a member's value stands. Elements of a list stand where the list does. */
@@ -60,4 +67,9 @@ export class Place {
     const { key, path } = this.context;
     return key === null ? path : [...path, key].slice(-maxPath);
   }
+}
+
+function roleOf(name: string): Place['role'] {
+  if (labelName.test(name)) return 'label';
+  return valueName.test(name) ? 'value' : null;
 }

@@ -52,10 +52,7 @@ function numbersIn(db: SqliteDatabase, attempt: <T>(work: () => T) => Promise<T>
       WHERE session = ? AND hash IN (SELECT value FROM json_each(?))`,
   );
   const highest = db.prepare('SELECT kind, max(number) AS number FROM placeholders WHERE session = ? GROUP BY kind');
-  const add = db.prepare(
-    `INSERT INTO placeholders (session, kind, number, hash, sealed)
-      SELECT ?, value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each(?)`,
-  );
+  const add = db.prepare('INSERT INTO placeholders (session, kind, number, hash, sealed) VALUES (?, ?, ?, ?, ?)');
   const seal = db.prepare('UPDATE placeholders SET sealed = ? WHERE session = ? AND hash = ?');
   const sealed = db.prepare(
     `SELECT kind, number, hash, sealed FROM placeholders JOIN sessions ON id = session
@@ -69,21 +66,21 @@ function numbersIn(db: SqliteDatabase, attempt: <T>(work: () => T) => Promise<T>
   };
 
   const addAll = db.transaction(({ sessionId, source }: SessionName, values: readonly NamedValue[]) => {
-    const id = (session.get(sessionId, source) ?? addSession.get(sessionId, source)) as number;
-    const rows = knownOf(id, values);
-    const added: unknown[] = [];
-    const last = new Map((highest.all(id) as Numbered[]).map(({ kind, number }) => [kind, number]));
+    const before = session.get(sessionId, source) as number | undefined;
+    const id = before ?? (addSession.get(sessionId, source) as number);
+    const rows = before === undefined ? new Map<string, Row>() : knownOf(id, values);
+    const numbered = before === undefined ? [] : (highest.all(id) as Numbered[]);
+    const last = new Map(numbered.map(({ kind, number }) => [kind, number]));
     for (const value of values) {
       const { kind, hash, sealed } = value;
       const row = rows.get(hash);
       if (row === undefined) {
         const number = (last.get(kind) ?? 0) + 1;
         last.set(kind, number);
-        added.push([kind, number, hash, sealed === null ? null : sealed.toString('hex')]);
+        add.run(id, kind, number, hash, sealed);
         rows.set(hash, { hash, kind, number, sealed });
       } else if (lacksSeal(row, value)) seal.run(sealed, id, hash);
     }
-    add.run(id, JSON.stringify(added));
     return rows;
   });
 

@@ -4,7 +4,7 @@
  * text, so that what is replaced there leaves each other byte as it was.
  */
 import { type Undisguised, undisguised } from './disguises.ts';
-import { decodeEscapes } from './escapes.ts';
+import { decodeEscapes, decodeString } from './escapes.ts';
 import { type JsonVisitor, walkJson } from './json-walk.ts';
 import type { Place } from './place.ts';
 
@@ -80,7 +80,7 @@ class Level implements JsonVisitor {
   string(from: number, to: number, place: Place): void {
     const depth = this.#depth + 1;
     if (to - from >= minCharacters && depth < maxDepth && this.#holdsDocument(from, to)) {
-      const decoded = decodeEscapes(this.#text.slice(from, to));
+      const decoded = decodeString(this.#text, from, to);
       const of = { of: this.#of, from, decoded };
       new Level(this.#views, decoded.value, depth, of).add(place);
     } else this.#addText('string', from, to, place, depth);
@@ -116,7 +116,8 @@ class Level implements JsonVisitor {
     let of = this.#of;
     let start = from;
     for (let level = 0; level < maxTextLevels && value.includes('\\'); level++) {
-      const decoded = decodeEscapes(value, level === 0 ? as : 'text');
+      const isString = as === 'string' && level === 0;
+      const decoded = isString ? decodeString(this.#text, from, to) : decodeEscapes(value, 'text');
       if (decoded.value === value) break;
       of = { of, from: start, decoded };
       value = decoded.value;
