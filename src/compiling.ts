@@ -4,6 +4,7 @@ import type { Budget, BudgetLevel } from './compile/budget/budget.ts';
 import { refuseUnpriced } from './compile/budget/limits.ts';
 import { openPostgresBudget } from './compile/budget/postgres.ts';
 import { openBudget } from './compile/budget/sqlite.ts';
+import { tellingLeftOut } from './compile/budget/telling.ts';
 import { type CallStore, openCallStore } from './compile/calls.ts';
 import { openPostgresCallStore } from './compile/calls-postgres.ts';
 import { type CompileStage, createCompileStage } from './compile/compile.ts';
@@ -195,9 +196,13 @@ async function openSpending(config: Config, log: Logger, patience: { drain?: Abo
       `${spentUsd.toFixed(2)} of ${limitUsd} USD of the ${scope} ${period} are spent (budget.per${scope === 'day' ? 'Day' : 'Month'})`,
     );
   const url = config['budget.url'] ?? config['calls.url'];
-  return url === null
-    ? openBudget({ path: filesOf(config).budget, limits, onWarning })
-    : openPostgresBudget({ url, log, limits, onWarning, ...patience });
+  const budget =
+    url === null
+      ? openBudget({ path: filesOf(config).budget, limits, onWarning })
+      : await openPostgresBudget({ url, log, limits, onWarning, ...patience });
+  return tellingLeftOut(budget, ({ code, message }) =>
+    log.warn({ code }, `left out: ${message}: raise it, and \`compile --session\` takes it up`),
+  );
 }
 
 async function openCovering(config: Config, log: Logger, patience: { drain?: AbortSignal }): Promise<Coverage> {

@@ -163,4 +163,11 @@ export const budgetGuards: readonly Guard[] = [
     new: '',
     tests: lanes,
   },
+  {
+    name: 'budget: what a cap leaves out for good is told',
+    file: 'src/compile/budget/telling.ts',
+    old: '        tell(error);\n',
+    new: '',
+    tests: ['test/compile/budget/telling.test.ts'],
+  },
 ];
