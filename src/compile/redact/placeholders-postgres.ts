@@ -1,22 +1,19 @@
 /** Numbers of placeholders that workers of several hosts share, beside their call store. */
 import type pg from 'pg';
-import { codeOf, exitCodes, kindOf, messageOf, stop } from '../../errors.ts';
-import { backoffMs, pause } from '../../lifecycle.ts';
-import type { Logger } from '../../log.ts';
-import { openPool } from '../../postgres/connection.ts';
-import { explainCalls, refuseOtherUrls } from '../calls-postgres-faults.ts';
+import { exitCodes, stop } from '../../errors.ts';
+import { callStoreWords } from '../calls-postgres-faults.ts';
 import { digestOf } from '../digest.ts';
+import { durably, openPostgresStore, type PostgresStoreOptions } from '../postgres-store.ts';
+import type { StoreWords } from '../postgres-store-faults.ts';
 import type { Kind } from './kinds.ts';
 import type { NamedValue, Numbered, PlaceholderStore, SealedValue, SessionName } from './placeholder-store.ts';
 
-export interface PostgresPlaceholdersOptions {
-  url: string;
-  log: Logger;
-  /** How long what fails is tried again before the work goes back to its topic. */
-  patienceMs?: number;
-  /** Until it fires, a server that can't be reached is waited for without end. */
-  drain?: AbortSignal;
-}
+/** It lives beside the call store, under the same setting. */
+const words: StoreWords = {
+  ...callStoreWords,
+  name: 'placeholder store',
+  loss: 'placeholders are then numbered anew',
+};
 
 /** Steps are only ever appended; `placeholder_store.version` counts those applied. */
 const migrations: readonly string[] = [
@@ -41,68 +38,26 @@ const migrations: readonly string[] = [
 /** That of the call store: either may be the one that makes the schema. */
 const creationLock = 7_236_114_905_512_803;
 
-const maxConnections = 2;
-const statementTimeoutMs = 30_000;
-const backoff = { baseMs: 100, maxMs: 3_000 };
-
 /**
  * Opens the store, and makes its tables in the schema `trajectory_compiler` where they are missing.
  *
  * @throws OperatorError as the call store does: `calls_url`, `calls_auth`, `calls_database`, `calls_permission`,
  * `calls_tls`, `calls_newer`: stop; `calls_unreachable`, `calls_failed`: retry.
  */
-export async function openPostgresPlaceholderStore(options: PostgresPlaceholdersOptions): Promise<PlaceholderStore> {
-  const { url, log, patienceMs = 15_000, drain } = options;
-  refuseOtherUrls(url);
-  const pool = openPool(url, { purpose: 'placeholders', queryTimeoutMs: statementTimeoutMs }, maxConnections);
-  let closed = false;
-  const isWaitedFor = (error: unknown) => codeOf(error) === 'calls_unreachable' && drain?.aborted === false;
-
-  async function patiently<T>(doing: string, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-    const deadline = performance.now() + patienceMs;
-    for (let n = 1; ; n++) {
-      try {
-        return await onConnection(pool, work);
-      } catch (cause) {
-        const error = explainCalls(cause, url, doing);
-        const isOver = closed || (performance.now() >= deadline && !isWaitedFor(error));
-        if (kindOf(error) !== 'retry' || isOver) throw error;
-        if (n === 1) log.warn({ code: codeOf(error) }, `${messageOf(error)}; tried again`);
-        await pause(backoffMs(n, backoff));
-      }
-    }
-  }
-
+export async function openPostgresPlaceholderStore(options: PostgresStoreOptions): Promise<PlaceholderStore> {
+  const { attempt, patiently, close } = openPostgresStore(options, words);
   try {
-    await onConnection(pool, openTables).catch((error) => {
-      throw explainCalls(error, url, 'open the placeholders in');
-    });
+    await attempt('open', openTables);
   } catch (error) {
-    await pool.end();
+    await close();
     throw error;
   }
   return {
-    number: (session, values) => patiently('number placeholders in', (client) => number(client, session, values)),
+    number: (session, values) => patiently('write', (client) => number(client, session, values)),
     sealed: (session) => patiently('read the vault in', (client) => readSealed(client, session)),
     sources: (sessionId) => patiently('read the vault in', (client) => readSources(client, sessionId)),
-    close: async () => {
-      closed = true;
-      await pool.end();
-    },
+    close,
   };
-}
-
-/** A connection on which anything failed is not used again: nobody knows what it is in the middle of. */
-async function onConnection<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  try {
-    const result = await work(client);
-    client.release();
-    return result;
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
 }
 
 async function openTables(client: pg.ClientBase): Promise<void> {
@@ -156,15 +111,15 @@ async function number(client: pg.ClientBase, session: SessionName, values: reado
   const key = keyOf(session);
   const known = await readValues(client, key, values);
   if (values.some((value) => isNews(known.get(value.hash), value))) {
-    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on');
-    await client.query(
-      'INSERT INTO trajectory_compiler.placeholder_sessions VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING',
-      [key, digestOf(session.sessionId), session.source],
-    );
-    // Whoever numbers values of this session waits here, and finds ours.
-    await client.query('SELECT FROM trajectory_compiler.placeholder_sessions WHERE key = $1 FOR UPDATE', [key]);
-    await addValues(client, key, values, known);
-    await client.query('COMMIT');
+    await durably(client, async () => {
+      await client.query(
+        'INSERT INTO trajectory_compiler.placeholder_sessions VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING',
+        [key, digestOf(session.sessionId), session.source],
+      );
+      // Whoever numbers values of this session waits here, and finds ours.
+      await client.query('SELECT FROM trajectory_compiler.placeholder_sessions WHERE key = $1 FOR UPDATE', [key]);
+      await addValues(client, key, values, known);
+    });
   }
   return values.map(({ hash }) => {
     const { kind, number } = known.get(hash)!;
