@@ -123,7 +123,7 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
     }
   }
 
-  /** Not recorded: asked for by session, or with a higher cap, it is compiled after all. */
+  /** Not recorded: asked for by session it is compiled after all. */
   async function skipped(view: SegmentView, reason: 'coverage' | 'budget'): Promise<SegmentResult> {
     return {
       spec: 'segment_result/1',
