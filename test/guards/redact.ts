@@ -79,6 +79,20 @@ export const redactGuards: readonly Guard[] = [
     tests: ['test/compile/redact/redactor.test.ts'],
   },
   {
+    name: 'redaction: what was changed is looked at again',
+    file: 'src/compile/redact/redaction.ts',
+    old: 'return view.place === other.place && view.value === other.value;',
+    new: 'return view.place === other.place;',
+    tests: ['test/compile/redact/redactor.test.ts'],
+  },
+  {
+    name: 'redaction: a text is judged by its own column',
+    file: 'src/compile/redact/redaction.ts',
+    old: 'const known = this.#knownIn(column);',
+    new: 'const known = this.#knownIn(null);',
+    tests: ['test/compile/redact/redactor.test.ts'],
+  },
+  {
     name: "redaction: a row's brackets are no placeholder's",
     file: 'src/compile/redact/redaction.ts',
     old: 'const hasBrackets = !this.#options.isRedacted && mayHoldBrackets(text);',

@@ -226,6 +226,14 @@ describe('every text of a row', () => {
     ]);
   });
 
+  it('is judged by its own column, whatever column holds the same', async () => {
+    const [turn] = trajectoryOf([{ tool: 'nine' }]).turns;
+    const trajectory = { ...trajectoryOf([{}]), turns: [{ ...turn!, metadata: { password: 'nine' } }] };
+    expect((await redactorOf().redact(trajectory)).trajectory.turns).toMatchObject([
+      { tool: 'nine', metadata: { password: '⟦SECRET_1⟧' } },
+    ]);
+  });
+
   it('keeps the names of rows and sessions, and times', async () => {
     const before = trajectoryOf([{ args: { n: 1 } }]);
     const { trajectory } = await redactorOf().redact(before);
@@ -312,6 +320,13 @@ describe('redaction that fails', () => {
     const error = await park({ detect }, `x ${secret}`);
     expect(error).toMatchObject({ kind: 'park', cause: { message: 'left unredacted: JWT' } });
     expect(saidBy(error)).not.toContain('bob');
+  });
+
+  it('is looked for in every text that was changed, also where no detector had found anything', async () => {
+    const detect: typeof detectForms = (text, context) =>
+      text.endsWith('⟧ called') ? [{ kind: 'JWT', from: 0, to: 1, certain: true }] : detectForms(text, context);
+    const rows = [{ response: { customer_name: 'Zed Quimby' } }, { response: 'it was Zed Quimby called' }];
+    await expect(redact(rows, redactorOf({ detect }))).rejects.toThrow('left unredacted: JWT');
   });
 
   it('for want of its store is tried again', async () => {
