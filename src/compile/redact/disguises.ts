@@ -47,7 +47,7 @@ export function undisguised(text: string): (Undisguised & { changed: Part[] }) |
   let difference = 0;
   for (const { 0: written, index, groups } of text.matchAll(disguise)) {
     const meant = meaningOf(groups!);
-    if (meant === null) continue;
+    if (meant === null || !hides(meant, text, index, index + written.length)) continue;
     parts.push(text.slice(copied, index), meant);
     copied = index + written.length;
     difference += written.length - meant.length;
@@ -60,8 +60,21 @@ export function undisguised(text: string): (Undisguised & { changed: Part[] }) |
   return { value, rawAt, changed: around(ends, value) };
 }
 
+/** Blanks and dashes of print are everywhere; they hide something within numbers. A line is cut within words. */
+function hides(meant: string, text: string, from: number, to: number): boolean {
+  if (meant === '') return isInWord(text.charCodeAt(from - 1)) && isInWord(text.charCodeAt(to));
+  if (to - from > 1 || (meant !== ' ' && meant !== '-')) return true;
+  return isDigit(text.charCodeAt(from - 1)) || isDigit(text.charCodeAt(to));
+}
+
+const isDigit = (code: number) => (code >= 48 && code <= 57) || code >= 0x660;
+/** Anything but blanks, brackets, quotes: signs of addresses and numbers too. */
+const isInWord = (code: number) => code > 32 && !'()[]{}<>"\'`,;'.includes(String.fromCharCode(code));
+
 /** On both sides of a disguise: addresses, numbers, and the words that say what they are. */
-const reach = 200;
+const reach = 100;
+/** How much further a word goes on at most. */
+const wordReach = 200;
 
 /** What of a value reads otherwise than before, in whole words where they are short. */
 function around(places: readonly number[], value: string): Part[] {
@@ -76,13 +89,13 @@ function around(places: readonly number[], value: string): Part[] {
 
 function wordStart(value: string, from: number): number {
   let at = Math.max(0, from);
-  for (const least = Math.max(0, at - reach); at > least && !isSpace(value.charCodeAt(at - 1)); ) at--;
+  for (const least = Math.max(0, at - wordReach); at > least && !isSpace(value.charCodeAt(at - 1)); ) at--;
   return at;
 }
 
 function wordEnd(value: string, to: number): number {
   let at = Math.min(value.length, to);
-  for (const most = Math.min(value.length, at + reach); at < most && !isSpace(value.charCodeAt(at)); ) at++;
+  for (const most = Math.min(value.length, at + wordReach); at < most && !isSpace(value.charCodeAt(at)); ) at++;
   return at;
 }
 
