@@ -87,10 +87,11 @@ async function openLane({ say }: DrillOptions, releasers: Releasers): Promise<La
       TC_SESSION_MAX_TURNS: '40',
       TC_METRICS_PORT: '0',
       TC_LOG_LEVEL: 'warn',
+      // What is stored is compared with the rows.
+      TC_REDACT_MODE: 'off',
     },
     modelSettings: {
       TC_COMPILE_TIER: 'cheap',
-      TC_REDACT_MODE: 'off',
       TC_GEMINI_API_KEY: 'not-a-real-key',
       TC_GEMINI_BASE_URL: model.baseUrl,
     },
