@@ -29,7 +29,21 @@ export function createDetectPersonal({ names = [] }: PersonalOptions): Detect {
 function addNamesOf(reading: Reading, emails: readonly string[]): void {
   if (reading.text.length < emails.reduce((sum, { length }) => sum + length, leastName)) return;
   const names = [...new Set(emails.flatMap(namesFromEmail))];
-  if (names.length > 0) addNames(reading, new NameList(names, { capitalised: true }), false);
+  if (names.length > 0) addNames(reading, listOf(names), false);
+}
+
+/** The rows of a session name the same people again and again. */
+const lists = new Map<string, NameList>();
+const listsKept = 64;
+
+function listOf(names: readonly string[]): NameList {
+  const key = names.join('\n');
+  const known = lists.get(key);
+  if (known !== undefined) return known;
+  if (lists.size >= listsKept) lists.clear();
+  const made = new NameList(names, { capitalised: true });
+  lists.set(key, made);
+  return made;
 }
 
 const leastName = 5;
