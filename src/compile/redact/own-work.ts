@@ -13,9 +13,9 @@ const mark = 'redacted:';
  * rows.
  */
 export function hashOfRedacted({ id, turns }: Pick<Trajectory, 'id' | 'turns'>, key: string): string {
-  const hmac = createHmac('sha256', key).update(`redacted ${id}\n`);
-  for (const turn of turns) hmac.update(`${rowTextOf(turn)}\n`);
-  return mark + hmac.digest('hex');
+  // At once: each call into the hash costs as much as a kilobyte of text.
+  const text = [`redacted ${id}`, ...turns.map(rowTextOf)].join('\n');
+  return mark + createHmac('sha256', key).update(text).digest('hex');
 }
 
 /**
