@@ -3,6 +3,8 @@
  * digits of full width, invisible characters within a number. Every place leads back to the text.
  */
 
+import { lastUpTo } from './escapes.ts';
+
 export interface Undisguised {
   readonly value: string;
   /** Where the character at `index` of the value begins in the text; the text's length for the end. */
@@ -120,15 +122,3 @@ function plainSign(code: number): string {
 }
 
 const fromCode = (code: number) => String.fromCharCode(code);
-
-/** Index of the last number that is not above `limit`; -1 where there is none. */
-function lastUpTo(ascending: readonly number[], limit: number): number {
-  let low = 0;
-  let high = ascending.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ascending[middle]! <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}

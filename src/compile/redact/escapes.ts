@@ -105,7 +105,7 @@ function characterOf(raw: string, at: number, table: typeof escaped): string {
 }
 
 /** Index of the last number that is not above `limit`; -1 where there is none. */
-function lastUpTo(ascending: readonly number[], limit: number): number {
+export function lastUpTo(ascending: readonly number[], limit: number): number {
   let low = 0;
   let high = ascending.length;
   while (low < high) {
