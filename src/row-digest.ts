@@ -2,8 +2,9 @@
  * Keyed digests of rows. What is stored of a row may be redacted; its digest still shows, to whoever has the key and the
  * table, that the row was taken in and has not been changed since. A leaf.
  */
-import { createHash, createHmac, hash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { openKey } from './key-file.ts';
+import { createKeyedHash } from './keyed-hash.ts';
 import type { Turn } from './records.ts';
 
 export interface RowDigester {
@@ -16,42 +17,14 @@ export interface RowDigester {
 /** 128 bits in base64url. */
 const digestLength = 22;
 
-// HMAC-SHA-256 works on blocks of 64 bytes and gives 32.
-const blockBytes = 64;
-const hashBytes = 32;
-
-/** Rows up to this many UTF-16 code units are digested in a buffer that is kept; UTF-8 takes at most three bytes each. */
-const keptTextLength = 64 * 1024;
-
-/**
- * HMAC as its definition has it, H(key ^ opad, H(key ^ ipad, text)), by two one-shot hashes with both pads at hand:
- * every row that is captured passes here, and an Hmac object a row costs half as much again.
- */
+/** Every row that is captured passes here. */
 export function createDigester(key: string): RowDigester {
-  const bytes = Buffer.from(key, 'utf8');
-  const block = Buffer.alloc(blockBytes);
-  (bytes.length > blockBytes ? createHash('sha256').update(bytes).digest() : bytes).copy(block);
-  const inner = Buffer.alloc(blockBytes + 3 * keptTextLength);
-  const outer = Buffer.alloc(blockBytes + hashBytes);
-  for (const [i, byte] of block.entries()) {
-    inner[i] = byte ^ 0x36;
-    outer[i] = byte ^ 0x5c;
-  }
+  const keyedHash = createKeyedHash(key);
   const keyId = keyIdOf(key);
   const prefix = `${keyId}:`;
-
   return {
     keyId,
-    digestOf(turn) {
-      const text = rowTextOf(turn);
-      if (text.length > keptTextLength) {
-        return prefix + createHmac('sha256', bytes).update(text).digest('base64url').slice(0, digestLength);
-      }
-      const written = inner.write(text, blockBytes);
-      // One character a byte costs less than a buffer for each of the two.
-      outer.write(hash('sha256', inner.subarray(0, blockBytes + written), 'binary'), blockBytes, 'binary');
-      return prefix + hash('sha256', outer, 'base64url').slice(0, digestLength);
-    },
+    digestOf: (turn) => prefix + keyedHash(rowTextOf(turn), 'base64url').slice(0, digestLength),
   };
 }
 

@@ -1,5 +1,6 @@
 /** The redactor: detections become placeholders, the same value the same one in all of a session, and nothing is left over. */
 import { createHmac } from 'node:crypto';
+import { createKeyedHash } from '../../keyed-hash.ts';
 import type { Detect } from './detection.ts';
 import type { Entity } from './entities.ts';
 import { type Kind, kindNames, secretKinds } from './kinds.ts';
@@ -51,7 +52,8 @@ export function openRedactor(options: RedactorOptions): TextRedactor {
   const vault = options.vaultKey === null ? null : openVault(options.vaultKey);
   const kept = new Set(kindNames.filter((kind) => policy[kind] === 'keep'));
   // 128 bits: no two values of a session share them.
-  const hashOf = (identity: string) => createHmac('sha256', key).update(`value ${identity}`).digest('hex').slice(0, 32);
+  const keyedHash = createKeyedHash(key);
+  const hashOf = (identity: string) => keyedHash(`value ${identity}`, 'hex').slice(0, 32);
 
   /** Placeholders of entities, in the order in which these appear. */
   async function placeholdersOf(session: SessionName, entities: readonly Entity[]): Promise<Map<Entity, string>> {
