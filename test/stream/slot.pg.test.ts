@@ -74,8 +74,8 @@ describe('a new slot in the place of the old one', () => {
   test('a commit that lies before the new slot and is not visible yet is waited for: nothing else would bring its row', async () => {
     const options = await freshLog();
     const { url } = options;
-    const clients = await Promise.all([1, 2, 3].map(() => openClient(clientConfig(url, { purpose: 'test' }))));
-    const [first, second, writer] = clients as [pg.Client, pg.Client, pg.Client];
+    const clients = await Promise.all([1, 2, 3, 4].map(() => openClient(clientConfig(url, { purpose: 'test' }))));
+    const [first, second, writer, prober] = clients as [pg.Client, pg.Client, pg.Client, pg.Client];
     const begin = async (client: pg.Client) => {
       await client.query('BEGIN; SELECT pg_current_xact_id()');
       return (await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid as string;
@@ -100,12 +100,19 @@ describe('a new slot in the place of the old one', () => {
       await until('the second wait', held(two));
       await synchronous('nobody');
       const waiting = "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+      const waitingNow = async () => (await queryOn(url, waiting)).length;
+      // Sessions show the setting before the checkpointer has put it in force: only a commit that waits proves that.
+      let probe: Promise<unknown> = Promise.resolve();
       await until('the server to take the setting', async () => {
-        const { rows } = await writer.query('SHOW synchronous_standby_names');
-        return rows[0].synchronous_standby_names === 'nobody';
+        let ended = false;
+        probe = prober.query("SELECT pg_logical_emit_message(true, 'test', '')").finally(() => {
+          ended = true;
+        });
+        await until('a commit to end or to wait', async () => ended || (await waitingNow()) > 0);
+        return !ended;
       });
       const commit = writer.query("INSERT INTO audit_log (session_id) VALUES ('s')");
-      await until('the commit to wait for its standby', async () => (await queryOn(url, waiting)).length > 0);
+      await until('the commit to wait for its standby', async () => (await waitingNow()) > 1);
       await second.query('ROLLBACK');
       const asking = `SELECT FROM pg_stat_activity WHERE application_name = 'trajectory-compiler recover' AND query LIKE '%pg_snapshot_xmin%' AND datname = current_database()`;
       await until('the question what is visible', async () => (await queryOn(url, asking)).length > 0);
@@ -115,7 +122,7 @@ describe('a new slot in the place of the old one', () => {
       await synchronous('');
       await made;
       expect(await visible()).toBe(1);
-      await commit;
+      await Promise.all([probe, commit]);
     } finally {
       await synchronous('');
       await Promise.all(clients.map((client) => client.end()));
