@@ -39,9 +39,7 @@ export interface Compiling {
   redactor: Redactor;
   /** Null where no model is called, or none is asked to look again. */
   verifier: Verifier | null;
-  /** Null where no model is called. */
-  budget: Budget | null;
-  /** What the current day and month cost so far. */
+  /** What the current day and month cost so far; empty where no model is called. */
   spending(): Promise<BudgetLevel[]>;
   close(): Promise<void>;
 }
@@ -89,7 +87,6 @@ async function assemble(config: Config, log: Logger, hooks: CompilingHooks, rele
     calls,
     redactor,
     verifier: asking?.verifier ?? null,
-    budget: asking?.budget ?? null,
     spending: async () => (await asking?.budget.levels()) ?? [],
     close: async () => {
       for (const { name, error } of await releasers.unwind()) log.error({ err: error }, `${name} did not close`);

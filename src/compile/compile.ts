@@ -57,8 +57,9 @@ export interface CompileStage {
   /**
    * Compiles a trajectory; segments that are known are taken from the call store, unless `force`.
    *
-   * @throws BudgetRefusal where a cap of the day or the month is reached; OperatorError `retry` where a model may answer later (finished segments are kept), `stop` where only an
-   * operator can help (a refused key, an exhausted quota), `park` where this trajectory alone can't be compiled.
+   * @throws BudgetRefusal where a cap of the day or the month is reached; OperatorError `retry` where a model may answer
+   * later (finished segments are kept), `stop` where only an operator can help (a refused key, an exhausted quota),
+   * `park` where this trajectory alone can't be compiled.
    */
   compileTrajectory(trajectory: Trajectory, signal: AbortSignal, options?: { force?: boolean }): Promise<Compiled>;
 }

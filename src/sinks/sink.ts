@@ -3,8 +3,8 @@ import type { Compiled, CompiledTurns, Verified } from '../records.ts';
 export type SinkMessage = Compiled | CompiledTurns | Verified;
 
 /**
- * Where compiled trajectories, and later verdicts on their pairs, end up. Writing is idempotent: any message, any number of times, in any order, leaves the
- * same rows.
+ * Where compiled trajectories, and later verdicts on their pairs, end up. Writing is idempotent: any message, any number
+ * of times, in any order, leaves the same rows.
  */
 export interface Sink {
   /** Also the name of its consumer group. */
