@@ -7,7 +7,7 @@ import type { Config } from './config.ts';
 import { codeOf, messageOf, stop } from './errors.ts';
 import { pause } from './lifecycle.ts';
 import type { Logger } from './log.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics } from './metrics/registry.ts';
 import { openPipeline } from './pipeline.ts';
 import { type BackfillRequest, openRequests, type RequestState, type Requests } from './requests.ts';
 import { lockDataDir } from './sessionizer/lock.ts';

@@ -7,13 +7,13 @@ import { openBudget } from './compile/budget/sqlite.ts';
 import { tellingLeftOut } from './compile/budget/telling.ts';
 import { type CallStore, openCallStore } from './compile/calls.ts';
 import { openPostgresCallStore } from './compile/calls-postgres.ts';
-import { type CompileStage, createCompileStage } from './compile/compile.ts';
+import { type CompileStage, type CompileStep, createCompileStage } from './compile/compile.ts';
 import type { Coverage } from './compile/coverage/coverage.ts';
 import { openPostgresCoverage } from './compile/coverage/postgres.ts';
 import { openCoverage } from './compile/coverage/sqlite.ts';
 import { createLlmCompiler } from './compile/llm.ts';
 import { type ModelTier, modelFor } from './compile/models/capabilities.ts';
-import type { Door } from './compile/models/door.ts';
+import type { Door, DoorStatus } from './compile/models/door.ts';
 import { createDoors, type ModelChoice } from './compile/models/doors.ts';
 import { createDetect } from './compile/redact/detect.ts';
 import { openRedactor } from './compile/redact/open-redactor.ts';
@@ -41,11 +41,15 @@ export interface Compiling {
   verifier: Verifier | null;
   /** What the current day and month cost so far; empty where no model is called. */
   spending(): Promise<BudgetLevel[]>;
+  /** Every model that is asked; none of the tier rules. */
+  models(): DoorStatus[];
   close(): Promise<void>;
 }
 
 export interface CompilingHooks {
-  onCall?: (call: ModelCall) => void;
+  onCall?: (call: ModelCall, agent: string | null) => void;
+  onRetry?: (before: ModelCall) => void;
+  onStage?: (stage: CompileStep, seconds: number) => void;
   /** Until it fires, a store that can't be reached is waited for without end. */
   drain?: AbortSignal;
 }
@@ -81,6 +85,7 @@ async function assemble(config: Config, log: Logger, hooks: CompilingHooks, rele
     ...(asking === null ? { recompute } : { coverage: asking.coverage, verifier: asking.verifier }),
     windowTokens: config['compile.windowTokens'],
     patienceMs: config['budget.patience'],
+    ...(hooks.onStage === undefined ? {} : { onStage: hooks.onStage }),
   });
   return {
     stage,
@@ -88,6 +93,7 @@ async function assemble(config: Config, log: Logger, hooks: CompilingHooks, rele
     redactor,
     verifier: asking?.verifier ?? null,
     spending: async () => (await asking?.budget.levels()) ?? [],
+    models: () => asking?.models() ?? [],
     close: async () => {
       for (const { name, error } of await releasers.unwind()) log.error({ err: error }, `${name} did not close`);
     },
@@ -108,6 +114,7 @@ interface Asking {
   verifier: Verifier | null;
   budget: Budget;
   coverage: Coverage;
+  models(): DoorStatus[];
 }
 
 /** What only those tiers need that call a model. */
@@ -134,10 +141,10 @@ async function openAsking(config: Config, tier: ModelTier, parts: AskingParts, r
   releasers.push('coverage', () => coverage.close());
   const windowTokens = config['compile.windowTokens'];
   const verifier = looking === null ? null : createVerifier({ door: looking, windowTokens });
-  return { tier, door, verifier, budget, coverage };
+  return { tier, door, verifier, budget, coverage, models: () => doors.status() };
 }
 
-function doorSettings(config: Config, { onCall }: CompilingHooks) {
+function doorSettings(config: Config, { onCall, onRetry }: CompilingHooks) {
   const { 'gemini.apiKey': apiKey, 'gemini.baseUrl': baseUrl } = config;
   return {
     connections: {
@@ -156,6 +163,7 @@ function doorSettings(config: Config, { onCall }: CompilingHooks) {
     serviceTier: config['compile.serviceTier'],
     prices: config.prices,
     ...(onCall === undefined ? {} : { onCall }),
+    ...(onRetry === undefined ? {} : { onRetry }),
   };
 }
 

@@ -11,18 +11,22 @@
 import { capture, type From, forgetFinished, openCaptureJournal, openCaptureSource, publish } from './capturing.ts';
 import type { BudgetLevel } from './compile/budget/budget.ts';
 import type { CompileStage } from './compile/compile.ts';
-import { openCompiling } from './compiling.ts';
+import type { DoorStatus } from './compile/models/door.ts';
+import { type CompilingHooks, openCompiling } from './compiling.ts';
 import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
+import { type DataDisk, dataDisk } from './data-files.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
 import { kindOf } from './errors.ts';
 import { pause, persevere, Releasers, within } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Marking, openMarking } from './marking.ts';
-import { type Metrics, observeCall, observeCompile, observeSink } from './metrics.ts';
+import { createAgentGroups, type GroupOf } from './metrics/agent-groups.ts';
+import { observeCall, observeCompile, observeRetry, observeSink } from './metrics/observe.ts';
+import type { Metrics } from './metrics/registry.ts';
 import { createPauses, type Pause, type Pauses } from './pausing.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
-import type { ModelCall, Trajectory } from './records.ts';
+import type { Trajectory } from './records.ts';
 import type { Requests } from './requests.ts';
 import type { Reseal } from './resealing.ts';
 import type { Journal } from './sessionizer/journal.ts';
@@ -73,6 +77,10 @@ export interface Pipeline {
   paused(): Pause | null;
   /** What the current day and month cost so far; empty where no model is called, or the books can't be read. */
   spending(): Promise<BudgetLevel[]>;
+  /** Every model that is asked here. */
+  models(): DoorStatus[];
+  /** Of the data directory. */
+  disk(): Promise<DataDisk>;
   /** What this process needs and found away when it last asked or wrote; null for nothing. */
   away(): string | null;
   /** Runs every loop until the work is done or a signal fires; rejects with what stopped it. */
@@ -102,6 +110,7 @@ interface Parts {
   marking: Marking | null;
   readiness: Readiness;
   pauses: Pauses;
+  groupOf: GroupOf;
 }
 
 async function assemble(options: PipelineOptions, releasers: Releasers): Promise<Pipeline> {
@@ -109,8 +118,9 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   const does = (role: Config['roles'][number]) => config.roles.includes(role);
 
   const opened = does('capture') ? await openCaptureJournal(config, from, log, releasers) : null;
-  const hooks = { onCall: (call: ModelCall) => observeCall(call, metrics), drain: options.drain };
-  const compiling = does('compile') ? await openCompiling(config, log, hooks) : null;
+  for (const role of config.roles) metrics.roles.set({ role }, 1);
+  const groupOf = createAgentGroups(config['metrics.agentGroups']);
+  const compiling = does('compile') ? await openCompiling(config, log, hooksOf(options, groupOf)) : null;
   if (compiling !== null) releasers.push('compile stage', () => compiling.close());
   const sinks = (does('sink') ? await openSinks(config, log) : []).map((sink) => observeSink(sink, metrics));
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
@@ -141,6 +151,7 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
     marking,
     readiness: createReadiness(),
     pauses: createPauses({ waitsForMoney: options.until === 'stopped', log }),
+    groupOf,
   };
   return {
     ...parts,
@@ -148,11 +159,22 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
     paused: () => parts.pauses.current(),
     away: () => awayFrom(parts),
     spending: async () => (await compiling?.spending().catch(() => [])) ?? [],
+    models: () => compiling?.models() ?? [],
+    disk: () => dataDisk(config),
     counts: () => [trajectories, compiled].flatMap((topic) => topic?.counts() ?? []),
     run: () => runLoops(parts, options),
     close: async () => {
       for (const { name, error } of await releasers.unwind()) log.error({ err: error }, `${name} did not close`);
     },
+  };
+}
+
+function hooksOf({ metrics, drain }: PipelineOptions, groupOf: GroupOf): CompilingHooks {
+  return {
+    onCall: (call, agent) => observeCall(call, groupOf(agent), metrics),
+    onRetry: (before) => observeRetry(before, metrics),
+    onStage: (stage, seconds) => metrics.stageDuration.observe({ stage }, seconds),
+    drain,
   };
 }
 
@@ -243,13 +265,13 @@ function captureLoops(
 const publishingShare = 1.25;
 
 function compileLoops(
-  { compile: stage, trajectories, compiled, pauses }: Parts,
+  { compile: stage, trajectories, compiled, pauses, groupOf }: Parts,
   { config, log, metrics }: PipelineOptions,
   signal: AbortSignal,
   abort: AbortSignal,
 ): Promise<void>[] {
   if (stage === null || trajectories === null || compiled === null) return [];
-  const compile = observeCompile(stage.compileTrajectory, metrics);
+  const compile = observeCompile(stage.compileTrajectory, metrics, groupOf);
   const compileAndPublish = async (trajectory: Trajectory, delivered: AbortSignal) => {
     const given = AbortSignal.any([delivered, signal]);
     const result = await pauses.outlast(() => compile(trajectory, delivered), given);

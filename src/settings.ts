@@ -280,6 +280,12 @@ export const settings = {
   ),
   'supabase.schema': text('public', 'Schema that holds the tables of the dataset.'),
   'metrics.host': text('127.0.0.1', 'Address of /metrics, /healthz and /readyz.'),
+  'metrics.agentGroups': structured(
+    z.array(z.strictObject({ group: z.string().min(1), agents: z.array(z.string().min(1)).min(1) })),
+    [],
+    'a list of {group, agents} where * in the name of an agent stands for any characters',
+    'Under which name the agents are counted in metrics of cost; without it each under its own, up to fifty.',
+  ),
   'metrics.port': whole(9464, 0, 'Port of /metrics, /healthz and /readyz; 0 for none.', { max: 65_535 }),
   dataDir: text('./data', 'Where journal, topics, model answers and the dataset lie.'),
   'log.level': oneOf(logLevels, 'info', 'How much is logged to stderr.'),

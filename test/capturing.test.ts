@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { capture } from '../src/capturing.ts';
 import { retry, stop } from '../src/errors.ts';
-import { createMetrics } from '../src/metrics.ts';
+import { createMetrics } from '../src/metrics/registry.ts';
 import type { Batch, Lsn, Progress, ResumeLsn, Turn } from '../src/records.ts';
 import { openRequests, type Requests } from '../src/requests.ts';
 import { createDigester } from '../src/row-digest.ts';

@@ -103,7 +103,7 @@ async function drill(
   while (!patience.aborted && !(await settled())) await pause(500, patience);
   const quietMs = Math.round(performance.now() - quietSince);
 
-  const deadLetters = await sumOver(members, 'tc_dead_letters');
+  const deadLetters = await sumOver(members, 'tc_topic_dead_letters');
   const comparison = await compareSinks(servers.logUrl, servers.mirrorUrl, dataDir);
   const read = (topic: string) => readMessages(servers.kafka.brokers, `${servers.topicPrefix}${topic}`);
   const [trajectories, compiled] = [await read('trajectories'), await read('compiled')];

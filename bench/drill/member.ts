@@ -66,7 +66,7 @@ export async function keepRunning(
   };
   const watch = async () => {
     while (!stopping.signal.aborted) {
-      const seen = (await readMetrics(port))?.get('tc_topic_duplicates');
+      const seen = (await readMetrics(port))?.get('tc_topic_duplicates_total');
       if (seen !== undefined) figures.absorbed = Math.max(figures.absorbed, absorbedBefore + seen);
       await pause(watchEveryMs, stopping.signal);
     }

@@ -1,12 +1,14 @@
 /** What every command is handed: settings, a logger, where to write, and the two signals that stop it. */
 import type { Config, LoadedConfig } from '../config.ts';
 import type { ExitCode } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import type { Logged, Logger } from '../log.ts';
 
 export interface CommandContext {
   config: Config;
   loaded: LoadedConfig;
   log: Logger;
+  /** What it has logged so far. */
+  logged: Logged;
   /** Of this program. */
   version: string;
   /** Data as JSON on stdout. */

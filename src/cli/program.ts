@@ -140,10 +140,12 @@ function createContext(
   };
   for (const warning of loaded.warnings) note(`warning: ${warning}`);
   const { drain, abort, release } = listenForStop(note);
+  const logged = { warn: 0, error: 0 };
   const context: CommandContext = {
     config: loaded.config,
     loaded,
-    log: createLogger(loaded.config['log.level'], clearStatus),
+    log: createLogger(loaded.config['log.level'], { beforeLine: clearStatus, logged }),
+    logged,
     version,
     json: given.json === true,
     print: (line) => out(`${line}\n`),

@@ -1,10 +1,12 @@
 import { type Command, Option } from 'commander';
 import { openRedaction } from '../compiling.ts';
 import { count, usd } from '../dataset/figures.ts';
+import { datasetTotals } from '../dataset/stats.ts';
 import { dryRun, renderDryRequest } from '../dry-run.ts';
 import { type ExitCode, exitCodes, OperatorError } from '../errors.ts';
 import { type HttpServer, serveHttp } from '../http.ts';
-import { createMetrics, refreshGauges } from '../metrics.ts';
+import { type Gauged, refreshGauges } from '../metrics/gauges.ts';
+import { createMetrics } from '../metrics/registry.ts';
 import { openPipeline, type Pipeline, type PipelineOptions } from '../pipeline.ts';
 import { flat, type Totals, totalsOf } from '../totals.ts';
 import type { Act, CommandContext } from './context.ts';
@@ -115,7 +117,7 @@ export function mentionUnusedKey({ config, note }: CommandContext): void {
 }
 
 async function serveMetrics(
-  { config, loaded, log, note }: CommandContext,
+  { config, loaded, log, logged, note }: CommandContext,
   metrics: ReturnType<typeof createMetrics>,
   pipeline: Pipeline,
 ): Promise<HttpServer | null> {
@@ -126,7 +128,7 @@ async function serveMetrics(
       host,
       port,
       registry: metrics.registry,
-      beforeScrape: () => refreshGauges(metrics, pipeline),
+      beforeScrape: () => refreshGauges(metrics, { ...pipeline, pairs: () => pairsIn(pipeline), logged }),
       notReady: () => pipeline.away(),
     });
     note(`metrics at ${server.url}/metrics`);
@@ -137,6 +139,10 @@ async function serveMetrics(
     log.warn(`no metrics: ${error.message}`);
     return null;
   }
+}
+
+function pairsIn({ stored }: Pipeline): ReturnType<Gauged['pairs']> {
+  return stored === null ? null : datasetTotals(stored);
 }
 
 function summary({ capture: captured, dataset, parked }: Totals, { capture }: Pipeline): string[] {

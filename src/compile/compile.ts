@@ -49,8 +49,13 @@ export interface CompileStageOptions {
   verifier?: Verifier | null;
   /** How long a trajectory waits for a day's or a month's money before it is skipped. */
   patienceMs?: number;
+  /** Hears how long a stage took: for metrics. */
+  onStage?: (stage: CompileStep, seconds: number) => void;
   now?: () => Date;
 }
+
+/** `redact` of a trajectory; the others of a segment. `store` is what keeps it on disk. */
+export type CompileStep = 'redact' | 'propose' | 'gates' | 'verify' | 'store';
 
 export interface CompileStage {
   readonly version: CompilerVersion;

@@ -29,14 +29,16 @@ export function openSqliteSink({ path, log }: { path: string; log: Logger }): Si
       const rows = rowsOf(message);
       const stored = { ...rows, trajectory_turns: await compressBodies(rows.trajectory_turns) };
       signal.throwIfAborted();
+      let written = 0;
       try {
-        store.immediate(stored);
+        written = store.immediate(stored);
       } catch (error) {
         throw explainSqlite(error, what, path);
       }
       const trajectory = message.spec === 'compiled/1' ? message.trajectory.id : message.trajectoryId;
-      const written = { trajectory, pairs: rows.qa_pairs.length, turns: rows.trajectory_turns.length };
-      log.debug(written, 'written to the dataset');
+      const all = tableNames.reduce((sum, table) => sum + stored[table].length, 0);
+      log.debug({ trajectory, pairs: rows.qa_pairs.length, rows: all, written }, 'written to the dataset');
+      return { written, unchanged: all - written, unknown: 0 };
     },
     async close() {
       db.close();
@@ -64,11 +66,13 @@ function prepareStore(db: SqliteDatabase) {
   const settle = settleSegments(db);
   const decide = decideVerdict(db);
   const summarise = summariseSession(db);
-  return db.transaction((rows: StoredRows) => {
-    for (const { table, statement } of upserts) for (const row of rows[table]) statement.run(row);
+  return db.transaction((rows: StoredRows): number => {
+    let written = 0;
+    for (const { table, statement } of upserts) for (const row of rows[table]) written += statement.run(row).changes;
     for (const { pair_key } of rows.verdicts) decide(pair_key);
     for (const { id } of rows.segments) settle(id);
     for (const { source, session_id } of rows.trajectories) summarise(source, session_id);
+    return written;
   });
 }
 

@@ -65,6 +65,11 @@ export interface SourceStatus {
   serverLsn: Lsn | null;
   /** Bytes of WAL between what is received and the server's position. */
   lagBytes: number | null;
+  /**
+   * Milliseconds since the server was where the stream is now, by its positions as they were asked for; 0 once the last
+   * of them is reached, null before the first.
+   */
+  lagMs: number | null;
   /** Bytes of WAL that the server keeps because of the slot. */
   retainedBytes: number;
   walStatus: string;
@@ -75,6 +80,8 @@ export interface SourceStatus {
   transactions: number;
   /** Of row messages received. */
   bytes: number;
+  /** Received and not yet taken. */
+  bufferedRows: number;
   bufferedBytes: number;
   paused: boolean;
   reconnects: number;

@@ -155,7 +155,7 @@ function clockCheck(room: ServerRoom, now: number): Check {
   if (Math.abs(aheadMs) < skewMs) return ok(name, "this machine's clock agrees with the server's");
   return warning(
     name,
-    `this machine's clock is ${Math.abs(aheadMs / 1000).toFixed(1)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the server's: sessions end by the server's, and tc_watermark_delay_seconds is off by that much`,
+    `this machine's clock is ${Math.abs(aheadMs / 1000).toFixed(1)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the server's: sessions end by the server's, and tc_source_watermark_delay_seconds is off by that much`,
     'synchronise the clocks (NTP)',
   );
 }

@@ -24,7 +24,7 @@ export function slotDanger(slot: string, { walStatus, safeWalBytes, retainedByte
   return warning(
     'slot_endangered',
     `slot ${slot} retains ${mebibytes(retainedBytes)} of WAL (${walStatus})${left}`,
-    'let the capture catch up (tc_slot_lag_bytes), or raise max_slot_wal_keep_size and SELECT pg_reload_conf()',
+    'let the capture catch up (tc_source_lag_bytes), or raise max_slot_wal_keep_size and SELECT pg_reload_conf()',
   );
 }
 

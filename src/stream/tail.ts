@@ -140,6 +140,8 @@ export class PostgresSource implements Source {
       lagBytes: behind === null ? null : Math.max(0, behind),
       watermark: this.#assembler?.watermark ?? null,
       ...(this.#assembler?.counters ?? { rows: 0, transactions: 0, bytes: 0 }),
+      lagMs: null,
+      bufferedRows: 0,
       bufferedBytes: this.#assembler?.bufferedBytes ?? 0,
       paused: this.#paused,
       reconnects: this.#reconnects,

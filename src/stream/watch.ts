@@ -119,7 +119,7 @@ export class ServerWatch {
     if (count > 1 || reason === 'excluded') return;
     this.#log.warn(
       { code: reason },
-      `${this.#whySkipped(reason)} at ${shortLsn(lsn)}: such rows are counted under rows_skipped{reason="${reason}"}`,
+      `${this.#whySkipped(reason)} at ${shortLsn(lsn)}: such rows are counted under tc_source_rows_skipped_total{reason="${reason}"}`,
     );
   }
 

@@ -52,6 +52,8 @@ export interface Lag {
   oldestAgeMs: number | null;
   /** Parked for a person to look at. */
   deadLetters: number;
+  /** The messages by partition, where the transport has partitions. */
+  partitions?: readonly { partition: number; messages: number }[];
 }
 
 export interface DeadLetter {

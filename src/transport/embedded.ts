@@ -91,7 +91,7 @@ function trajectoryTopic(topic: EmbeddedTopic<Reference>, bodies: EmbeddedTransp
       ),
     finishedAmong: (ids) => topic.finishedAmong(ids),
     lags: () => lagsOf(topic),
-    counts: () => ({ topic: topic.name, duplicates: 0, rebalances: 0 }),
+    counts: () => ({ topic: topic.name, redeliveries: 0, duplicates: 0, rebalances: 0 }),
   };
 }
 
@@ -101,6 +101,6 @@ function compiledTopic(topic: EmbeddedTopic<CompiledMessage>): CompiledTopic {
     consume: (sink, handler, options) =>
       topic.consume(sink, ({ message, signal }) => handler(message.value, signal), options),
     lags: () => lagsOf(topic),
-    counts: () => ({ topic: topic.name, duplicates: 0, rebalances: 0 }),
+    counts: () => ({ topic: topic.name, redeliveries: 0, duplicates: 0, rebalances: 0 }),
   };
 }

@@ -95,7 +95,7 @@ function trajectoryTopic(topic: KafkaTopic<Trajectory>, assemble: (id: string) =
       topic.consume(compileGroup, ({ message, signal }) => handler(message.value, signal), options),
     finishedAmong: (ids) => [...ids],
     lags: () => lagsOf(topic),
-    counts: () => ({ topic: topic.name, ...topic.status() }),
+    counts: () => ({ topic: topic.name, redeliveries: 0, ...topic.status() }),
   };
 }
 
@@ -126,6 +126,6 @@ function compiledTopic(topic: KafkaTopic<CompiledMessage>, maxBytes: number): Co
     consume: (sink, handler, options) =>
       topic.consume(sink, ({ message, signal }) => handler(message.value, signal), options),
     lags: () => lagsOf(topic),
-    counts: () => ({ topic: topic.name, ...topic.status() }),
+    counts: () => ({ topic: topic.name, redeliveries: 0, ...topic.status() }),
   };
 }

@@ -16,6 +16,8 @@ export interface GroupLag {
 /** Since the start of this process; always 0 where nothing of the kind can happen. */
 export interface TopicCounts {
   topic: string;
+  /** Deliveries to a handler that were not their message's first. */
+  redeliveries: number;
   /** Messages that came again though they were finished, and were not worked on. */
   duplicates: number;
   /** Times that the partitions were shared out anew. */

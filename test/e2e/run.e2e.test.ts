@@ -165,7 +165,7 @@ describe('metrics', () => {
     expect(text).toContain('tc_outbox_depth 0');
     expect(text).toContain('tc_topic_depth{topic="trajectories",group="compile"} 0');
     expect(text).toMatch(/tc_trajectories_compiled_total\{outcome="\w+"\} 1/);
-    expect(text).toMatch(/tc_watermark_delay_seconds \d/);
+    expect(text).toMatch(/tc_source_watermark_delay_seconds \d/);
     expect(text).toMatch(/tc_slot_retained_bytes \d/);
     expect(await get('/healthz')).toEqual({ status: 200, text: 'ok\n' });
     expect((await get('/readyz')).status).toBe(200);

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { pause } from '../../src/lifecycle.ts';
-import { createMetrics } from '../../src/metrics.ts';
+import { createMetrics } from '../../src/metrics/registry.ts';
 import { openPipeline } from '../../src/pipeline.ts';
 import { reconcile } from '../../src/reconciling.ts';
 import { initialise } from '../../src/setup.ts';

@@ -10,6 +10,7 @@ import { type Budget, BudgetRefusal, type Reservation } from '../budget/budget.t
 import type { CallStore } from '../calls.ts';
 import { type Attempt, answerKey, attempt, billingOf, callOf, newCallId, reused } from './attempt.ts';
 import { type BreakerOptions, type BreakerState, createBreaker, type Pass, type Sign } from './breaker.ts';
+import { capabilityOf } from './capabilities.ts';
 import { createLimiter, type Lease } from './limiter.ts';
 import { type Model, ModelFault, type ModelReply, type ModelRequest } from './model.ts';
 import { orAborted } from './or-aborted.ts';
@@ -47,7 +48,9 @@ export interface DoorOptions {
   /** Kinds of personal data or secrets that stand in a text for certain: a prompt that holds one is not sent. */
   leaks?: (text: string) => string[];
   /** Hears of each call that was made now, not of reused ones: for metrics. */
-  onCall?: (call: ModelCall) => void;
+  onCall?: (call: ModelCall, agent: string | null) => void;
+  /** Hears of each call that is about to be made because the one before it failed: for metrics. */
+  onRetry?: (before: ModelCall) => void;
   now?: () => Date;
   random?: () => number;
 }
@@ -69,16 +72,26 @@ export interface Answer {
   calls: ModelCall[];
 }
 
+/** A limit of this process on one model. */
+export interface LimitUse {
+  limit: 'concurrency' | 'requests_per_minute' | 'tokens_per_minute';
+  allowed: number;
+  /** Now, or within the last minute. */
+  used: number;
+}
+
 export interface DoorStatus {
   provider: string;
   model: string;
   inFlight: number;
   waiting: number;
-  /** Calls that may be in flight at once. */
-  concurrency: number;
+  /** Those that are set. */
+  limits: LimitUse[];
   breaker: BreakerState;
   /** While the breaker is open: when it lets a call through again. */
   resumeAt: Date | null;
+  /** When the provider shuts the model down; null where nothing is announced. */
+  shutdownAt: Date | null;
 }
 
 export interface Door {
@@ -241,13 +254,26 @@ export function createDoor(options: DoorOptions): Door {
     const answered = !(result instanceof ModelFault);
     await calls.record(call, answered ? { key, reply: JSON.stringify(result) } : undefined);
     crashPoint('compile.recorded');
-    options.onCall?.(call);
+    options.onCall?.(call, attempted.question.agent);
     return answered ? { call, reply: result } : { call, fault: result };
   }
 
   function status(): DoorStatus {
     const { state, resumeAt } = breaker.status();
-    return { provider: model.provider, model: model.name, ...limiter.status(), breaker: state, resumeAt };
+    const { inFlight, waiting, concurrency: allowed } = limiter.status();
+    const limits: LimitUse[] = [{ limit: 'concurrency', allowed, used: inFlight }];
+    const { shutdown } = capabilityOf(model.name);
+    const shutdownAt = shutdown === null ? null : new Date(shutdown.date);
+    return {
+      provider: model.provider,
+      model: model.name,
+      inFlight,
+      waiting,
+      limits,
+      breaker: state,
+      resumeAt,
+      shutdownAt,
+    };
   }
   const isPriced =
     bound({ billing: billingOf(model), models: names, tokens: { input: 1, output: 1 }, at: now(), timeoutMs }) !== null;

@@ -47,6 +47,7 @@ export function sinkOver(mirror: Mirror, log: Logger): Sink {
       if (refused.length > 0) throw explainRefusals(refused, `trajectory ${trajectory}`);
       const written = { trajectory, pairs: rows.qa_pairs.length, turns: rows.trajectory_turns.length };
       log.debug(written, 'written to the mirror');
+      return { written: 0, unchanged: 0, unknown: tableNames.reduce((sum, table) => sum + rows[table].length, 0) };
     },
     close: () => mirror.close(),
   };
