@@ -1,4 +1,4 @@
-/** /metrics, /healthz and /readyz, for Prometheus and for whoever keeps the process running. */
+/** /metrics, /status, /healthz and /readyz, for Prometheus and for whoever keeps the process running. */
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -14,6 +14,15 @@ export interface HttpOptions {
   beforeScrape: () => Promise<void>;
   /** Null when everything that is needed works; else what does not, in a sentence. */
   notReady: () => string | null;
+  /** How this process stands, as JSON. */
+  status: () => object;
+}
+
+/** Whoever listens on every address is asked on this machine's own. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 export interface HttpServer {
@@ -22,12 +31,20 @@ export interface HttpServer {
 }
 
 /** @throws OperatorError `port_unusable` where the address is taken or not ours. */
-export async function serveHttp({ host, port, registry, beforeScrape, notReady }: HttpOptions): Promise<HttpServer> {
+export async function serveHttp({
+  host,
+  port,
+  registry,
+  beforeScrape,
+  notReady,
+  status,
+}: HttpOptions): Promise<HttpServer> {
   const app = new Hono();
   app.get('/metrics', async (c) => {
     await beforeScrape();
     return c.text(await registry.metrics(), 200, { 'content-type': registry.contentType });
   });
+  app.get('/status', (c) => c.json(status()));
   app.get('/healthz', (c) => c.text('ok\n'));
   app.get('/readyz', (c) => {
     const reason = notReady();
@@ -36,7 +53,7 @@ export async function serveHttp({ host, port, registry, beforeScrape, notReady }
   return await new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname: host, port }, (info: AddressInfo) => {
       resolve({
-        url: `http://${host}:${info.port}`,
+        url: `http://${reachable(host)}:${info.port}`,
         close: () => new Promise<void>((done) => server.close(() => done())),
       });
     });

@@ -26,5 +26,13 @@ export interface CommandContext {
 /** A command; resolves with its exit code. */
 export type Action<O, A extends string[]> = (context: CommandContext, options: O, ...args: A) => Promise<ExitCode>;
 
+export interface ActOptions {
+  /** What is said at the first signal; null for nothing, as of a command that has nothing in work. */
+  stopping?: string | null;
+}
+
 /** Ties an action to the settings, the logger and the signals of this run. */
-export type Act = <O, A extends string[]>(action: Action<O, A>) => (...commanderArguments: unknown[]) => Promise<void>;
+export type Act = <O, A extends string[]>(
+  action: Action<O, A>,
+  more?: ActOptions,
+) => (...commanderArguments: unknown[]) => Promise<void>;

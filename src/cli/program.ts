@@ -8,7 +8,7 @@ import { type SettingName, settings } from '../settings.ts';
 import { defineBackfill } from './backfill.ts';
 import { defineCompile } from './compile.ts';
 import { defineConfig } from './config-print.ts';
-import type { Act, Action, CommandContext } from './context.ts';
+import type { Act, Action, ActOptions, CommandContext } from './context.ts';
 import { defineDemo } from './demo.ts';
 import { defineDlq } from './dlq.ts';
 import { defineDoctor } from './doctor.ts';
@@ -25,6 +25,7 @@ import { defineRun } from './run.ts';
 import { defineSample } from './sample.ts';
 import { listenForStop } from './signals.ts';
 import { defineStats } from './stats.ts';
+import { defineStatus } from './status.ts';
 import { clearStatus } from './status-line.ts';
 import { defineVerify } from './verify.ts';
 
@@ -33,6 +34,7 @@ const commands = [
   defineInit,
   defineDoctor,
   defineRun,
+  defineStatus,
   defineBackfill,
   defineRecover,
   defineReconcile,
@@ -110,12 +112,12 @@ function settingOption(name: SettingName): Option {
 }
 
 function actWith(program: Command, terminal: Terminal, state: { exitCode: ExitCode }): Act {
-  return <O, A extends string[]>(action: Action<O, A>) =>
+  return <O, A extends string[]>(action: Action<O, A>, more: ActOptions = {}) =>
     async (...given: unknown[]) => {
       // Commander hands over the arguments, then the options, then the command.
       const args = given.slice(0, -2) as A;
       const options = given.at(-2) as O;
-      const context = createContext(program, terminal);
+      const context = createContext(program, terminal, more);
       try {
         state.exitCode = await action(context.context, options, ...args);
       } finally {
@@ -127,6 +129,7 @@ function actWith(program: Command, terminal: Terminal, state: { exitCode: ExitCo
 function createContext(
   program: Command,
   { env, out, err, version }: Terminal,
+  { stopping }: ActOptions,
 ): { context: CommandContext; release: () => void } {
   const given = program.opts<Record<string, unknown>>();
   const loaded = loadConfig({
@@ -139,7 +142,7 @@ function createContext(
     err(`${line}\n`);
   };
   for (const warning of loaded.warnings) note(`warning: ${warning}`);
-  const { drain, abort, release } = listenForStop(note);
+  const { drain, abort, release } = listenForStop(note, stopping);
   const logged = { warn: 0, error: 0 };
   const context: CommandContext = {
     config: loaded.config,

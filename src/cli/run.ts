@@ -5,14 +5,17 @@ import { datasetTotals } from '../dataset/stats.ts';
 import { dryRun, renderDryRequest } from '../dry-run.ts';
 import { type ExitCode, exitCodes, OperatorError } from '../errors.ts';
 import { type HttpServer, serveHttp } from '../http.ts';
+import { registerInstance } from '../instance/register.ts';
+import type { Identity } from '../instance/status.ts';
 import { type Gauged, refreshGauges } from '../metrics/gauges.ts';
 import { createMetrics } from '../metrics/registry.ts';
 import { openPipeline, type Pipeline, type PipelineOptions } from '../pipeline.ts';
 import { flat, type Totals, totalsOf } from '../totals.ts';
 import type { Act, CommandContext } from './context.ts';
 import { bytes, counted } from './figures.ts';
-import { followStatus } from './run-status.ts';
+import { type FollowedStatus, followStatus } from './run-status.ts';
 import { showStatus } from './status-line.ts';
+import { statusLine } from './status-text.ts';
 
 interface RunOptions {
   once?: boolean;
@@ -90,14 +93,16 @@ export async function runPipeline(
   const pipeline = await openPipeline({ config, from, until, feed, log, metrics, drain, abort });
   try {
     const asked = until === 'stopped' || context.loaded.origins['metrics.port'] !== 'default';
-    const status = await followStatus(pipeline);
-    const server = asked ? await serveMetrics(context, metrics, pipeline) : null;
-    const line = showStatus(status.text, until === 'stopped' ? 30_000 : 5000);
+    const status = await followStatus(pipeline, identityOf(context));
+    const server = asked ? await serveMetrics(context, metrics, pipeline, status) : null;
+    const registered = server === null ? null : registerInstance(config.dataDir, { pid: process.pid, url: server.url });
+    const line = showStatus(() => statusLine(status.latest()), until === 'stopped' ? 30_000 : 5000);
     try {
       await pipeline.run();
     } finally {
       status.stop();
       line.stop();
+      registered?.release();
       await server?.close();
     }
     const totals = await totalsOf(pipeline);
@@ -120,25 +125,31 @@ async function serveMetrics(
   { config, loaded, log, logged, note }: CommandContext,
   metrics: ReturnType<typeof createMetrics>,
   pipeline: Pipeline,
+  status: FollowedStatus,
 ): Promise<HttpServer | null> {
   const { 'metrics.port': port, 'metrics.host': host } = config;
   if (port === 0) return null;
-  try {
-    const server = await serveHttp({
+  const serve = (at: number) =>
+    serveHttp({
       host,
-      port,
+      port: at,
       registry: metrics.registry,
       beforeScrape: () => refreshGauges(metrics, { ...pipeline, pairs: () => pairsIn(pipeline), logged }),
       notReady: () => pipeline.away(),
+      status: () => status.latest(),
     });
-    note(`metrics at ${server.url}/metrics`);
-    return server;
-  } catch (error) {
+  const server = await serve(port).catch(async (error: unknown) => {
     // A port that somebody chose must work; the default one is a convenience, and a second run may well want it too.
     if (loaded.origins['metrics.port'] !== 'default' || !(error instanceof OperatorError)) throw error;
-    log.warn(`no metrics: ${error.message}`);
-    return null;
-  }
+    log.warn(`port ${port} is taken: metrics are on another one`);
+    return await serve(0);
+  });
+  note(`metrics at ${server.url}/metrics`);
+  return server;
+}
+
+function identityOf({ config, version }: CommandContext): Identity {
+  return { version, pid: process.pid, roles: [...config.roles], startedAt: new Date().toISOString() };
 }
 
 function pairsIn({ stored }: Pipeline): ReturnType<Gauged['pairs']> {

@@ -5,12 +5,14 @@ export interface StopSignals {
   release(): void;
 }
 
-export function listenForStop(note: (line: string) => void): StopSignals {
+const finishing = 'stopping: what is in work is finished first; again to give it up (nothing is lost either way)';
+
+export function listenForStop(note: (line: string) => void, stopping: string | null = finishing): StopSignals {
   const drain = new AbortController();
   const abort = new AbortController();
   const onSignal = () => {
     if (!drain.signal.aborted) {
-      note('stopping: what is in work is finished first; again to give it up (nothing is lost either way)');
+      if (stopping !== null) note(stopping);
       drain.abort();
     } else {
       release();

@@ -64,6 +64,7 @@ test('its health check passes while the program answers, and fails once it does 
     registry: new Registry(),
     beforeScrape: async () => {},
     notReady: () => 'not connected to Postgres',
+    status: () => ({}),
   });
   const env = { ...process.env, TC_METRICS_PORT: new URL(server.url).port };
   const run = async () => {
