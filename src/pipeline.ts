@@ -17,7 +17,7 @@ import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
 import { type DataDisk, dataDisk } from './data-files.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
-import { kindOf } from './errors.ts';
+import { codeOf, kindOf, messageOf } from './errors.ts';
 import { pause, persevere, Releasers, within } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Marking, openMarking } from './marking.ts';
@@ -164,7 +164,8 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
     counts: () => [trajectories, compiled].flatMap((topic) => topic?.counts() ?? []),
     run: () => runLoops(parts, options),
     close: async () => {
-      for (const { name, error } of await releasers.unwind()) log.error({ err: error }, `${name} did not close`);
+      for (const { name, error } of await releasers.unwind())
+        log.error({ code: codeOf(error) }, `${name} did not close: ${messageOf(error)}`);
     },
   };
 }
