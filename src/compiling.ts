@@ -5,7 +5,7 @@ import { refuseUnpriced } from './compile/budget/limits.ts';
 import { openPostgresBudget } from './compile/budget/postgres.ts';
 import { openBudget } from './compile/budget/sqlite.ts';
 import { tellingLeftOut } from './compile/budget/telling.ts';
-import { type CallStore, openCallStore } from './compile/calls.ts';
+import { type CallStore, openCallStore, type SegmentResult } from './compile/calls.ts';
 import { openPostgresCallStore } from './compile/calls-postgres.ts';
 import { type CompileStage, type CompileStep, createCompileStage } from './compile/compile.ts';
 import type { Coverage } from './compile/coverage/coverage.ts';
@@ -46,10 +46,21 @@ export interface Compiling {
   close(): Promise<void>;
 }
 
+/** A model that is going to be asked. */
+export interface AskedModel {
+  provider: string;
+  model: string;
+  stage: ModelCall['stage'];
+  /** Those that it may be asked on. */
+  tiers: readonly string[];
+}
+
 export interface CompilingHooks {
+  onModel?: (asked: AskedModel) => void;
   onCall?: (call: ModelCall, agent: string | null) => void;
   onRetry?: (before: ModelCall) => void;
   onStage?: (stage: CompileStep, seconds: number) => void;
+  onSegment?: (result: SegmentResult) => void;
   /** Until it fires, a store that can't be reached is waited for without end. */
   drain?: AbortSignal;
 }
@@ -86,6 +97,7 @@ async function assemble(config: Config, log: Logger, hooks: CompilingHooks, rele
     windowTokens: config['compile.windowTokens'],
     patienceMs: config['budget.patience'],
     ...(hooks.onStage === undefined ? {} : { onStage: hooks.onStage }),
+    ...(hooks.onSegment === undefined ? {} : { onSegment: hooks.onSegment }),
   });
   return {
     stage,
@@ -137,11 +149,18 @@ async function openAsking(config: Config, tier: ModelTier, parts: AskingParts, r
   const looking = config['verify.mode'] === 'on' ? doors.open(lookingModel(config, tier, writing)) : null;
   for (const { model, isPriced } of looking === null ? [door] : [door, looking])
     refuseUncounted(config, model.name, isPriced);
+  hooks.onModel?.(askedOf(door, 'compile'));
+  if (looking !== null) hooks.onModel?.(askedOf(looking, 'verify'));
   const coverage = await openCovering(config, log, patience);
   releasers.push('coverage', () => coverage.close());
   const windowTokens = config['compile.windowTokens'];
   const verifier = looking === null ? null : createVerifier({ door: looking, windowTokens });
   return { tier, door, verifier, budget, coverage, models: () => doors.status() };
+}
+
+/** Who is turned away on the flex tier is asked on the standard one. */
+function askedOf({ model: { provider, name, serviceTier } }: Door, stage: AskedModel['stage']): AskedModel {
+  return { provider, model: name, stage, tiers: [...new Set([serviceTier, 'standard'])] };
 }
 
 function doorSettings(config: Config, { onCall, onRetry }: CompilingHooks) {

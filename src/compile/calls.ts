@@ -58,7 +58,8 @@ export interface CallStore {
    * accounted for by it; those of a result that came second stay unsettled, and go to the account of the next one that
    * is recorded.
    *
-   * @returns what is recorded: every worker that compiled this segment publishes the same.
+   * @returns what is recorded: every worker that compiled this segment publishes the same. It is `result` itself where
+   * that was recorded.
    */
   settle(key: SegmentKey, result: SegmentResult, options?: { replace?: boolean }): Promise<SegmentResult>;
   close(): Promise<void>;

@@ -49,12 +49,14 @@ export interface CompileStageOptions {
   verifier?: Verifier | null;
   /** How long a trajectory waits for a day's or a month's money before it is skipped. */
   patienceMs?: number;
-  /** Hears how long a stage took: for metrics. */
+  /** Hears how long a step took that was taken and did not fail: for metrics. */
   onStage?: (stage: CompileStep, seconds: number) => void;
+  /** Hears what a segment gave, once: what is known, or was recorded by another worker first, is not told. For metrics. */
+  onSegment?: (result: SegmentResult) => void;
   now?: () => Date;
 }
 
-/** `redact` of a trajectory; the others of a segment. `store` is what keeps it on disk. */
+/** `redact` of a trajectory; the others of a segment. `store` is what keeps its result on disk. */
 export type CompileStep = 'redact' | 'propose' | 'gates' | 'verify' | 'store';
 
 export interface CompileStage {
@@ -72,6 +74,7 @@ export interface CompileStage {
 export function createCompileStage(options: CompileStageOptions): CompileStage {
   const { compiler, calls, redactor, recompute = recomputeShared, now = () => new Date() } = options;
   const { coverage = null, verifier = null, patienceMs = Number.POSITIVE_INFINITY } = options;
+  const { onStage = () => {}, onSegment = () => {} } = options;
   const { version } = compiler;
   const windowTokens = version.kind === 'rules' ? null : (options.windowTokens ?? defaultWindowTokens);
   const stored = digestOf(compilerKey(version), gatesVersion);
@@ -82,13 +85,22 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
   });
   const viewsOf = (trajectory: Trajectory) => segmentTrajectory(trajectory, { windowTokens });
 
+  async function timed<T>(step: CompileStep, work: () => T | Promise<T>): Promise<T> {
+    const from = performance.now();
+    const result = await work();
+    onStage(step, (performance.now() - from) / 1000);
+    return result;
+  }
+
   async function compileSegment(view: SegmentView, signal: AbortSignal, fresh: boolean): Promise<SegmentResult> {
     if (!fresh && coverage !== null && !isTooShort(view) && !(await coverage.admits(view)))
       return skipped(view, 'coverage');
     try {
       const result = await proposeAndJudge(view, signal, fresh);
+      const recorded = await timed('store', () => calls.settle(keyOf(view), result, { replace: fresh }));
+      if (recorded === result) onSegment(result);
       // Where another worker was first, its result is the one that both publish.
-      return rebase(await calls.settle(keyOf(view), result, { replace: fresh }), view);
+      return rebase(recorded, view);
     } catch (error) {
       if (isWaitedFor(error)) throw error;
       return skipped(view, 'budget');
@@ -103,8 +115,10 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
   }
 
   async function proposeAndJudge(view: SegmentView, signal: AbortSignal, fresh: boolean): Promise<SegmentResult> {
-    const proposal = isTooShort(view) ? tooShort : await compiler.propose(view, signal, { fresh });
-    const gates = runGates(proposal.drafts, view, { recompute, leaks: (text) => redactor.leaks(text) });
+    const proposal = isTooShort(view)
+      ? tooShort
+      : await timed('propose', () => compiler.propose(view, signal, { fresh }));
+    const gates = await judge(proposal, view);
     const createdAt = now().toISOString();
     const sourceModel = proposal.calls.findLast(({ model }) => model !== null)?.model ?? version.model;
     const scrub = (text: string) => redactor.scrub(text);
@@ -114,12 +128,19 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
     return resultOf(proposal, gates, verdicts, { ...assembly, calls: made });
   }
 
+  async function judge({ drafts }: Proposal, view: SegmentView): Promise<GateResult> {
+    if (drafts.length === 0) return { passed: [], refused: [] };
+    return timed('gates', () => runGates(drafts, view, { recompute, leaks: (text) => redactor.leaks(text) }));
+  }
+
   /** Verdicts by pair key, of those pairs that no code has proved and no gate holds back. */
   async function verify(gates: GateResult, assembly: Assembly, signal: AbortSignal, fresh: boolean) {
     const due = gates.passed.map((passed) => pairOf(passed, null, assembly)).filter(isUnverified);
     if (verifier === null || due.length === 0) return { verdicts: new Map<string, Verification>(), calls: [] };
     try {
-      const { verdicts, calls: made } = await verifier.verify(due, assembly.view, signal, { fresh });
+      const { verdicts, calls: made } = await timed('verify', () =>
+        verifier.verify(due, assembly.view, signal, { fresh }),
+      );
       return { verdicts: new Map(due.map(({ pairKey }, at) => [pairKey, verdicts[at]!])), calls: made };
     } catch (error) {
       if (isWaitedFor(error)) throw error;
@@ -130,7 +151,7 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
   }
 
   /** Not recorded: asked for by session it is compiled after all. */
-  async function skipped(view: SegmentView, reason: 'coverage' | 'budget'): Promise<SegmentResult> {
+  async function skipped(view: SegmentView, reason: (typeof passedOver)[number]): Promise<SegmentResult> {
     return {
       spec: 'segment_result/1',
       outcome: { segment: view.segment, outcome: 'skipped', reason },
@@ -144,19 +165,28 @@ export function createCompileStage(options: CompileStageOptions): CompileStage {
   return {
     version,
     async compileTrajectory(original, signal, { force = false } = {}) {
-      const { trajectory, counts } = await redactOrPark(redactor, original);
+      const { trajectory, counts } = await timed('redact', () => redactOrPark(redactor, original));
       const results: SegmentResult[] = [];
       for (const view of viewsOf(trajectory)) {
         signal.throwIfAborted();
         const known = force ? null : await calls.segment(keyOf(view));
         results.push(known === null ? await compileSegment(view, signal, force) : rebase(known, view));
       }
+      // Not before the trajectory is done: what is passed over is passed over again at each attempt.
+      for (const result of results) if (isPassedOver(result)) onSegment(result);
       return compiledOf(trajectory, version, results, counts);
     },
   };
 }
 
 const isUnverified = ({ verification }: QaPair) => verification.status === 'unverified';
+
+/** Why a segment is left out for now, unrecorded. */
+const passedOver = ['coverage', 'budget'] as const satisfies SegmentReason[];
+
+function isPassedOver({ outcome: { reason } }: SegmentResult): boolean {
+  return passedOver.some((each) => each === reason);
+}
 
 const tooShort: Proposal = { drafts: [], calls: [], malformed: [], emptyReason: 'too_few_turns' };
 

@@ -97,7 +97,7 @@ export const modelsGuards: readonly Guard[] = [
   },
   {
     name: 'models: a page of somebody else’s is no answer',
-    file: at('door'),
+    file: at('outcome'),
     old: "'network', 'garbled']",
     new: "'network']",
     tests: door,
@@ -125,14 +125,14 @@ export const modelsGuards: readonly Guard[] = [
   },
   {
     name: 'models: a rate limit is no failure of its session',
-    file: at('door'),
+    file: at('outcome'),
     old: "...(fault.outcome === 'rate_limited' ?",
     new: "...(fault.outcome === 'none' ?",
     tests: door,
   },
   {
     name: 'models: a wait that is a mistake is none of years',
-    file: at('door'),
+    file: at('outcome'),
     old: 'Math.min(retryAfterMs, longestAskedMs)',
     new: 'retryAfterMs',
     tests: door,
@@ -181,7 +181,7 @@ export const modelsGuards: readonly Guard[] = [
   },
   {
     name: 'models: a model that asks for fewer calls is there',
-    file: at('door'),
+    file: at('outcome'),
     old: "new Set(['unavailable',",
     new: "new Set(['rate_limited', 'unavailable',",
     tests: door,

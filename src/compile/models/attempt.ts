@@ -11,6 +11,8 @@ export interface Attempt {
   id: string;
   question: Question;
   serviceTier: string;
+  /** The one before it, which failed; null for the first. */
+  before: ModelCall | null;
 }
 
 /** What is asked of the model, and by what its time is limited. */

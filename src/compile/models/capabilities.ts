@@ -15,7 +15,11 @@ export interface Capability {
   /** Whether it is served at half the price to who can wait. */
   flex: boolean;
   /** Null where none is announced. */
-  shutdown: { date: string; servedAs: string } | null;
+  shutdown: {
+    /** `2026-12-01`. */
+    date: string;
+    servedAs: string;
+  } | null;
 }
 
 /** Safe with any server: nothing is asked for that it might not know. */
@@ -136,6 +140,13 @@ export function modelFor({ tier, stage, provider, model }: Naming): string {
   throw stop('model_not_named', `${stage}.model is not set: name a model that the server at openai.baseUrl has`, {
     exitCode: exitCodes.configuration,
   });
+}
+
+/** When the first of them is shut down, at midnight UTC of the day that was announced; null where none was. */
+export function shutdownOf(models: Iterable<string>): Date | null {
+  const days = [...models].flatMap((model) => capabilityOf(model).shutdown?.date ?? []);
+  // Of a date without a time, midnight UTC is meant.
+  return days.length === 0 ? null : new Date(days.sort()[0]!);
 }
 
 /** A sentence for the operator where the model is about to be shut down, or has been. */

@@ -3,17 +3,18 @@
  * that helps, priced, and on disk before its answer is used.
  */
 import { crashPoint } from '../../crash-points.ts';
-import { exitCodes, OperatorError, park, stop } from '../../errors.ts';
+import { OperatorError, park } from '../../errors.ts';
 import { backoffMs, pause } from '../../lifecycle.ts';
 import type { ModelCall } from '../../records.ts';
 import { type Budget, BudgetRefusal, type Reservation } from '../budget/budget.ts';
 import type { CallStore } from '../calls.ts';
 import { type Attempt, answerKey, attempt, billingOf, callOf, newCallId, reused } from './attempt.ts';
-import { type BreakerOptions, type BreakerState, createBreaker, type Pass, type Sign } from './breaker.ts';
-import { capabilityOf } from './capabilities.ts';
-import { createLimiter, type Lease } from './limiter.ts';
+import { type BreakerOptions, type BreakerState, createBreaker, type Pass } from './breaker.ts';
+import { shutdownOf } from './capabilities.ts';
+import { createLimiter, type Lease, type LimitUse } from './limiter.ts';
 import { type Model, ModelFault, type ModelReply, type ModelRequest } from './model.ts';
 import { orAborted } from './or-aborted.ts';
+import { errorOf, isShed, signOf, tokensOf } from './outcome.ts';
 import { createBound, createPricing, namesOf, type PriceTable } from './prices.ts';
 import { estimatedTokens, mostTokens } from './tokens.ts';
 
@@ -72,14 +73,6 @@ export interface Answer {
   calls: ModelCall[];
 }
 
-/** A limit of this process on one model. */
-export interface LimitUse {
-  limit: 'concurrency' | 'requests_per_minute' | 'tokens_per_minute';
-  allowed: number;
-  /** Now, or within the last minute. */
-  used: number;
-}
-
 export interface DoorStatus {
   provider: string;
   model: string;
@@ -90,7 +83,7 @@ export interface DoorStatus {
   breaker: BreakerState;
   /** While the breaker is open: when it lets a call through again. */
   resumeAt: Date | null;
-  /** When the provider shuts the model down; null where nothing is announced. */
+  /** When the provider shuts it down, or a model that answered for it; null where nothing is announced. */
   shutdownAt: Date | null;
 }
 
@@ -166,7 +159,8 @@ export function createDoor(options: DoorOptions): Door {
     let elapsedMs = 0;
     for (let nth = 1; ; nth++) {
       const serviceTier = tierOf(made);
-      const tried = await tryOnce({ id: newCallId(), question, serviceTier }, key, signal);
+      const before = made.at(-1) ?? null;
+      const tried = await tryOnce({ id: newCallId(), question, serviceTier, before }, key, signal);
       made.push(tried.call);
       if ('reply' in tried) {
         failures.delete(key);
@@ -210,7 +204,7 @@ export function createDoor(options: DoorOptions): Door {
 
   /** One attempt, recorded whatever comes of it. No slot is taken before its money is reserved. */
   async function tryOnce(attempted: Attempt, key: string, signal: AbortSignal): Promise<Tried> {
-    const { question } = attempted;
+    const { question, before } = attempted;
     const pass = await breaker.admit(signal);
     let reservation: Reservation | null = null;
     let spentUsd: number | null = 0;
@@ -219,6 +213,7 @@ export function createDoor(options: DoorOptions): Door {
       const lease = await limiter.acquire(estimatedTokens(question.request), signal);
       try {
         pass.check();
+        if (before !== null) options.onRetry?.(before);
         spentUsd = null;
         const tried = await callModel(attempted, key, signal, { pass, lease });
         spentUsd = tried.call.costUsd;
@@ -259,44 +254,14 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   function status(): DoorStatus {
-    const { state, resumeAt } = breaker.status();
-    const { inFlight, waiting, concurrency: allowed } = limiter.status();
-    const limits: LimitUse[] = [{ limit: 'concurrency', allowed, used: inFlight }];
-    const { shutdown } = capabilityOf(model.name);
-    const shutdownAt = shutdown === null ? null : new Date(shutdown.date);
-    return {
-      provider: model.provider,
-      model: model.name,
-      inFlight,
-      waiting,
-      limits,
-      breaker: state,
-      resumeAt,
-      shutdownAt,
-    };
+    const { provider, name } = model;
+    const { state: breakerState, resumeAt } = breaker.status();
+    const shutdownAt = shutdownOf(names);
+    return { provider, model: name, ...limiter.status(), breaker: breakerState, resumeAt, shutdownAt };
   }
   const isPriced =
     bound({ billing: billingOf(model), models: names, tokens: { input: 1, output: 1 }, at: now(), timeoutMs }) !== null;
   return { model, isPriced, ask, status };
-}
-
-const isShed = (outcome: string) => outcome === 'rate_limited' || outcome === 'unavailable';
-
-/** A page of somebody else's in place of an answer, as of a portal or a wrong address, is none either. */
-const failing = new Set(['unavailable', 'timeout', 'network', 'garbled']);
-
-function signOf(result: ModelReply | ModelFault, serviceTier: string): Sign {
-  if (!(result instanceof ModelFault)) return 'answered';
-  const { outcome } = result;
-  // That half the price is not to be had says nothing of the full one.
-  if (outcome === 'aborted' || (serviceTier === 'flex' && isShed(outcome))) return 'unknown';
-  return failing.has(outcome) ? 'failed' : 'answered';
-}
-
-/** Tokens that count towards a minute's: none where nothing was done, null where that is not known. */
-function tokensOf({ promptTokens, outputTokens, thinkingTokens }: ModelCall, result: ModelReply | ModelFault) {
-  if (result instanceof ModelFault && !result.mayBeBilled) return 0;
-  return promptTokens === null ? null : promptTokens + (outputTokens ?? 0) + (thinkingTokens ?? 0);
 }
 
 /**
@@ -310,28 +275,4 @@ async function over(other: Promise<Answer>, signal: AbortSignal): Promise<void> 
     if (error instanceof OperatorError && !(error instanceof BudgetRefusal)) throw error;
   });
   await orAborted(ended, signal);
-}
-
-/** Whatever is asked for: a wait that is a server's mistake must not keep a message from its topic for years. */
-const longestAskedMs = 3_600_000;
-/** Limits that nobody puts a time to are of a minute, as a rule. */
-const rateLimitMs = 30_000;
-
-/** A rate limit is nobody's fault, and is over by itself: who runs for ever waits for that, and no attempt is counted. */
-function errorOf(fault: ModelFault, attempts: number, at: Date): OperatorError {
-  const code = `model_${fault.outcome}`;
-  const { message, resumeAt, retryAfterMs } = fault;
-  if (fault.kind === 'stop') {
-    const exitCode = fault.outcome === 'quota_exhausted' ? exitCodes.budget : exitCodes.configuration;
-    return stop(code, message, { exitCode, ...(resumeAt === undefined ? {} : { resumeAt }) });
-  }
-  if (fault.kind === 'park') return park(code, message);
-  const tried = `${message}, tried ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
-  const asked = retryAfterMs === undefined ? null : Math.min(retryAfterMs, longestAskedMs);
-  return new OperatorError(tried, {
-    kind: 'retry',
-    code,
-    ...(asked === null ? {} : { retryAfterMs: asked }),
-    ...(fault.outcome === 'rate_limited' ? { resumeAt: new Date(at.getTime() + (asked ?? rateLimitMs)) } : {}),
-  });
 }

@@ -7,6 +7,14 @@ export interface LimiterOptions {
   tokensPerMinute?: number | null;
 }
 
+/** A limit of this process on one model. */
+export interface LimitUse {
+  limit: 'concurrency' | 'requests_per_minute' | 'tokens_per_minute';
+  allowed: number;
+  /** Now, or within the last minute; tokens by estimate until they are counted. */
+  used: number;
+}
+
 export interface Lease {
   /** Ends the call; a second word changes nothing. `tokens` replaces what was estimated; null where they are not known. */
   release(tokens: number | null): void;
@@ -21,7 +29,8 @@ export interface Limiter {
   acquire(estimatedTokens: number, signal: AbortSignal): Promise<Lease>;
   /** Lets nothing begin for so long: the provider asked for fewer calls. */
   hold(ms: number): void;
-  status(): { inFlight: number; waiting: number; concurrency: number };
+  /** `limits`: those that are set. */
+  status(): { inFlight: number; waiting: number; limits: LimitUse[] };
 }
 
 const minuteMs = 60_000;
@@ -46,11 +55,18 @@ export function createLimiter({ concurrency, requestsPerMinute, tokensPerMinute 
   let heldUntil = 0;
   let timer: NodeJS.Timeout | undefined;
 
+  /** What began more than a minute ago. */
+  function forget(now: number): void {
+    while (begun[0] !== undefined && begun[0].at + minuteMs <= now) begun.shift();
+  }
+
+  const tokensBegun = () => begun.reduce((sum, call) => sum + call.tokens, 0);
+
   /** Milliseconds until the first in line may begin; 0 for now. */
   function waitMs(needed: number, now: number): number {
-    while (begun[0] !== undefined && begun[0].at + minuteMs <= now) begun.shift();
+    forget(now);
     let left = begun.length;
-    let taken = begun.reduce((sum, call) => sum + call.tokens, 0);
+    let taken = tokensBegun();
     let freeAt = now;
     for (const call of begun) {
       if (left < requests && taken + needed <= tokens) break;
@@ -117,6 +133,14 @@ export function createLimiter({ concurrency, requestsPerMinute, tokensPerMinute 
     hold(ms) {
       heldUntil = Math.max(heldUntil, performance.now() + ms);
     },
-    status: () => ({ inFlight, waiting: queue.length, concurrency }),
+    status() {
+      forget(performance.now());
+      const limits: LimitUse[] = [
+        { limit: 'concurrency', allowed: concurrency, used: inFlight },
+        { limit: 'requests_per_minute', allowed: requests, used: begun.length },
+        { limit: 'tokens_per_minute', allowed: tokens, used: tokensBegun() },
+      ];
+      return { inFlight, waiting: queue.length, limits: limits.filter(({ allowed }) => Number.isFinite(allowed)) };
+    },
   };
 }

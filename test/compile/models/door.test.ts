@@ -222,6 +222,56 @@ describe('trying again', () => {
   });
 });
 
+describe('a call that is made because one failed', () => {
+  it('is told of with the one that failed', async () => {
+    const heard: string[] = [];
+    const { model } = modelOf(refused, unavailable, reply);
+    const { calls: made } = await doorOf(model, { onRetry: ({ id }) => heard.push(id) }).ask(questionOf('a'), forever);
+    expect(heard).toEqual(made.slice(0, 2).map(({ id }) => id));
+  });
+
+  it('is told of too where the full price takes the place of half of it', async () => {
+    const heard: string[] = [];
+    const flex = { ...modelOf(refused, refused, reply).model, serviceTier: 'flex' };
+    const onRetry = ({ serviceTier, outcome }: { serviceTier: string; outcome: string }) =>
+      heard.push(`${serviceTier} ${outcome}`);
+    const { calls: made } = await doorOf(flex, { onRetry }).ask(questionOf('a'), forever);
+    expect(heard).toEqual(['flex rate_limited', 'flex rate_limited']);
+    expect(made.at(-1)?.serviceTier).toBe('standard');
+  });
+
+  it('is not told of where it is never made', async () => {
+    const onRetry = vi.fn();
+    const poor = budgetOf(({ callId }) => {
+      if (poor.asks[0]?.callId !== callId) throw new BudgetRefusal('no more', { scope: 'day', since: new Date() });
+    });
+    const door = doorOf(modelOf(refused, reply).model, { budget: poor.budget, onRetry });
+    await expect(door.ask(questionOf('a'), forever)).rejects.toThrow('no more');
+    await doorOf(modelOf(refused).model, { maxAttempts: 1, onRetry })
+      .ask(questionOf('b'), forever)
+      .catch(() => {});
+    expect(onRetry).not.toHaveBeenCalled();
+  });
+});
+
+describe('the end of a model', () => {
+  const shutdownAt = new Date(Date.UTC(2026, 11, 1));
+
+  it('is midnight UTC of the day that was announced', () => {
+    const named = (name: string) => doorOf({ ...modelOf(reply).model, name }).status().shutdownAt;
+    expect(named('gemini-2.5-flash')).toEqual(shutdownAt);
+    expect(named('google/gemini-2.5-pro')).toEqual(shutdownAt);
+    expect(named('gemini-2.5-flash-lite')).toBeNull();
+  });
+
+  it('is that of the model behind another name too, once it has answered', async () => {
+    const door = doorOf(modelOf({ ...reply, model: 'gemini-2.5-flash' }).model);
+    expect(door.status().shutdownAt).toBeNull();
+    await door.ask(questionOf('a'), forever);
+    expect(door.status()).toMatchObject({ model: 'model-1', shutdownAt });
+  });
+});
+
 it('a prompt that still holds what redaction should have taken out is not sent, and nobody hears which', async () => {
   const { model, asked } = modelOf(reply);
   const leaks = (text: string) => (text.includes('a@b.example') ? ['email'] : []);
@@ -306,13 +356,17 @@ it('who compiles and who verifies go through one door where they ask the same mo
     gemini: { apiKey: 'test-key' },
     openai: { baseUrl: 'http://127.0.0.1:9/v1', apiKey: null, usdPerHour: null },
   };
-  const doors = createDoors({ connections, concurrency: 7 }, calls, pino({ level: 'silent' }));
+  const doors = createDoors({ connections, concurrency: 7, requestsPerMinute: 60 }, calls, pino({ level: 'silent' }));
   const gemini = { provider: 'gemini', model: 'gemini-3.8-flash' } as const;
   const door = doors.open(gemini);
   expect(doors.open({ ...gemini })).toBe(door);
   expect(doors.open({ ...gemini, provider: 'openai-compatible' })).not.toBe(door);
   expect(() => doors.open({ ...gemini, provider: 'vertex' })).toThrow(/vertex\.project/);
-  const idle = { inFlight: 0, waiting: 0, concurrency: 7, breaker: 'closed', resumeAt: null };
+  const limits = [
+    { limit: 'concurrency', allowed: 7, used: 0 },
+    { limit: 'requests_per_minute', allowed: 60, used: 0 },
+  ];
+  const idle = { inFlight: 0, waiting: 0, limits, breaker: 'closed', resumeAt: null, shutdownAt: null };
   expect(doors.status()).toEqual([
     { ...idle, provider: 'gemini', model: 'gemini-3.8-flash' },
     { ...idle, provider: 'openai-compatible', model: 'gemini-3.8-flash' },

@@ -50,13 +50,14 @@ it('what is allowed is filled up, and no more is begun at once', async () => {
   const limiter = createLimiter({ concurrency: 2 });
   const leases = [await limiter.acquire(1, forever), await limiter.acquire(1, forever)];
   const third = limiter.acquire(1, forever);
-  expect(limiter.status()).toEqual({ inFlight: 2, waiting: 1, concurrency: 2 });
+  const full = { inFlight: 2, waiting: 1, limits: [{ limit: 'concurrency', allowed: 2, used: 2 }] };
+  expect(limiter.status()).toEqual(full);
   // Said twice, it frees one place all the same.
   leases[0]?.release(null);
   leases[0]?.release(null);
   await third;
   const fourth = limiter.acquire(1, forever);
-  expect(limiter.status()).toEqual({ inFlight: 2, waiting: 1, concurrency: 2 });
+  expect(limiter.status()).toEqual(full);
   leases[1]?.release(null);
   await fourth;
 });
@@ -81,4 +82,28 @@ it('whoever gives up leaves the line, and those behind go ahead', async () => {
   await small;
   expect(limiter.status()).toMatchObject({ inFlight: 2, waiting: 0 });
   await expect(limiter.acquire(1, controller.signal)).rejects.toThrow('second signal');
+});
+
+it('tells of each limit that is set what it allows and how much of it is used', async () => {
+  const limiter = createLimiter({ concurrency: 3, requestsPerMinute: 10, tokensPerMinute: 1_000 });
+  const used = () => limiter.status().limits.map((limit) => limit.used);
+  expect(limiter.status().limits).toEqual([
+    { limit: 'concurrency', allowed: 3, used: 0 },
+    { limit: 'requests_per_minute', allowed: 10, used: 0 },
+    { limit: 'tokens_per_minute', allowed: 1_000, used: 0 },
+  ]);
+  const first = await limiter.acquire(400, forever);
+  vi.advanceTimersByTime(40_000);
+  await limiter.acquire(100, forever);
+  expect(used()).toEqual([2, 2, 500]);
+  first.release(50);
+  expect(used()).toEqual([1, 2, 150]);
+  // What began a minute ago is none of the last one's.
+  vi.advanceTimersByTime(20_000);
+  expect(used()).toEqual([1, 1, 100]);
+});
+
+it('tells nothing of a limit that is not set', () => {
+  const limits = createLimiter({ concurrency: 1, requestsPerMinute: 5, tokensPerMinute: null }).status().limits;
+  expect(limits.map(({ limit }) => limit)).toEqual(['concurrency', 'requests_per_minute']);
 });
