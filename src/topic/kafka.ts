@@ -12,7 +12,8 @@ import { type Letter, letterOf, requeuedOf } from './kafka/letters.ts';
 import { type KafkaNames, namesOf } from './kafka/names.ts';
 import { readCommitted, readRanges } from './kafka/offsets.ts';
 import { send } from './kafka/producer.ts';
-import { ensureTopics, type TopicSpec } from './kafka/topics.ts';
+import { groupSpecs, mainSpec } from './kafka/specs.ts';
+import { ensureTopics } from './kafka/topics.ts';
 import type { Codec, ConsumeOptions, DeadLetter, Handler, Lag, Message, ShownDeadLetter, Topic } from './topic.ts';
 
 export interface KafkaTopicOptions<T> {
@@ -54,9 +55,6 @@ export interface KafkaTopic<T> extends Topic<T> {
   status(): ConsumerCounts;
 }
 
-/** A dead letter is larger than its message by its headers. */
-const headerBytes = 64 * 1024;
-
 /** @throws OperatorError as `ensureTopics` does, and `kafka_unreachable` where the brokers stay away. */
 export async function openKafkaTopic<T>(options: KafkaTopicOptions<T>): Promise<KafkaTopic<T>> {
   const topic = new OnKafka(options);
@@ -86,9 +84,9 @@ class OnKafka<T> implements KafkaTopic<T> {
   }
 
   async ensure(): Promise<void> {
-    const { cluster, groups, retentionMs, maxMessageBytes } = this.#options;
-    const main = this.#spec(this.#names.main, { retentionMs, maxMessageBytes });
-    const all = ensureTopics(cluster, [main, ...groups.flatMap((group) => this.#groupSpecs(group))]);
+    const { cluster, groups } = this.#options;
+    const retries = groups.flatMap((group) => groupSpecs(this.#options, group));
+    const all = ensureTopics(cluster, [mainSpec(this.#options), ...retries]);
     for (const group of groups) this.#groups.set(group, all);
     await all;
   }
@@ -224,28 +222,11 @@ class OnKafka<T> implements KafkaTopic<T> {
   }
 
   async #ensureGroup(group: string): Promise<void> {
-    const known = this.#groups.get(group) ?? ensureTopics(this.#options.cluster, this.#groupSpecs(group));
+    const known = this.#groups.get(group) ?? ensureTopics(this.#options.cluster, groupSpecs(this.#options, group));
     this.#groups.set(group, known);
     await known.catch((error) => {
       this.#groups.delete(group);
       throw error;
     });
-  }
-
-  #groupSpecs(group: string): TopicSpec[] {
-    const { retentionMs } = this.#options;
-    const maxMessageBytes = this.#options.maxMessageBytes + headerBytes;
-    return [
-      this.#spec(this.#names.retry(group), { retentionMs, maxMessageBytes }),
-      {
-        ...this.#spec(this.#names.dead(group), { retentionMs: null, maxMessageBytes }),
-        ...{ partitions: 1, cleanup: 'compact' },
-      },
-    ];
-  }
-
-  #spec(name: string, limits: { retentionMs: number | null; maxMessageBytes: number }): TopicSpec {
-    const { partitions, replicationFactor } = this.#options;
-    return { name, partitions, replicationFactor, cleanup: 'delete', ...limits };
   }
 }

@@ -62,7 +62,8 @@ export async function openPostgresMirror({ url, schema, log }: PostgresSinkOptio
   };
 }
 
-async function requireMigrations(pool: pg.Pool, schema: string): Promise<void> {
+/** @throws OperatorError `sink_not_migrated`; what the server says where it can't be asked. */
+export async function requireMigrations(pool: pg.Pool, schema: string): Promise<void> {
   const table = `${quoteIdent(schema)}.trajectory_compiler_migrations`;
   const { rows } = await pool.query<{ version: number | null }>(`SELECT max(version) AS version FROM ${table}`);
   const version = rows[0]?.version ?? 0;

@@ -26,7 +26,7 @@ export interface TopicSpec {
   replicationFactor: number;
 }
 
-interface FoundTopic {
+export interface FoundTopic {
   partitions: number;
   replicas: number;
   config: Map<string, string>;
@@ -45,26 +45,28 @@ export async function ensureTopics(cluster: TopicBrokers, specs: readonly TopicS
   const named = specs.map(({ name }) => name);
   const present = await patiently(cluster, 'listing topics', () => admin.listTopics());
   for (const spec of specs.filter(({ name }) => !present.includes(name))) {
-    await patiently(cluster, `creating topic "${spec.name}"`, () => create(admin, spec));
+    await patiently(cluster, `creating topic "${spec.name}"`, () => createTopic(admin, spec));
   }
   const found = await patiently(cluster, `reading the settings of topics ${named.join(', ')}`, () =>
-    describe(admin, named),
+    describeTopics(admin, named),
   );
-  for (const spec of specs) check(spec, found.get(spec.name)!, cluster.brokers[0] ?? '');
+  for (const spec of specs) checkTopic(spec, found.get(spec.name)!, cluster.brokers[0] ?? '');
   warnOfFewReplicas(cluster, found);
 }
 
 /** `max.message.bytes` of a topic. */
 export async function readMaxMessageBytes(admin: Admin, topic: string): Promise<number> {
-  const found = await describe(admin, [topic]);
+  const found = await describeTopics(admin, [topic]);
   return Number(found.get(topic)?.config.get('max.message.bytes'));
 }
 
-async function create(admin: Admin, spec: TopicSpec): Promise<void> {
+/** With `validateOnly` the brokers say whether they would, and make nothing. */
+export async function createTopic(admin: Admin, spec: TopicSpec, validateOnly = false): Promise<void> {
   // Resolves with false where another process was faster. Leaders are waited for where the topics are read: kafkajs throws
   // where the broker that it asks has not heard of the topic yet.
   await admin.createTopics({
     waitForLeaders: false,
+    validateOnly,
     topics: [
       {
         topic: spec.name,
@@ -100,7 +102,8 @@ async function patiently<T>(cluster: TopicBrokers, doing: string, work: () => Pr
   }
 }
 
-async function describe(admin: Admin, names: string[]): Promise<Map<string, FoundTopic>> {
+/** Topics that are there. */
+export async function describeTopics(admin: Admin, names: string[]): Promise<Map<string, FoundTopic>> {
   const { topics } = await admin.fetchTopicMetadata({ topics: names });
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
@@ -128,7 +131,8 @@ async function describe(admin: Admin, names: string[]): Promise<Map<string, Foun
   );
 }
 
-function check(spec: TopicSpec, found: FoundTopic, broker: string): void {
+/** @throws OperatorError as {@link ensureTopics} does, where the topic is not as wanted. */
+export function checkTopic(spec: TopicSpec, found: FoundTopic, broker: string): void {
   const mend = (setting: string, value: string | number) =>
     `kafka-configs.sh --bootstrap-server ${broker} --alter --entity-type topics --entity-name ${spec.name} --add-config ${setting}=${value}`;
   if (found.partitions !== spec.partitions) {
