@@ -1,7 +1,7 @@
 /**
  * Messages in, batches out: counts row messages, skips what a replay brings again, cuts batches, and knows at every
- * moment where a new connection has to begin. No I/O; what it reads of the clock is how long a row has waited, by the
- * clock that is never set.
+ * moment where a new connection has to begin. No I/O; what it reads of the clock is how long a row has waited and a
+ * probe is old, by the clock that is never set.
  *
  * ```
  * Begin ─▶ open ──Insert──▶ open, partial = (final_lsn, ordinal) ──Commit──▶ resumeLsn = end_lsn, partial = null
@@ -11,6 +11,7 @@
 import { stop } from '../errors.ts';
 import { type Mapping, type RowText, turnOf } from '../postgres/audit-table.ts';
 import type { Batch, Lsn, Micros, Position, Progress, Turn } from '../records.ts';
+import { StreamLag } from './lag.ts';
 import { later, resumeAt, shortLsn } from './lsn.ts';
 import type { Message } from './pgoutput.ts';
 import { committed, freshWatermark, type Probe, probed, reached, type Watermark } from './watermark.ts';
@@ -41,6 +42,8 @@ interface Open {
 
 interface Cut {
   batch: Batch;
+  /** Those that are not carried on included. */
+  rows: number;
   bytes: number;
 }
 
@@ -48,6 +51,7 @@ export class Assembler {
   readonly counters = { rows: 0, transactions: 0, bytes: 0 };
   readonly #options: AssemblerOptions;
   readonly #mark: Watermark;
+  readonly #lag = new StreamLag();
   readonly #queue: Cut[] = [];
   #open: Open | null = null;
   /** How far rows have been received; what a new connection begins with. */
@@ -56,9 +60,8 @@ export class Assembler {
   #yielded: Progress;
   #pending: Cut;
   #pendingSince = 0;
-  /** Rows of the pending batch, those that are not carried on included. */
-  #pendingRows = 0;
-  #bufferedBytes = 0;
+  /** What was received and not taken. */
+  readonly #buffered = { rows: 0, bytes: 0 };
   #yieldedMark: Micros | null = null;
   #streamLsn: Lsn;
   #advancedAt = performance.now();
@@ -91,8 +94,13 @@ export class Assembler {
     return this.#mark.at;
   }
 
-  get bufferedBytes(): number {
-    return this.#bufferedBytes;
+  get buffered(): Readonly<Record<'rows' | 'bytes', number>> {
+    return this.#buffered;
+  }
+
+  /** Of `SourceStatus`. */
+  get lagMs(): number | null {
+    return this.#lag.at(performance.now());
   }
 
   /** True while the server's position is still awaited: a ping brings it. */
@@ -139,6 +147,7 @@ export class Assembler {
 
   probe(probe: Probe): void {
     probed(this.#mark, probe);
+    this.#lag.probed(probe, performance.now());
     this.#reach(this.#streamLsn);
   }
 
@@ -160,12 +169,13 @@ export class Assembler {
       if (signal.aborted) return null;
       const cut = this.#queue.shift();
       if (cut !== undefined) {
-        this.#bufferedBytes -= cut.bytes;
+        this.#buffered.rows -= cut.rows;
+        this.#buffered.bytes -= cut.bytes;
         return cut.batch;
       }
       if (this.#finished) return null;
       const waitMs = this.#waitMs();
-      if (waitMs <= 0 || (this.#failure !== undefined && this.#pendingRows > 0)) this.#cut();
+      if (waitMs <= 0 || (this.#failure !== undefined && this.#pending.rows > 0)) this.#cut();
       else if (this.#failure !== undefined) throw this.#failure;
       else await this.#woken(waitMs, signal);
     }
@@ -188,6 +198,7 @@ export class Assembler {
     const skipTo = partial?.lsn === finalLsn ? partial.ordinal : known;
     this.#open = { finalLsn, committedAt, ordinal: -1, skipTo };
     committed(this.#mark, committedAt);
+    this.#lag.committed(committedAt);
     // Transactions come in the order of their commits: what committed before this one has all been received.
     this.#reach(finalLsn);
   }
@@ -201,8 +212,8 @@ export class Assembler {
     this.#received = { resumeLsn: this.#received.resumeLsn, partial: position };
     const turn = this.#turnOf(row, position, open.committedAt);
     const { batch } = this.#pending;
-    if (this.#pendingRows === 0) this.#pendingSince = performance.now();
-    this.#pendingRows += 1;
+    if (this.#pending.rows === 0) this.#pendingSince = performance.now();
+    this.#pending.rows += 1;
     if (typeof turn === 'string') {
       batch.skipped[turn] = (batch.skipped[turn] ?? 0) + 1;
       this.#options.onSkip?.(turn, open.finalLsn);
@@ -212,12 +223,13 @@ export class Assembler {
       this.counters.rows += 1;
     }
     this.#pending.bytes += bytes;
-    this.#bufferedBytes += bytes;
+    this.#buffered.rows += 1;
+    this.#buffered.bytes += bytes;
     const full =
-      this.#pendingRows >= this.#options.batchRows || this.#pending.bytes >= this.#options.maxBufferBytes / 4;
+      this.#pending.rows >= this.#options.batchRows || this.#pending.bytes >= this.#options.maxBufferBytes / 4;
     if (full) this.#cut();
     // A waiting consumer learns of the first row, to start its timer.
-    if (full || this.#pendingRows === 1) this.#wake();
+    if (full || this.#pending.rows === 1) this.#wake();
   }
 
   /** Or why there is none. */
@@ -238,10 +250,11 @@ export class Assembler {
   #reach(lsn: Lsn): void {
     this.#streamLsn = later(lsn, this.#streamLsn);
     reached(this.#mark, lsn);
+    this.#lag.reached(this.#streamLsn);
     const { until } = this.#options;
     if (until !== undefined && this.#open === null && lsn >= until.lsn) this.#finish(until);
     // Rows that wait have a timer already: waking the consumer at each commit would start it anew each time.
-    if (this.#pendingRows === 0 || this.#queue.length > 0) this.#wake();
+    if (this.#pending.rows === 0 || this.#queue.length > 0) this.#wake();
   }
 
   #finish(until: Probe): void {
@@ -258,7 +271,7 @@ export class Assembler {
   /** Milliseconds until the pending batch is due; 0 or less where it is; infinite where there is nothing to say. */
   #waitMs(): number {
     const waited = performance.now() - this.#pendingSince;
-    if (this.#pendingRows > 0) return this.#options.batchMs - waited;
+    if (this.#pending.rows > 0) return this.#options.batchMs - waited;
     if (this.#mark.at !== this.#yieldedMark || this.#advanceDue()) return 0;
     if (this.#moved()) return this.#advancedAt + this.#options.idleAdvanceMs - performance.now();
     return Number.POSITIVE_INFINITY;
@@ -275,9 +288,9 @@ export class Assembler {
   }
 
   #cut(): void {
-    const { batch, bytes } = this.#pending;
+    const { batch } = this.#pending;
     // An idle position is not worth a write of the journal each second: rows carry it, or its turn comes.
-    if (this.#pendingRows > 0 || this.#advanceDue()) {
+    if (this.#pending.rows > 0 || this.#advanceDue()) {
       this.#yielded = this.#received;
       this.#advancedAt = performance.now();
       this.#advanceNow = false;
@@ -289,13 +302,12 @@ export class Assembler {
       if (this.#mark.heard !== null) batch.serverAt = this.#mark.heard;
       this.#yieldedMark = this.#mark.at;
     }
-    this.#queue.push({ batch, bytes });
+    this.#queue.push(this.#pending);
     this.#pending = this.#emptyCut();
-    this.#pendingRows = 0;
   }
 
   #emptyCut(): Cut {
-    return { batch: { changes: [], sessionIds: new Set(), progress: this.#yielded, skipped: {} }, bytes: 0 };
+    return { batch: { changes: [], sessionIds: new Set(), progress: this.#yielded, skipped: {} }, rows: 0, bytes: 0 };
   }
 
   #woken(waitMs: number, signal: AbortSignal): Promise<void> {

@@ -66,8 +66,9 @@ export interface SourceStatus {
   /** Bytes of WAL between what is received and the server's position. */
   lagBytes: number | null;
   /**
-   * Milliseconds since the server was where the stream is now, by its positions as they were asked for; 0 once the last
-   * of them is reached, null before the first.
+   * Milliseconds since the server was where the stream is now, by its clock: by the commits received and its positions as
+   * they were asked for, so too much by the time between two of them at most. 0 once the last of them is reached, as long
+   * as the server answers; null before the first.
    */
   lagMs: number | null;
   /** Bytes of WAL that the server keeps because of the slot. */
@@ -80,7 +81,7 @@ export interface SourceStatus {
   transactions: number;
   /** Of row messages received. */
   bytes: number;
-  /** Received and not yet taken. */
+  /** Received and not yet taken, those that are not carried on included. */
   bufferedRows: number;
   bufferedBytes: number;
   paused: boolean;

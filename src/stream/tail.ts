@@ -140,9 +140,9 @@ export class PostgresSource implements Source {
       lagBytes: behind === null ? null : Math.max(0, behind),
       watermark: this.#assembler?.watermark ?? null,
       ...(this.#assembler?.counters ?? { rows: 0, transactions: 0, bytes: 0 }),
-      lagMs: null,
-      bufferedRows: 0,
-      bufferedBytes: this.#assembler?.bufferedBytes ?? 0,
+      lagMs: this.#assembler?.lagMs ?? null,
+      bufferedRows: this.#assembler?.buffered.rows ?? 0,
+      bufferedBytes: this.#assembler?.buffered.bytes ?? 0,
       paused: this.#paused,
       reconnects: this.#reconnects,
       ...watched,
@@ -310,7 +310,7 @@ export class PostgresSource implements Source {
   }
 
   #regulate(): void {
-    const buffered = this.#assembler?.bufferedBytes ?? 0;
+    const buffered = this.#assembler?.buffered.bytes ?? 0;
     const limit = this.#options.maxBufferBytes;
     if (!this.#paused && buffered > limit) {
       this.#paused = true;

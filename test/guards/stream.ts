@@ -144,7 +144,7 @@ export const streamGuards: Guard[] = [
   {
     name: 'trap 12: a large transaction is handed out in pieces',
     file: 'src/stream/assembler.ts',
-    old: 'this.#pendingRows >= this.#options.batchRows ||',
+    old: 'this.#pending.rows >= this.#options.batchRows ||',
     new: '',
     tests: ['test/stream/assembler.test.ts'],
   },

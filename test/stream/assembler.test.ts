@@ -138,7 +138,20 @@ describe('batches', () => {
     const byBytes = assembler({ maxBufferBytes: 80, batchMs: 60_000 });
     transaction(byBytes, 110, 2);
     expect(keys(await byBytes.take(never)).length).toBe(2);
-    expect(byBytes.bufferedBytes).toBe(0);
+    expect(byBytes.buffered).toEqual({ rows: 0, bytes: 0 });
+  });
+
+  test('rows count as buffered until they are taken, those that are not carried on too', async () => {
+    const a = assembler({ batchRows: 2, batchMs: 60_000 });
+    transaction(a, 110, 2, 120);
+    a.message({ kind: 'begin', finalLsn: at(130), committedAt: 130 * second });
+    a.message({ kind: 'insert', row: null, bytes: 10 });
+    expect(a.buffered).toEqual({ rows: 3, bytes: 30 });
+    await a.take(never);
+    expect(a.buffered).toEqual({ rows: 1, bytes: 10 });
+    a.fail(new Error('the end'));
+    await a.take(never);
+    expect(a.buffered).toEqual({ rows: 0, bytes: 0 });
   });
 
   test('a failure comes after everything that was received before it', async () => {
