@@ -163,7 +163,8 @@ function askedOf({ model: { provider, name, serviceTier } }: Door, stage: AskedM
   return { provider, model: name, stage, tiers: [...new Set([serviceTier, 'standard'])] };
 }
 
-function doorSettings(config: Config, { onCall, onRetry }: CompilingHooks) {
+/** What the doors to all models share. */
+export function doorSettings(config: Config, { onCall, onRetry }: CompilingHooks) {
   const { 'gemini.apiKey': apiKey, 'gemini.baseUrl': baseUrl } = config;
   return {
     connections: {
@@ -200,7 +201,8 @@ export function lookingModel(config: Config, tier: ModelTier, writing: ModelChoi
   return { provider, model: modelFor({ tier, stage: 'verify', provider, model }) };
 }
 
-function refuseUncounted(config: Config, model: string, priced: boolean): void {
+/** @throws OperatorError `budget_unpriced` where a cap would not hold. */
+export function refuseUncounted(config: Config, model: string, priced: boolean): void {
   refuseUnpriced({ limits: limitsOf(config), unpriced: config['budget.unpriced'], model, priced });
 }
 
@@ -213,7 +215,8 @@ function limitsOf(config: Config) {
   };
 }
 
-async function openSpending(config: Config, log: Logger, patience: { drain?: AbortSignal }): Promise<Budget> {
+/** @throws OperatorError as the ledger of either kind does. */
+export async function openSpending(config: Config, log: Logger, patience: { drain?: AbortSignal }): Promise<Budget> {
   const limits = limitsOf(config);
   const onWarning = ({ scope, period, limitUsd, spentUsd }: BudgetLevel) =>
     log.warn(
@@ -269,15 +272,19 @@ export async function openRedaction(
 }
 
 /** @throws OperatorError `vault_key_too_short` for fewer than 16 characters. */
-function vaultKeyOf(config: Config): string | null {
+export function vaultKeyOf(config: Config): string | null {
   const key = config['redact.vaultKey'];
   if (key === null) return null;
   const words = { code: 'vault_key', what: 'the key of the vault', setting: 'redact.vaultKey (TC_REDACT_VAULT_KEY)' };
   return longEnough(key, words.setting, words);
 }
 
-/** Hosts that each made a key of their own would give one value of a session several placeholders. */
-function redactionKey(config: Config): string {
+/**
+ * Hosts that each made a key of their own would give one value of a session several placeholders.
+ *
+ * @throws OperatorError `redact_key_missing`.
+ */
+export function refuseUnsharedKey(config: Config): void {
   if (config['calls.url'] !== null && config['redact.key'] === null) {
     throw stop(
       'redact_key_missing',
@@ -285,6 +292,11 @@ function redactionKey(config: Config): string {
       { exitCode: exitCodes.configuration },
     );
   }
+}
+
+/** @throws OperatorError `redact_key_missing`, `redact_key_too_short`, `redact_key_unusable`. */
+export function redactionKey(config: Config): string {
+  refuseUnsharedKey(config);
   return openKey(filesOf(config).redactKey, config['redact.key'], {
     code: 'redact_key',
     what: 'the key of redaction',

@@ -65,7 +65,7 @@ export interface CallStore {
   close(): Promise<void>;
 }
 
-const migrations: Migration[] = [
+export const callMigrations: Migration[] = [
   `CREATE TABLE calls (
      id TEXT PRIMARY KEY,
      segment_id TEXT NOT NULL,
@@ -95,7 +95,7 @@ const what = 'call store';
 
 /** Opens `<dataDir>/calls.sqlite`. @throws OperatorError as {@link openSqlite} does. */
 export function openCallStore(path: string): CallStore {
-  return new SqliteCallStore(openSqlite(path, { what, migrations }), path);
+  return new SqliteCallStore(openSqlite(path, { what, migrations: callMigrations }), path);
 }
 
 class SqliteCallStore implements CallStore {

@@ -357,7 +357,7 @@ export const modelsGuards: readonly Guard[] = [
   {
     name: 'models: thoughts count towards what is reserved',
     file: at('gemini'),
-    old: 'output: outputLimit(request, capability) + capability.thinkingTokens',
+    old: 'output: outputLimit(request, capability) + thinkingRoom(request, capability)',
     new: 'output: outputLimit(request, capability)',
     tests: prices,
   },

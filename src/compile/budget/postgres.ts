@@ -8,7 +8,7 @@ import { Ledger, type LedgerOptions } from './ledger.ts';
 import { openLedgerSchema, tables } from './postgres-schema.ts';
 import { reservingFrom } from './reserving.ts';
 
-const words: StoreWords = {
+export const budgetWords: StoreWords = {
   name: 'budget',
   code: 'budget',
   setting: 'budget.url (TC_BUDGET_URL; by default calls.url)',
@@ -30,7 +30,7 @@ export interface PostgresBudgetOptions extends PostgresStoreOptions, LedgerOptio
  */
 export async function openPostgresBudget(options: PostgresBudgetOptions): Promise<Budget> {
   const { limits, onWarning, leaseMs, now, ...connecting } = options;
-  const { attempt, patiently, close } = openPostgresStore(connecting, words);
+  const { attempt, patiently, close } = openPostgresStore(connecting, budgetWords);
   const taking =
     <T>(steps: (now: Date) => Steps<T>) =>
     (client: pg.ClientBase) =>

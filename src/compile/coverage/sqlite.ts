@@ -4,7 +4,7 @@ import { type Coverage, type CoverageRules, decide, type KnownShape, shapeAmong,
 import { type Traits, traitsOf } from './traits.ts';
 
 /** `compiled.name` is a shape's number, or a kind of failure. */
-const migrations: Migration[] = [
+export const coverageMigrations: Migration[] = [
   `CREATE TABLE decisions (key TEXT PRIMARY KEY, admitted INTEGER NOT NULL, why TEXT NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE shapes (
      id INTEGER PRIMARY KEY,
@@ -27,7 +27,7 @@ const what = 'coverage';
 
 /** @throws OperatorError as {@link openSqlite} does; so does `admits`. */
 export function openCoverage({ path, ...rules }: CoverageRules & { path: string }): Coverage {
-  const db = openSqlite(path, { what, migrations, synchronous: 'normal' });
+  const db = openSqlite(path, { what, migrations: coverageMigrations, synchronous: 'normal' });
   const admit = prepare(db, rules);
   return {
     async admits(view) {

@@ -36,7 +36,7 @@ export interface VertexOptions extends Common {
 }
 
 // Said outright, since the SDK would otherwise take an address from the environment.
-const defaultBaseUrl = 'https://generativelanguage.googleapis.com/';
+export const geminiAddress = 'https://generativelanguage.googleapis.com/';
 
 /** @throws OperatorError `model_key_missing`, `model_key_malformed` (stop, exit code 3) where there is no key, or it can be none. */
 export function createGemini(options: GeminiOptions): Model {
@@ -52,7 +52,7 @@ export function createGemini(options: GeminiOptions): Model {
   const client = new GoogleGenAI({
     apiKey: apiKey.trim(),
     vertexai: false,
-    httpOptions: httpOptions(options.baseUrl ?? defaultBaseUrl),
+    httpOptions: httpOptions(options.baseUrl ?? geminiAddress),
   });
   return served(client, 'gemini', geminiApi, options);
 }
@@ -73,7 +73,7 @@ export function createVertex(options: VertexOptions): Model {
         vertexai: true,
         project: project.trim(),
         location,
-        httpOptions: httpOptions(options.baseUrl ?? vertexBaseUrl(location)),
+        httpOptions: httpOptions(options.baseUrl ?? vertexAddress(location)),
         ...(googleAuthOptions === undefined ? {} : { googleAuthOptions }),
       }),
   );
@@ -85,14 +85,14 @@ function httpOptions(baseUrl: string) {
 }
 
 /** https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations */
-function vertexBaseUrl(location: string): string {
+export function vertexAddress(location: string): string {
   if (location === 'global') return 'https://aiplatform.googleapis.com/';
   if (location === 'eu' || location === 'us') return `https://aiplatform.${location}.rep.googleapis.com/`;
   return `https://${location}-aiplatform.googleapis.com/`;
 }
 
 /** The SDK writes to standard output about a key that it finds and does not use. */
-function withoutEnvironment<T>(work: () => T): T {
+export function withoutEnvironment<T>(work: () => T): T {
   const found = ['GOOGLE_API_KEY', 'GEMINI_API_KEY'].map((name) => [name, process.env[name]] as const);
   try {
     for (const [name] of found) delete process.env[name];
@@ -116,7 +116,7 @@ function served(client: GoogleGenAI, provider: 'gemini' | 'vertex', way: Way, op
     mostTokens(request) {
       // Thoughts are held to the limit of output only by and large.
       const { input } = mostTokens(request);
-      return { input, output: outputLimit(request, capability) + capability.thinkingTokens };
+      return { input, output: outputLimit(request, capability) + thinkingRoom(request, capability) };
     },
     async generate(request, signal, { serviceTier = first } = {}) {
       const config = {
@@ -142,8 +142,12 @@ function flexOf(provider: 'gemini' | 'vertex'): GenerateContentConfig {
 }
 
 /** What a model thinks counts as output: without room for it there would be none left for the answer. */
-function outputLimit({ maxOutputTokens }: ModelRequest, capability: Capability): number {
-  return Math.min(maxOutputTokens + capability.thinkingTokens, capability.maxOutputTokens);
+function outputLimit(request: ModelRequest, capability: Capability): number {
+  return Math.min(request.maxOutputTokens + thinkingRoom(request, capability), capability.maxOutputTokens);
+}
+
+function thinkingRoom({ maxThinkingTokens }: ModelRequest, { thinkingTokens }: Capability): number {
+  return Math.min(thinkingTokens, maxThinkingTokens ?? thinkingTokens);
 }
 
 function configOf(request: ModelRequest, capability: Capability, abortSignal: AbortSignal): GenerateContentConfig {

@@ -9,6 +9,8 @@ export interface ModelRequest {
   schema: Record<string, unknown>;
   /** Of the answer itself; what a model thinks before it comes on top. */
   maxOutputTokens: number;
+  /** Room for thoughts where it is to be less than the model's own. */
+  maxThinkingTokens?: number;
 }
 
 /** Tokens as billed; null where the provider did not say. */

@@ -47,7 +47,7 @@ const creationLock = 7_236_114_905_512_803;
 export async function openPostgresPlaceholderStore(options: PostgresStoreOptions): Promise<PlaceholderStore> {
   const { attempt, patiently, close } = openPostgresStore(options, words);
   try {
-    await attempt('open', openTables);
+    await attempt('open', openPlaceholderSchema);
   } catch (error) {
     await close();
     throw error;
@@ -60,7 +60,8 @@ export async function openPostgresPlaceholderStore(options: PostgresStoreOptions
   };
 }
 
-async function openTables(client: pg.ClientBase): Promise<void> {
+/** Brings the tables up to date. @throws OperatorError `calls_newer`; what the server says where the role may not create them. */
+export async function openPlaceholderSchema(client: pg.ClientBase): Promise<void> {
   // A role that may only use what is there needs no more rights.
   if ((await readVersion(client)) === migrations.length) return;
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');

@@ -2,7 +2,7 @@
 import { explainSqlite, type Migration, openSqlite, type SqliteDatabase } from '../../sqlite.ts';
 import type { NamedValue, Numbered, PlaceholderStore, SealedValue, SessionName } from './placeholder-store.ts';
 
-const migrations: readonly Migration[] = [
+export const placeholderMigrations: readonly Migration[] = [
   `CREATE TABLE sessions (
      id INTEGER PRIMARY KEY,
      session_id TEXT NOT NULL,
@@ -28,7 +28,7 @@ interface Row extends Numbered {
 /** @throws OperatorError where the file can't be used. */
 export function openPlaceholderStore(path: string): PlaceholderStore {
   const what = 'placeholder store';
-  const db = openSqlite(path, { what, migrations });
+  const db = openSqlite(path, { what, migrations: placeholderMigrations });
   const attempt = async <T>(work: () => T): Promise<T> => {
     try {
       return work();
@@ -41,7 +41,10 @@ export function openPlaceholderStore(path: string): PlaceholderStore {
 
 /** Of this process alone, and gone with it. */
 export function createMemoryPlaceholders(): PlaceholderStore {
-  return numbersIn(openSqlite(':memory:', { what: 'placeholder store', migrations }), async (work) => work());
+  return numbersIn(
+    openSqlite(':memory:', { what: 'placeholder store', migrations: placeholderMigrations }),
+    async (work) => work(),
+  );
 }
 
 function numbersIn(db: SqliteDatabase, attempt: <T>(work: () => T) => Promise<T>): PlaceholderStore {
