@@ -122,12 +122,13 @@ export interface CaptureLoop {
 }
 
 export async function capture(loop: CaptureLoop, signal: AbortSignal): Promise<void> {
-  const { source, journal, requests, reseal, log } = loop;
+  const { source, journal, requests, reseal, metrics, log } = loop;
   const injector = new Injector({
     source,
     journal,
     requests,
     reseal,
+    onResealed: () => metrics.revisions.inc(),
     store: (batch, changed) => store(batch, loop, changed),
     log,
   });

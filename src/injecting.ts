@@ -29,6 +29,8 @@ export interface InjectorOptions {
   /** Groups a batch and makes it durable. What it throws ends capture. */
   store(batch: Batch, changed: ChangedRows): Stored;
   reseal: Reseal;
+  /** A sealed trajectory goes out once more. */
+  onResealed(): void;
   log: Logger;
 }
 
@@ -133,10 +135,10 @@ export class Injector {
   /** By what the journal knows, so no snapshot is waited for. */
   async #resend(request: BackfillRequest, signal: AbortSignal): Promise<void> {
     const { id, resend } = request;
-    const { journal, requests, reseal, log } = this.#options;
+    const { journal, requests, reseal, onResealed, log } = this.#options;
     if (journal.historyState === 'reading') return;
     try {
-      const { rowsRead, rowsSent, notRebuilt } = await reseal(resend, signal);
+      const { rowsRead, rowsSent, notRebuilt } = await reseal(resend, signal, onResealed);
       if (signal.aborted) return;
       requests.update(id, { state: 'done', rowsRead, rowsTaken: rowsSent, notRebuilt });
       const sent = resend.length - notRebuilt.length;

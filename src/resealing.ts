@@ -25,19 +25,26 @@ export interface Resealed {
   notRebuilt: NotRebuilt[];
 }
 
-/** Ends early where the signal fires. @throws OperatorError as `openAuditReader` and the journal do. */
-export type Reseal = (lost: readonly LostTrajectory[], signal: AbortSignal) => Promise<Resealed>;
+/**
+ * Ends early where the signal fires.
+ *
+ * @param onSent called for each trajectory that goes out again, once that is durable: also where the rest then fails.
+ * @throws OperatorError as `openAuditReader` and the journal do.
+ */
+export type Reseal = (lost: readonly LostTrajectory[], signal: AbortSignal, onSent: () => void) => Promise<Resealed>;
 
 /** Of the process that captures, which holds little else. */
 const cachedLedgerBytes = 64 * 2 ** 20;
 
 export function createReseal({ journal, digester, openReader }: ResealOptions): Reseal {
-  return async (lost, signal) => {
+  return async (lost, signal, onSent) => {
     const sum: Resealed = { rowsRead: 0, rowsSent: 0, notRebuilt: [] };
     const gone = lost.filter(({ trajectoryId }) => {
       const held = journal.outbox.publishAgain(trajectoryId);
-      sum.rowsSent += held ?? 0;
-      return held === null;
+      if (held === null) return true;
+      sum.rowsSent += held;
+      onSent();
+      return false;
     });
     if (gone.length === 0) return sum;
     const isComparable = journal.digestKeys().every((id) => id === digester.keyId);
@@ -56,6 +63,7 @@ export function createReseal({ journal, digester, openReader }: ResealOptions): 
           }
           journal.reseal(part);
           sum.rowsSent += part.turns.length;
+          onSent();
         }
       }
     } finally {

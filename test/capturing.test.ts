@@ -10,6 +10,7 @@ import { retry, stop } from '../src/errors.ts';
 import { createMetrics } from '../src/metrics/registry.ts';
 import type { Batch, Lsn, Progress, ResumeLsn, Turn } from '../src/records.ts';
 import { openRequests, type Requests } from '../src/requests.ts';
+import type { Reseal } from '../src/resealing.ts';
 import { createDigester } from '../src/row-digest.ts';
 import { type Journal, openJournal } from '../src/sessionizer/journal.ts';
 import type { Source } from '../src/stream/contract.ts';
@@ -82,9 +83,10 @@ function storedLsn(): string | null {
   }
 }
 
-async function run(source: Source): Promise<void> {
-  const reseal = async () => ({ rowsRead: 0, rowsSent: 0, notRebuilt: [] });
-  const more = { metrics: createMetrics('test'), sealed: new Waker(), log: pino({ enabled: false }), reseal };
+const nothingLost: Reseal = async () => ({ rowsRead: 0, rowsSent: 0, notRebuilt: [] });
+
+async function run(source: Source, reseal = nothingLost, metrics = createMetrics('test')): Promise<void> {
+  const more = { metrics, sealed: new Waker(), log: pino({ enabled: false }), reseal };
   await capture({ source, journal, rules, dataset: null, requests, ...more }, never);
 }
 
@@ -136,6 +138,23 @@ describe('a batch', () => {
     expect(journal.recall(['a', 'b'], Number.POSITIVE_INFINITY).parts.size).toBe(0);
     expect([journal.progress, journal.outbox.depth()]).toEqual([null, 0]);
   });
+});
+
+it('counts trajectories that go out once more, those before a failure too', async () => {
+  const metrics = createMetrics('test');
+  const counted = async () => (await metrics.revisions.get()).values[0]?.value;
+  const lost = ['a', 'b', 'c'].map((trajectoryId) => ({ trajectoryId, sessionId: 's' }));
+  requests.submit({ id: 'r', reason: 'repair', ...range, resend: lost });
+  const refused: Reseal = async (_lost, _signal, onSent) => {
+    onSent();
+    onSent();
+    throw stop('source_permission', 'the table may not be read');
+  };
+  await run(sourceOf([batchOf([], { progress: at(100) })]).source, nothingLost, metrics);
+  expect([requests.stateOf('r')?.state, await counted()]).toEqual(['done', 0]);
+  requests.submit({ id: 'again', reason: 'repair', ...range, resend: lost });
+  await run(sourceOf([batchOf([], { progress: at(200) })]).source, refused, metrics);
+  expect([requests.stateOf('again')?.state, await counted()]).toEqual(['failed', 2]);
 });
 
 describe('rows of the table beside the stream', () => {

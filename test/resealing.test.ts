@@ -33,12 +33,14 @@ function resealOver(rows: readonly Turn[]) {
   const readSession = vi.fn(async () => historic(rows));
   const openReader = async () => ({ source: 'test', readSession, close: async () => {} });
   const reseal = createReseal({ journal: temporary.journal, digester, openReader });
+  const onSent = vi.fn();
   const again = (...ids: string[]) =>
     reseal(
       ids.map((trajectoryId) => ({ trajectoryId, sessionId: 's' })),
       never,
+      onSent,
     );
-  return { again, readSession };
+  return { again, readSession, onSent };
 }
 
 /** Takes in the rows of a session until a part of it is sealed, published and forgotten. Returns its id. */
@@ -60,7 +62,7 @@ test('a lost trajectory goes out as what it was, as often as it is asked for, an
   const goingOn = turns(8 * day + 2 * hour);
   temporary.take(goingOn);
   const before = [journal.totals(), journal.recall(['s'], null).parts];
-  const { again } = resealOver([...short, ...rows, ...goingOn]);
+  const { again, onSent } = resealOver([...short, ...rows, ...goingOn]);
   // The second time it is held still, before the third it was finished once more.
   for (const rowsRead of [5, 0, 5]) {
     expect(await again(was.id)).toEqual({ rowsRead, rowsSent: 3, notRebuilt: [] });
@@ -78,6 +80,7 @@ test('a lost trajectory goes out as what it was, as often as it is asked for, an
     expect(now.turns.map(({ digest }) => digest)).toEqual(was.turns.map(({ digest }) => digest));
     if (rowsRead === 0) temporary.finishAll();
   }
+  expect(onSent).toHaveBeenCalledTimes(3);
   temporary.finishAll();
   temporary.restart();
   expect([temporary.journal.totals(), temporary.journal.recall(['s'], null).parts]).toEqual(before);
@@ -107,7 +110,12 @@ test('one that is held still is published once more, and the table is not read',
 test('one that the table does not show as it was stays out, and is named', async () => {
   const [first, second, third] = turns(0, minute, minute);
   const id = lose([first!, second!, third!]);
-  const refusalOver = async (...rows: Turn[]) => (await resealOver(rows).again(id)).notRebuilt;
+  const refusalOver = async (...rows: Turn[]) => {
+    const { again, onSent } = resealOver(rows);
+    const { notRebuilt } = await again(id);
+    expect(onSent).toHaveBeenCalledTimes(1 - notRebuilt.length);
+    return notRebuilt;
+  };
   const refusal = (reason: string) => [{ trajectoryId: id, sessionId: 's', reason }];
   expect(await refusalOver(first!, second!)).toEqual(refusal('other_rows'));
   expect(await refusalOver(first!, third!, second!)).toEqual(refusal('other_rows'));
@@ -136,6 +144,7 @@ test('a request for it is kept while the server is away, reads nothing else, and
     const more = {
       journal: temporary.journal,
       requests,
+      onResealed: () => {},
       store: () => ({ taken: 0, changed: 0 }),
       log: pino({ enabled: false }),
     };
