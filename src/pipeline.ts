@@ -21,8 +21,8 @@ import { codeOf, kindOf, messageOf } from './errors.ts';
 import { pause, persevere, Releasers, within } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Marking, openMarking } from './marking.ts';
-import { createAgentGroups, type GroupOf } from './metrics/agent-groups.ts';
-import { observeCall, observeCompile, observeRetry, observeSink } from './metrics/observe.ts';
+import { createCompileObserver } from './metrics/compile-observer.ts';
+import { observeCompile, observeSink } from './metrics/observe.ts';
 import type { Metrics } from './metrics/registry.ts';
 import { createPauses, type Pause, type Pauses } from './pausing.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
@@ -110,7 +110,6 @@ interface Parts {
   marking: Marking | null;
   readiness: Readiness;
   pauses: Pauses;
-  groupOf: GroupOf;
 }
 
 async function assemble(options: PipelineOptions, releasers: Releasers): Promise<Pipeline> {
@@ -119,8 +118,7 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
 
   const opened = does('capture') ? await openCaptureJournal(config, from, log, releasers) : null;
   for (const role of config.roles) metrics.roles.set({ role }, 1);
-  const groupOf = createAgentGroups(config['metrics.agentGroups']);
-  const compiling = does('compile') ? await openCompiling(config, log, hooksOf(options, groupOf)) : null;
+  const compiling = does('compile') ? await openCompiling(config, log, hooksOf(options)) : null;
   if (compiling !== null) releasers.push('compile stage', () => compiling.close());
   const sinks = (does('sink') ? await openSinks(config, log) : []).map((sink) => observeSink(sink, metrics));
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
@@ -151,7 +149,6 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
     marking,
     readiness: createReadiness(),
     pauses: createPauses({ waitsForMoney: options.until === 'stopped', log }),
-    groupOf,
   };
   return {
     ...parts,
@@ -170,13 +167,8 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   };
 }
 
-function hooksOf({ metrics, drain }: PipelineOptions, groupOf: GroupOf): CompilingHooks {
-  return {
-    onCall: (call, agent) => observeCall(call, groupOf(agent), metrics),
-    onRetry: (before) => observeRetry(before, metrics),
-    onStage: (stage, seconds) => metrics.stageDuration.observe({ stage }, seconds),
-    drain,
-  };
+function hooksOf({ config, metrics, drain }: PipelineOptions): CompilingHooks {
+  return { ...createCompileObserver(metrics, config['metrics.agentGroups']), drain };
 }
 
 function awayFrom({ capture: capturing, readiness }: Parts): string | null {
@@ -266,13 +258,13 @@ function captureLoops(
 const publishingShare = 1.25;
 
 function compileLoops(
-  { compile: stage, trajectories, compiled, pauses, groupOf }: Parts,
+  { compile: stage, trajectories, compiled, pauses }: Parts,
   { config, log, metrics }: PipelineOptions,
   signal: AbortSignal,
   abort: AbortSignal,
 ): Promise<void>[] {
   if (stage === null || trajectories === null || compiled === null) return [];
-  const compile = observeCompile(stage.compileTrajectory, metrics, groupOf);
+  const compile = observeCompile(stage.compileTrajectory, metrics);
   const compileAndPublish = async (trajectory: Trajectory, delivered: AbortSignal) => {
     const given = AbortSignal.any([delivered, signal]);
     const result = await pauses.outlast(() => compile(trajectory, delivered), given);

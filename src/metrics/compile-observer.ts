@@ -1,0 +1,80 @@
+/** What compiling tells while it works, as metrics: segments once each, model calls as they are made. */
+import type { SegmentResult } from '../compile/calls.ts';
+import type { AskedModel, CompilingHooks } from '../compiling.ts';
+import type { ModelCall, QaPair } from '../records.ts';
+import { type AgentGroup, createAgentGroups, type GroupOf, knownGroups } from './agent-groups.ts';
+import type { Metrics } from './registry.ts';
+
+export function createCompileObserver(metrics: Metrics, agentGroups: readonly AgentGroup[]) {
+  const groupOf = createAgentGroups(agentGroups);
+  const groups = knownGroups(agentGroups);
+  for (const group of groups) metrics.acceptedPairs.inc({ agent_group: group }, 0);
+  return {
+    onModel: (asked) => expectModel(asked, groups, metrics),
+    onCall: (call, agent) => countCall(call, groupOf(agent), metrics),
+    onRetry: (before) => metrics.modelRetries.inc({ ...askedOf(before), reason: before.outcome }),
+    onStage: (stage, seconds) => metrics.stageDuration.observe({ stage }, seconds),
+    onSegment: (result) => countSegment(result, groupOf, metrics),
+  } satisfies CompilingHooks;
+}
+
+const tokenTypes = ['input', 'cached', 'output', 'thinking'] as const;
+
+/** A series that is born with its first call shows no increase: so each is there, at 0, before there is one. */
+function expectModel({ tiers, ...asked }: AskedModel, groups: readonly string[], metrics: Metrics): void {
+  metrics.modelCalls.inc({ ...asked, outcome: 'ok' }, 0);
+  metrics.modelDuration.zero(asked);
+  for (const type of tokenTypes) metrics.modelTokens.inc({ ...asked, type }, 0);
+  metrics.modelCostUnknown.inc(asked, 0);
+  for (const tier of tiers)
+    for (const group of groups) metrics.modelCost.inc({ ...asked, tier, agent_group: group }, 0);
+}
+
+/**
+ * By the name that was asked for: there are as many as the settings name, failed calls have no other, and limits, breaker
+ * and shutdown go by it too. Priced is the model that answered, which the dataset's calls tell.
+ */
+function askedOf({ provider, requestedModel, stage }: ModelCall) {
+  return { provider, model: requestedModel, stage };
+}
+
+function countCall(call: ModelCall, agentGroup: string, metrics: Metrics): void {
+  const asked = askedOf(call);
+  const { outcome, durationMs, costUsd, serviceTier } = call;
+  metrics.modelCalls.inc({ ...asked, outcome });
+  metrics.modelDuration.observe(asked, durationMs / 1000);
+  const cached = call.cachedTokens ?? 0;
+  const tokens = {
+    input: Math.max(0, (call.promptTokens ?? 0) - cached),
+    cached,
+    output: call.outputTokens ?? 0,
+    thinking: call.thinkingTokens ?? 0,
+  };
+  for (const type of tokenTypes) metrics.modelTokens.inc({ ...asked, type }, tokens[type]);
+  if (costUsd === null) metrics.modelCostUnknown.inc(asked);
+  else metrics.modelCost.inc({ ...asked, tier: serviceTier, agent_group: agentGroup }, costUsd);
+}
+
+function countSegment({ outcome: of, pairs, rejected }: SegmentResult, groupOf: GroupOf, metrics: Metrics): void {
+  const { segment, outcome, reason } = of;
+  metrics.segments.inc({ outcome, reason: reason ?? '' });
+  // Of what was left out, nobody saw anything.
+  if (outcome !== 'skipped') metrics.shareSeen.observe(segment.shareSeen);
+  for (const pair of pairs) countPair(pair, groupOf, metrics);
+  for (const { reason: gate } of rejected) {
+    metrics.pairs.inc({ outcome: 'rejected', qa_type: '' });
+    metrics.rejections.inc({ reason: gate });
+  }
+}
+
+function countPair(pair: QaPair, groupOf: GroupOf, metrics: Metrics): void {
+  const { verification, qaType, supportingTurns, costUsd } = pair;
+  const { status, reason } = verification;
+  metrics.pairs.inc({ outcome: status, qa_type: qaType });
+  metrics.verdicts.inc({ status, reason: reason ?? '' });
+  if (status !== 'proved' && status !== 'pass') return;
+  metrics.acceptedPairs.inc({ agent_group: groupOf(pair.agent) });
+  metrics.pairTurns.observe(supportingTurns.length);
+  metrics.pairSpan.observe(Math.max(...supportingTurns) - Math.min(...supportingTurns) + 1);
+  if (costUsd !== null) metrics.pairCost.observe(costUsd);
+}
