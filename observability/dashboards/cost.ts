@@ -1,0 +1,372 @@
+import { definitions as metrics } from '../../src/metrics/definitions.ts';
+import type { DashboardSource, Row } from '../dashboard.ts';
+import { bars, distribution, events, figure, figureNow, lines, states } from '../panels.ts';
+import {
+  buckets,
+  highest,
+  perHour,
+  perInterval,
+  perSecond,
+  quantile,
+  recorded,
+  series,
+  summed,
+  total,
+} from '../queries.ts';
+import { noAnnouncement, noModel } from '../reasons.ts';
+
+const glance: Row = {
+  title: 'At a glance',
+  lines: [
+    {
+      height: 4,
+      panels: [
+        figure({
+          title: 'Spent today',
+          description: 'Spent since midnight UTC, calls that may have been billed included; worry near the cap.',
+          unit: 'currencyUSD',
+          width: 4,
+          queries: [{ expr: highest(metrics.budgetSpent, [], { scope: 'day' }), legend: 'today' }],
+          ...noModel,
+        }),
+        figure({
+          title: 'Spent this month',
+          description: 'Spent since the first of the month, UTC; worry near the cap.',
+          unit: 'currencyUSD',
+          width: 4,
+          queries: [{ expr: highest(metrics.budgetSpent, [], { scope: 'month' }), legend: 'this month' }],
+          ...noModel,
+        }),
+        figure({
+          title: 'Projected for today',
+          description: 'What today will cost at its pace so far; worry when it is above the cap of the day.',
+          unit: 'currencyUSD',
+          width: 4,
+          queries: [{ expr: recorded('tc:projected_day_cost_usd'), legend: 'today' }],
+          ...noModel,
+        }),
+        figure({
+          title: 'Projected for this month',
+          description: 'What this month will cost at its pace so far; worry when it is above the cap of the month.',
+          unit: 'currencyUSD',
+          width: 4,
+          queries: [{ expr: recorded('tc:projected_month_cost_usd'), legend: 'this month' }],
+          ...noModel,
+        }),
+        figure({
+          title: 'Cost of an accepted pair',
+          description: 'Cost of all calls of the last day over the pairs accepted in it; worry when it climbs.',
+          unit: 'currencyUSD',
+          width: 4,
+          queries: [{ expr: recorded('tc:cost_per_accepted_pair_usd:1d'), legend: 'a pair' }],
+          ...noModel,
+        }),
+        figureNow({
+          title: 'Calls of unknown cost',
+          description:
+            'Calls in the time shown that no figure here counts; above 0, a model has no price or calls break off: set one.',
+          unit: 'locale',
+          width: 4,
+          decimals: 0,
+          queries: [{ expr: `${total(metrics.modelCostUnknown)} or vector(0)`, legend: 'calls' }],
+          steps: ['green', [1, 'orange']],
+        }),
+      ],
+    },
+  ],
+};
+
+const budget: Row = {
+  title: 'Against the budget',
+  lines: [
+    {
+      height: 8,
+      panels: [
+        ...(['day', 'month'] as const).map((scope) =>
+          lines({
+            title: `Budget of the ${scope}`,
+            description: `Spent and reserved in the current ${scope}, UTC, under its cap; worry when spending reaches it early.`,
+            unit: 'currencyUSD',
+            width: 8,
+            min: 0,
+            queries: [
+              { expr: highest(metrics.budgetLimit, [], { scope }), legend: 'Cap' },
+              { expr: highest(metrics.budgetSpent, [], { scope }), legend: 'Spent' },
+              { expr: highest(metrics.budgetReserved, [], { scope }), legend: 'Reserved for calls in flight' },
+            ],
+            noValue: 'no model is called',
+            emptyWhen: `No cap of the ${scope} is set, or no model is called.`,
+          }),
+        ),
+        bars({
+          title: 'Share of the budget used',
+          description: 'Spent of the cap of the day and of the month; from 80 % on, raise the cap or expect a pause.',
+          unit: 'percentunit',
+          width: 8,
+          max: 1,
+          queries: [
+            {
+              expr: `${highest(metrics.budgetSpent, ['scope'])} / ${highest(metrics.budgetLimit, ['scope'])}`,
+              legend: 'this {{scope}}',
+            },
+          ],
+          steps: ['green', [0.8, 'orange'], [1, 'red']],
+          noValue: 'no cap',
+          emptyWhen: 'No cap is set, or no model is called.',
+        }),
+      ],
+    },
+  ],
+};
+
+const shares: Row = {
+  title: 'Where it goes',
+  lines: [
+    {
+      height: 8,
+      panels: [
+        lines({
+          title: 'Cost per hour by model and stage',
+          description:
+            'Cost of the calls in the hour before each point; worry about a line that climbs without more pairs.',
+          unit: 'currencyUSD',
+          width: 12,
+          min: 0,
+          stacked: true,
+          queries: [{ expr: perHour(metrics.modelCost, ['model', 'stage']), legend: '{{model}} {{stage}}' }],
+          ...noModel,
+        }),
+        lines({
+          title: 'Cost of an accepted pair over time',
+          description:
+            'Cost of all calls of the day before each point over the pairs accepted in it; a step up follows a new model or prompt.',
+          unit: 'currencyUSD',
+          width: 12,
+          min: 0,
+          queries: [{ expr: recorded('tc:cost_per_accepted_pair_usd:1d'), legend: 'A pair' }],
+          ...noModel,
+        }),
+      ],
+    },
+    {
+      height: 8,
+      panels: [
+        bars({
+          title: 'Cost by model and stage',
+          description: 'Cost in the time shown; verifying should cost less than compiling.',
+          unit: 'currencyUSD',
+          width: 8,
+          queries: [{ expr: total(metrics.modelCost, ['model', 'stage']), legend: '{{model}} {{stage}}' }],
+          ...noModel,
+        }),
+        bars({
+          title: 'Cost by agent group',
+          description:
+            'Cost in the time shown of whose sessions were compiled; one group that eats all needs a sampling rule.',
+          unit: 'currencyUSD',
+          width: 8,
+          queries: [{ expr: total(metrics.modelCost, ['agent_group']), legend: '{{agent_group}}' }],
+          ...noModel,
+        }),
+        bars({
+          title: 'Cost by service tier',
+          description: 'Cost in the time shown by the tier that answered; the flexible tier costs half.',
+          unit: 'currencyUSD',
+          width: 8,
+          queries: [{ expr: total(metrics.modelCost, ['tier']), legend: '{{tier}}' }],
+          ...noModel,
+        }),
+      ],
+    },
+    {
+      height: 8,
+      panels: [
+        bars({
+          title: 'Cost of an accepted pair by agent group',
+          description:
+            'Cost in the time shown over the pairs accepted in it; a group far above the others gives little for its money.',
+          unit: 'currencyUSD',
+          width: 8,
+          queries: [
+            {
+              expr: `${total(metrics.modelCost, ['agent_group'])} / (${total(metrics.acceptedPairs, ['agent_group'])} > 0)`,
+              legend: '{{agent_group}}',
+            },
+          ],
+          noValue: 'no pair was paid for',
+          emptyWhen: 'No model is called, or none of its pairs was accepted in the time shown.',
+        }),
+        bars({
+          title: 'Accepted pairs by agent group',
+          description: 'Pairs proved or passed in the time shown; a group at 0 although it works is worth a look.',
+          unit: 'locale',
+          width: 8,
+          decimals: 0,
+          queries: [{ expr: total(metrics.acceptedPairs, ['agent_group']), legend: '{{agent_group}}' }],
+          noValue: 'no pair accepted yet',
+          emptyWhen: 'No pair was accepted yet: agents’ names are not known before the first one.',
+        }),
+        distribution({
+          title: 'How much accepted pairs cost',
+          description:
+            'Accepted pairs of the time shown by cost, each bar up to so many US dollars; a tail to the right is dear sessions.',
+          width: 8,
+          expr: buckets(metrics.pairCost),
+        }),
+      ],
+    },
+  ],
+};
+
+const calls: Row = {
+  title: 'Calls',
+  lines: [
+    {
+      height: 8,
+      panels: [
+        lines({
+          title: 'Tokens per second',
+          description:
+            'Tokens by kind; cached input is the cheap kind, and thinking that outgrows output is worth a lower level.',
+          unit: 'suffix:tokens/s',
+          width: 8,
+          min: 0,
+          stacked: true,
+          queries: [{ expr: perSecond(metrics.modelTokens, ['type']), legend: '{{type}}' }],
+          ...noModel,
+        }),
+        lines({
+          title: 'Calls per second by outcome',
+          description: 'Model calls by stage and what came of them; worry when anything but ok is more than a few.',
+          unit: 'reqps',
+          width: 8,
+          min: 0,
+          queries: [{ expr: perSecond(metrics.modelCalls, ['stage', 'outcome']), legend: '{{stage}} {{outcome}}' }],
+          ...noModel,
+        }),
+        lines({
+          title: 'Share of calls that fail',
+          description:
+            'Of the calls of the last 15 minutes; worry above 5 %, since retries cost time and sometimes money.',
+          unit: 'percentunit',
+          width: 8,
+          min: 0,
+          queries: [{ expr: recorded('tc:llm_error_ratio:15m'), legend: 'Failing' }],
+          steps: ['green', [0.05, 'orange'], [0.25, 'red']],
+          ...noModel,
+        }),
+      ],
+    },
+    {
+      height: 8,
+      panels: [
+        events({
+          title: 'Retries',
+          description: 'Calls made because the one before had failed, by why; many of one reason name the trouble.',
+          unit: 'short',
+          width: 8,
+          queries: [{ expr: perInterval(metrics.modelRetries, ['model', 'reason']), legend: '{{model}} {{reason}}' }],
+          noValue: 'no retries',
+          emptyWhen: 'No call had to be made again.',
+        }),
+        lines({
+          title: 'Duration of calls',
+          description:
+            'Median and 95th percentile by model and stage; worry when the upper one nears the call’s timeout.',
+          unit: 's',
+          width: 8,
+          min: 0,
+          queries: [
+            { expr: quantile(0.5, metrics.modelDuration, ['model', 'stage']), legend: '{{model}} {{stage}}, median' },
+            { expr: quantile(0.95, metrics.modelDuration, ['model', 'stage']), legend: '{{model}} {{stage}}, p95' },
+          ],
+          ...noModel,
+        }),
+        lines({
+          title: 'Calls in flight and waiting',
+          description:
+            'Calls under way and calls held back by a limit; many waiting for long means a limit is too low.',
+          unit: 'short',
+          width: 8,
+          min: 0,
+          queries: [
+            { expr: summed(metrics.modelInFlight, ['model']), legend: '{{model}} in flight' },
+            { expr: summed(metrics.modelWaiting, ['model']), legend: '{{model}} waiting' },
+          ],
+          ...noModel,
+        }),
+      ],
+    },
+  ],
+};
+
+const breaker = (state: string) => series(metrics.modelBreaker, { state });
+
+const limits: Row = {
+  title: 'Limits and models',
+  lines: [
+    {
+      height: 8,
+      panels: [
+        lines({
+          title: 'Share of limits used',
+          description:
+            'How much of each limit of a process is used; at 100 % for long, that limit is what slows compiling.',
+          unit: 'percentunit',
+          width: 8,
+          min: 0,
+          queries: [
+            {
+              expr: `max by (model, limit) (${series(metrics.modelLimitUsed)} / ${series(metrics.modelLimit)})`,
+              legend: '{{model}} {{limit}}',
+            },
+          ],
+          ...noModel,
+        }),
+        states({
+          title: 'Breaker',
+          description:
+            'Whether calls reach a model; open means that it failed too often and nothing is sent for a while.',
+          unit: 'none',
+          width: 8,
+          queries: [
+            {
+              expr: `max by (model) (2 * ${breaker('open')} + ignoring (state) ${breaker('half_open')})`,
+              legend: '{{model}}',
+            },
+          ],
+          mappings: {
+            0: { text: 'closed', color: 'green' },
+            1: { text: 'half open', color: 'yellow' },
+            2: { text: 'open', color: 'red' },
+          },
+          ...noModel,
+        }),
+        bars({
+          title: 'Days until a model is shut down',
+          description:
+            'Days until the provider shuts a model down; below 30, set another one and compare its pairs first.',
+          unit: 'd',
+          width: 8,
+          decimals: 0,
+          max: 365,
+          queries: [
+            {
+              expr: `(min by (provider, model) (${series(metrics.modelShutdown)}) - time()) / 86400`,
+              legend: '{{model}} ({{provider}})',
+            },
+          ],
+          steps: ['red', [30, 'orange'], [90, 'green']],
+          ...noAnnouncement,
+        }),
+      ],
+    },
+  ],
+};
+
+export const cost: DashboardSource = {
+  uid: 'tc-cost',
+  title: 'Cost',
+  description: 'What models cost, for whom, for what, and what it will come to.',
+  rows: [glance, budget, shares, calls, limits],
+};
