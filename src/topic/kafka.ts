@@ -1,12 +1,14 @@
 /** The topic of several hosts: a Kafka cluster. decisions/0004-kafka-consumer.md says how its promises are kept. */
 import type { BackoffOptions } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
+import { type Ages, createAges } from './kafka/age.ts';
 import type { KafkaCluster } from './kafka/client.ts';
 import { type Claims, packValue, unpackValue, type ValueForm } from './kafka/delivery.ts';
 import { type Entry, headerNames } from './kafka/entry.ts';
 import { unpack } from './kafka/envelope.ts';
 import { type ConsumerCounts, GroupConsumer } from './kafka/group-consumer.ts';
-import { oldestAgeOf, unfinishedOf } from './kafka/lag.ts';
+import { byPartition, notReadHere, oldestReadHere, type Unfinished, unfinishedOf } from './kafka/lag.ts';
+import type { Lane } from './kafka/lane.ts';
 import { type LetterReader, openLetterReader } from './kafka/letter-reader.ts';
 import { type Letter, letterOf, requeuedOf } from './kafka/letters.ts';
 import { type KafkaNames, namesOf } from './kafka/names.ts';
@@ -69,6 +71,7 @@ class OnKafka<T> implements KafkaTopic<T> {
   readonly #form: ValueForm<T>;
   readonly #groups = new Map<string, Promise<void>>();
   readonly #readers = new Map<string, LetterReader>();
+  readonly #ages = new Map<string, Ages>();
   /** By key, the last that is under way: messages of one key are sent one after another. */
   readonly #publishing = new Map<string, Promise<void>>();
   readonly #running = new Map<GroupConsumer, { group: string; run: Promise<void> }>();
@@ -151,13 +154,15 @@ class OnKafka<T> implements KafkaTopic<T> {
     // Windows last: what they say is newer than what the brokers said.
     const consumers = [...this.#running].filter(([, one]) => one.group === group).map(([consumer]) => consumer);
     const lanes = consumers.flatMap((consumer) => consumer.held());
-    const counts = topics.map((topic, index) => unfinishedOf(topic, ranges[index]!, committed.get(topic), lanes));
-    const messages = counts.reduce((sum, count) => sum + count, 0);
+    const unfinished = topics.flatMap((topic, nth) => unfinishedOf(topic, ranges[nth]!, committed.get(topic), lanes));
+    const messages = unfinished.reduce((sum, one) => sum + one.messages, 0);
+    const inWork = consumers.reduce((sum, one) => sum + one.inWork, 0);
     return {
       messages,
-      inWork: consumers.reduce((sum, { inWork }) => sum + inWork, 0),
-      oldestAgeMs: messages === 0 ? null : oldestAgeOf(lanes, Date.now()),
+      inWork,
+      oldestAgeMs: messages === 0 ? null : await this.#oldestAge(group, unfinished, lanes),
       deadLetters: letters.length,
+      partitions: byPartition(unfinished),
     };
   }
 
@@ -203,6 +208,15 @@ class OnKafka<T> implements KafkaTopic<T> {
     await Promise.allSettled([...this.#running.values()].map(({ run }) => run));
     await Promise.all([...this.#readers.values()].map((reader) => reader.close()));
     this.#readers.clear();
+  }
+
+  async #oldestAge(group: string, unfinished: readonly Unfinished[], lanes: readonly Lane[]): Promise<number | null> {
+    const ages = this.#ages.get(group) ?? createAges(this.#options.cluster);
+    this.#ages.set(group, ages);
+    const now = Date.now();
+    const elsewhere = await ages.oldestOf(notReadHere(unfinished, lanes), now);
+    const known = [oldestReadHere(lanes), elsewhere].filter((at) => at !== null);
+    return known.length === 0 ? null : Math.max(0, now - Math.min(...known));
   }
 
   async #handle(entry: Entry, handler: Handler<T>, signal: AbortSignal): Promise<void> {

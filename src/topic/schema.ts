@@ -68,4 +68,5 @@ export const topicMigrations: readonly Migration[] = [
   CREATE INDEX deliveries_heads ON deliveries (group_number, turn, place) WHERE head = 1;
   CREATE INDEX deliveries_by_lane ON deliveries (group_number, lane, turn) WHERE lane IS NOT NULL;
   `,
+  'CREATE INDEX deliveries_owned ON deliveries (group_number, due_at) WHERE owner IS NOT NULL',
 ];

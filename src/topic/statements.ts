@@ -74,10 +74,11 @@ export function prepare(db: SqliteDatabase) {
        WHERE d.group_number = ? AND m.topic = ? AND m.id = ?`,
     ),
     exhume: db.prepare('DELETE FROM dead_letters WHERE group_number = ? AND seq = ?'),
+    // Asked in one, each delivery would be looked up in the table: 23 instead of 2 ms for 100,000.
     lag: db.prepare(
-      `SELECT count(*) AS messages, count(*) FILTER (WHERE owner IS NOT NULL AND due_at > ?) AS inWork,
-              min(published_at) AS oldest
-       FROM deliveries WHERE group_number = ?`,
+      `SELECT (SELECT count(*) FROM deliveries WHERE group_number = @group) AS messages,
+              (SELECT count(*) FROM deliveries WHERE group_number = @group AND owner IS NOT NULL AND due_at > @now) AS inWork,
+              (SELECT min(published_at) FROM deliveries WHERE group_number = @group) AS oldest`,
     ),
     lagOfAll: db.prepare(
       'SELECT count(*) AS messages, 0 AS inWork, min(published_at) AS oldest FROM messages WHERE topic = ?',

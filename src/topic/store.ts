@@ -190,7 +190,7 @@ export class TopicStore {
   lag(groupName: string, now: number): Lag {
     const group = this.groupNumber(groupName);
     const row = (
-      group === undefined ? this.#statements.lagOfAll.get(this.#topic) : this.#statements.lag.get(now, group)
+      group === undefined ? this.#statements.lagOfAll.get(this.#topic) : this.#statements.lag.get({ group, now })
     ) as { messages: number; inWork: number; oldest: number | null };
     const oldestAgeMs = row.oldest === null ? null : Math.max(0, now - row.oldest);
     const deadLetters = group === undefined ? 0 : (this.#statements.countDead.get(group) as number);

@@ -48,11 +48,14 @@ export interface Lag {
   messages: number;
   /** Of them, delivered and neither finished nor parked. */
   inWork: number;
-  /** Milliseconds since the oldest unfinished one was published; null when there is none. */
+  /**
+   * Milliseconds since the oldest unfinished one was published; null when there is none. On Kafka, of what another process
+   * is to handle: since it was written, up to a tenth less than that, and a second at least.
+   */
   oldestAgeMs: number | null;
   /** Parked for a person to look at. */
   deadLetters: number;
-  /** The messages by partition, where the transport has partitions. */
+  /** The messages by partition, where the transport has partitions: all of them, in order. Together they are `messages`. */
   partitions?: readonly { partition: number; messages: number }[];
 }
 

@@ -10,6 +10,7 @@ import {
   type CompiledMessage,
   type CompiledTopic,
   compileGroup,
+  countRedeliveries,
   lagsOf,
   publishInOrder,
   type TrajectoryTopic,
@@ -70,6 +71,7 @@ function keptFor(sink: string, messages: number): string {
 }
 
 function trajectoryTopic(topic: EmbeddedTopic<Reference>, bodies: EmbeddedTransportOptions['bodies']): TrajectoryTopic {
+  const consumed = countRedeliveries(topic);
   return {
     carriesBodies: false,
     publish: (refs) =>
@@ -84,23 +86,24 @@ function trajectoryTopic(topic: EmbeddedTopic<Reference>, bodies: EmbeddedTransp
         })),
       ),
     consume: (handler, options) =>
-      topic.consume(
+      consumed.consume(
         compileGroup,
         ({ message, signal }) => handler(bodies.assemble(message.value.trajectoryId), signal),
         options,
       ),
     finishedAmong: (ids) => topic.finishedAmong(ids),
     lags: () => lagsOf(topic),
-    counts: () => ({ topic: topic.name, redeliveries: 0, duplicates: 0, rebalances: 0 }),
+    counts: () => ({ topic: topic.name, redeliveries: consumed.redeliveries(), duplicates: 0, rebalances: 0 }),
   };
 }
 
 function compiledTopic(topic: EmbeddedTopic<CompiledMessage>): CompiledTopic {
+  const consumed = countRedeliveries(topic);
   return {
     publish: (compiled) => topic.publish(wholeMessage(compiled)),
     consume: (sink, handler, options) =>
-      topic.consume(sink, ({ message, signal }) => handler(message.value, signal), options),
+      consumed.consume(sink, ({ message, signal }) => handler(message.value, signal), options),
     lags: () => lagsOf(topic),
-    counts: () => ({ topic: topic.name, redeliveries: 0, duplicates: 0, rebalances: 0 }),
+    counts: () => ({ topic: topic.name, redeliveries: consumed.redeliveries(), duplicates: 0, rebalances: 0 }),
   };
 }

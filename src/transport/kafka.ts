@@ -13,6 +13,7 @@ import {
   type CompiledMessage,
   type CompiledTopic,
   compileGroup,
+  countRedeliveries,
   lagsOf,
   publishInOrder,
   type TrajectoryTopic,
@@ -83,6 +84,7 @@ export function kafkaTransport(options: KafkaTransportOptions, releasers: Releas
 }
 
 function trajectoryTopic(topic: KafkaTopic<Trajectory>, assemble: (id: string) => Trajectory): TrajectoryTopic {
+  const consumed = countRedeliveries(topic);
   return {
     carriesBodies: true,
     async publish(refs) {
@@ -92,10 +94,10 @@ function trajectoryTopic(topic: KafkaTopic<Trajectory>, assemble: (id: string) =
       }
     },
     consume: (handler, options) =>
-      topic.consume(compileGroup, ({ message, signal }) => handler(message.value, signal), options),
+      consumed.consume(compileGroup, ({ message, signal }) => handler(message.value, signal), options),
     finishedAmong: (ids) => [...ids],
     lags: () => lagsOf(topic),
-    counts: () => ({ topic: topic.name, redeliveries: 0, ...topic.status() }),
+    counts: () => ({ topic: topic.name, redeliveries: consumed.redeliveries(), ...topic.status() }),
   };
 }
 
@@ -121,11 +123,12 @@ function* withinBytes(refs: readonly TrajectoryRef[]): Generator<TrajectoryRef[]
 }
 
 function compiledTopic(topic: KafkaTopic<CompiledMessage>, maxBytes: number): CompiledTopic {
+  const consumed = countRedeliveries(topic);
   return {
     publish: (compiled) => publishInOrder(topic, messagesOf(compiled, maxBytes)),
     consume: (sink, handler, options) =>
-      topic.consume(sink, ({ message, signal }) => handler(message.value, signal), options),
+      consumed.consume(sink, ({ message, signal }) => handler(message.value, signal), options),
     lags: () => lagsOf(topic),
-    counts: () => ({ topic: topic.name, redeliveries: 0, ...topic.status() }),
+    counts: () => ({ topic: topic.name, redeliveries: consumed.redeliveries(), ...topic.status() }),
   };
 }

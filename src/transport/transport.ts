@@ -4,7 +4,7 @@
  */
 import type { Compiled, CompiledTurns, Trajectory } from '../records.ts';
 import type { TrajectoryRef } from '../sessionizer/outbox.ts';
-import type { ConsumeOptions, Lag, Message, Topic } from '../topic/topic.ts';
+import type { ConsumeOptions, Handler, Lag, Message, Topic } from '../topic/topic.ts';
 
 /** How a group of a topic stands. */
 export interface GroupLag {
@@ -13,7 +13,7 @@ export interface GroupLag {
   lag: Lag;
 }
 
-/** Since the start of this process; always 0 where nothing of the kind can happen. */
+/** Since the start of this process, over all groups; always 0 where nothing of the kind can happen. */
 export interface TopicCounts {
   topic: string;
   /** Deliveries to a handler that were not their message's first. */
@@ -60,6 +60,23 @@ export interface CompiledTopic {
 export interface Transport {
   openTrajectories(): Promise<TrajectoryTopic>;
   openCompiled(): Promise<CompiledTopic>;
+}
+
+type Consumed<T> = Pick<Topic<T>, 'consume'>;
+
+/** The topic's `consume`, and how many deliveries it made that were not their message's first. */
+export function countRedeliveries<T>(topic: Consumed<T>): Consumed<T> & { redeliveries(): number } {
+  let redeliveries = 0;
+  return {
+    redeliveries: () => redeliveries,
+    consume(group, handler, options) {
+      const counted: Handler<T> = (delivery) => {
+        if (delivery.attempt > 1) redeliveries++;
+        return handler(delivery);
+      };
+      return topic.consume(group, counted, options);
+    },
+  };
 }
 
 export function lagsOf(topic: Pick<Topic<never>, 'name' | 'lag'> & { groups(): string[] }): Promise<GroupLag[]> {

@@ -288,7 +288,7 @@ export function topicContract(
     });
 
     it('tells how many messages a group has still to finish, how many are in work, and the age of the oldest', async () => {
-      expect(await topic.lag('g')).toEqual({ messages: 0, inWork: 0, oldestAgeMs: null, deadLetters: 0 });
+      expect(await topic.lag('g')).toMatchObject({ messages: 0, inWork: 0, oldestAgeMs: null, deadLetters: 0 });
       await publishAll([parcel('a', 1), parcel('a', 2), parcel('b', 1), parcel('dead', 1)]);
       let release = () => {};
       const held = new Promise<void>((resolve) => {
@@ -302,9 +302,38 @@ export function topicContract(
       await until(async () => expect((await topic.lag('g')).oldestAgeMs).toBeGreaterThan(5));
       release();
       await until(async () =>
-        expect(await topic.lag('g')).toEqual({ messages: 0, inWork: 0, oldestAgeMs: null, deadLetters: 1 }),
+        expect(await topic.lag('g')).toMatchObject({ messages: 0, inWork: 0, oldestAgeMs: null, deadLetters: 1 }),
       );
       await consumer.drained();
+    });
+
+    it('tells how old what waits is while nobody handles it, parked messages apart', async () => {
+      await publishAll([parcel('a', 1)]);
+      const parking = consume(topic, 'g', () => {
+        throw park('bad', 'refused');
+      });
+      await until(async () => expect(await topic.lag('g')).toMatchObject({ messages: 0, deadLetters: 1 }));
+      await parking.drained();
+      expect((await topic.lag('g')).oldestAgeMs).toBeNull();
+      await publishAll([parcel('a', 2)]);
+      await until(async () => expect((await topic.lag('g')).oldestAgeMs).toBeGreaterThan(5));
+      expect((await topic.lag('new')).oldestAgeMs).toBeGreaterThan(5);
+    });
+
+    it('tells by partition, where it has any, what it tells in all', async () => {
+      const sum = async () => {
+        const { messages, partitions } = await topic.lag('g');
+        return { messages, sum: partitions?.reduce((total, one) => total + one.messages, 0) ?? messages };
+      };
+      await publishAll([...'abcdef'].flatMap((key) => [parcel(key, 1), parcel(key, 2)]));
+      expect(await sum()).toEqual({ messages: 12, sum: 12 });
+      const stuck = ({ message }: Delivery<Parcel>) =>
+        message.value.n === 2 ? new Promise<void>(() => {}) : undefined;
+      const consumer = consume(topic, 'g', stuck, 16);
+      await until(async () => expect(await sum()).toEqual({ messages: 6, sum: 6 }));
+      consumer.abort.abort();
+      await consumer.ended;
+      expect(await sum()).toEqual({ messages: 6, sum: 6 });
     });
 
     it('shares the messages of one group between two consumers, keys in order', async () => {

@@ -3,20 +3,28 @@ import { AckWindow } from './ack-window.ts';
 import type { Lane } from './lane.ts';
 import type { Committed, Range } from './offsets.ts';
 
-/** Messages of one topic that the group has not finished: by our windows where we work, by the commits elsewhere. */
+/** What the group has not finished of one partition of one topic. */
+export interface Unfinished {
+  topic: string;
+  partition: number;
+  messages: number;
+  /** Offset of the first of them. */
+  first: number;
+}
+
+/** By our windows where we work, by the commits elsewhere. */
 export function unfinishedOf(
   topic: string,
   ranges: Map<number, Range>,
   committed: Map<number, Committed> | undefined,
   lanes: readonly Lane[],
-): number {
-  let messages = 0;
-  for (const [partition, { low, high }] of ranges) {
+): Unfinished[] {
+  return [...ranges].map(([partition, { low, high }]) => {
     const lane = lanes.find((one) => one.partition === partition);
     const window = lane?.backlogOf(topic).window ?? windowOf(committed?.get(partition), low);
-    messages += Math.max(0, high - window.base - window.finishedBeyond);
-  }
-  return messages;
+    const messages = Math.max(0, high - window.base - window.finishedBeyond);
+    return { topic, partition, messages, first: Math.max(low, window.base) };
+  });
 }
 
 function windowOf(committed: Committed | undefined, low: number): AckWindow {
@@ -24,9 +32,24 @@ function windowOf(committed: Committed | undefined, low: number): AckWindow {
   return new AckWindow(committed.base, committed.note.finished);
 }
 
-/** Milliseconds; null where nothing unfinished was read here. */
-export function oldestAgeOf(lanes: readonly Lane[], now: number): number | null {
+/** What waits in the retry topic is counted with the partition that it came from. */
+export function byPartition(unfinished: readonly Unfinished[]): { partition: number; messages: number }[] {
+  const sums = new Map<number, number>();
+  for (const { partition, messages } of unfinished) sums.set(partition, (sums.get(partition) ?? 0) + messages);
+  return [...sums].sort(([a], [b]) => a - b).map(([partition, messages]) => ({ partition, messages }));
+}
+
+/** Milliseconds since 1970; null where nothing unfinished was read here. */
+export function oldestReadHere(lanes: readonly Lane[]): number | null {
   const oldest = lanes.flatMap(({ main, retry }) => [main.oldestPublishedAt(), retry.oldestPublishedAt()]);
   const known = oldest.filter((at) => at !== null);
-  return known.length === 0 ? null : Math.max(0, now - Math.min(...known));
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+/** Partitions whose messages are read elsewhere, or were not read here yet. */
+export function notReadHere(unfinished: readonly Unfinished[], lanes: readonly Lane[]): Unfinished[] {
+  return unfinished.filter(({ topic, partition, messages }) => {
+    const lane = lanes.find((one) => one.partition === partition);
+    return lane === undefined || (messages > 0 && lane.backlogOf(topic).oldestPublishedAt() === null);
+  });
 }

@@ -26,6 +26,20 @@ export async function readRanges({ admin }: KafkaCluster, topic: string): Promis
   }
 }
 
+/** By partition: the first offset that was written at the moment or later, or the end. */
+export async function readOffsetsAt(
+  { admin }: Pick<KafkaCluster, 'admin'>,
+  topic: string,
+  moment: number,
+): Promise<Map<number, number>> {
+  try {
+    const offsets = await (await admin()).fetchTopicOffsetsByTimestamp(topic, Math.floor(moment));
+    return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
+  } catch (error) {
+    throw explainKafka(error, `asking for the times of topic ${topic}`);
+  }
+}
+
 /** By topic and partition. */
 export async function readCommitted(
   { admin }: KafkaCluster,
