@@ -88,6 +88,9 @@ export function oneOf<const T extends string>(
 
 const durationUnits: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const durationPattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+/** Blanks around it are let pass. Asked of the text first, these two are what the JSON Schema of the settings says. */
+const durationInText = /^\s*\d+(\.\d+)?(ms|s|m|h|d)\s*$/;
+const durationOrForeverInText = /^\s*(forever|\d+(\.\d+)?(ms|s|m|h|d))\s*$/;
 
 /** Milliseconds of `90s`, `10m`, `500ms`, `7d`; null where the text is none. */
 export function durationMs(value: string): number | null {
@@ -97,11 +100,14 @@ export function durationMs(value: string): number | null {
 
 export function duration(fallback: string, sentence: string) {
   return setting<number>({
-    schema: z.string().transform((value, context) => {
-      const ms = durationMs(value);
-      if (ms === null || ms < 1) context.addIssue({ code: 'custom', message: 'no duration' });
-      return ms ?? 0;
-    }),
+    schema: z
+      .string()
+      .regex(durationInText)
+      .transform((value, context) => {
+        const ms = durationMs(value);
+        if (ms === null || ms < 1) context.addIssue({ code: 'custom', message: 'no duration' });
+        return ms ?? 0;
+      }),
     fallback: durationMs(fallback) ?? 0,
     fallbackText: fallback,
     allowed: 'a duration such as 500ms, 90s, 10m, 24h or 7d',
@@ -112,12 +118,15 @@ export function duration(fallback: string, sentence: string) {
 /** Null is for ever. */
 export function durationOrForever(fallback: string | null, sentence: string) {
   return setting<number | null>({
-    schema: z.string().transform((value, context) => {
-      if (value.trim() === 'forever') return null;
-      const ms = durationMs(value);
-      if (ms === null || ms < 1) context.addIssue({ code: 'custom', message: 'no duration' });
-      return ms ?? 0;
-    }),
+    schema: z
+      .string()
+      .regex(durationOrForeverInText)
+      .transform((value, context) => {
+        if (value.trim() === 'forever') return null;
+        const ms = durationMs(value);
+        if (ms === null || ms < 1) context.addIssue({ code: 'custom', message: 'no duration' });
+        return ms ?? 0;
+      }),
     fallback: fallback === null ? null : (durationMs(fallback) ?? 0),
     fallbackText: fallback ?? 'forever',
     allowed: 'a duration such as 24h or 7d, or forever',
@@ -135,6 +144,7 @@ const sizeUnits: Record<string, number> = {
   GB: 1e9,
 };
 const sizePattern = /^(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|KB|MB|GB)$/;
+const sizeInText = /^\s*\d+(\.\d+)? ?(B|KiB|MiB|GiB|KB|MB|GB)\s*$/;
 
 function sizeBytes(value: string): number | null {
   const m = sizePattern.exec(value.trim());
@@ -143,11 +153,14 @@ function sizeBytes(value: string): number | null {
 
 export function size(fallback: string, sentence: string) {
   return setting<number>({
-    schema: z.string().transform((value, context) => {
-      const bytes = sizeBytes(value);
-      if (bytes === null || bytes < 1) context.addIssue({ code: 'custom', message: 'no size' });
-      return bytes ?? 0;
-    }),
+    schema: z
+      .string()
+      .regex(sizeInText)
+      .transform((value, context) => {
+        const bytes = sizeBytes(value);
+        if (bytes === null || bytes < 1) context.addIssue({ code: 'custom', message: 'no size' });
+        return bytes ?? 0;
+      }),
     fallback: sizeBytes(fallback) ?? 0,
     fallbackText: fallback,
     allowed: 'a size such as 512KiB, 16MiB or 1GB',

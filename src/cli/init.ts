@@ -1,28 +1,54 @@
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { exitCodes } from '../errors.ts';
-import { initialise, tearDown } from '../setup.ts';
-import type { Act } from './context.ts';
+import { type ExitCode, exitCodes } from '../errors.ts';
+import { administratorSql } from '../init/administrator.ts';
+import { defaultSettingsFile, refuseExisting, type WrittenFiles, writeSettings } from '../init/settings-file.ts';
+import { askOnTerminal } from '../init/terminal-ask.ts';
+import { askForPlan, type Plan, type ServerTask } from '../init/wizard.ts';
+import { type InitResult, initialise, tearDown } from '../setup.ts';
+import { urlOf } from '../stages.ts';
+import type { Act, CommandContext } from './context.ts';
+
+interface Options {
+  createTable?: boolean;
+  write?: string | true;
+  force?: boolean;
+  printSql?: boolean;
+  forRole?: string;
+  run: boolean;
+  ask?: boolean;
+  yes?: boolean;
+}
 
 export function defineInit(program: Command, act: Act): void {
   program
     .command('init')
-    .description('create publication and slot, and check that the server can be tailed')
+    .description(
+      'create publication and slot, and check that the server can be tailed; on a terminal, without settings, asks for them first',
+    )
     .option('--create-table', 'create the audit log too, where there is none')
+    .option(
+      '--write [file]',
+      `write the settings to a file (default: ${defaultSettingsFile}), and its JSON Schema beside it`,
+    )
+    .option('--force', 'with --write: replace a file that is there, and keep a copy (.bak)')
+    .option('--print-sql', 'create nothing: print what an administrator of the server has to run')
+    .option('--for-role <name>', 'with --print-sql: the role that the capture will log in as')
+    .option('--no-run', 'with --write: leave the server alone')
+    .option('--ask', 'ask, even where settings are given')
+    .option('--yes', 'ask nothing')
     .action(
-      act(async ({ config, json, print, note }, { createTable = false }: { createTable?: boolean }) => {
-        const { created, rowsBefore } = await initialise(config, { createTable });
-        if (json) {
-          print(JSON.stringify({ created, rowsBefore }));
-          return exitCodes.ok;
-        }
-        print(created.length === 0 ? 'nothing to do: publication and slot are there' : `created ${created.join(', ')}`);
-        if (rowsBefore === null || rowsBefore > 0) {
-          note(
-            `${rowsBefore?.toLocaleString('en') ?? 'many'} rows are in the table already: \`run\` reads what comes from now on, \`run --from beginning\` these too, \`compile\` some of them without a slot`,
-          );
-        }
-        note('from now on the server keeps WAL for the slot: start `run` soon, or drop it with `teardown`');
-        return exitCodes.ok;
+      act(async (context, options: Options) => {
+        const { config: given } = program.opts<{ config?: string }>();
+        const usual = given ?? defaultSettingsFile;
+        if (wantsQuestions(context, options)) return await asked(context, options, fileOf(options) ?? usual);
+        const file = options.write === true ? usual : options.write;
+        const plan: Plan = {
+          loaded: context.loaded,
+          createTable: options.createTable === true,
+          server: taskOf(options),
+        };
+        return await carryOut(context, plan, { file, force: options.force === true, role: options.forRole });
       }),
     );
 
@@ -37,4 +63,86 @@ export function defineInit(program: Command, act: Act): void {
         return exitCodes.ok;
       }),
     );
+}
+
+const fileOf = ({ write }: Options) => (typeof write === 'string' ? write : undefined);
+
+function taskOf({ printSql, run, write }: Options): ServerTask {
+  if (printSql === true) return 'print';
+  return run || write === undefined ? 'create' : 'nothing';
+}
+
+/** On a terminal, where nothing says yet which server is meant; never where a script waits for JSON. */
+function wantsQuestions({ config, loaded, json }: CommandContext, { ask, yes, printSql, write }: Options): boolean {
+  const terminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
+  if (!terminal || json || yes === true) return false;
+  if (ask === true) return true;
+  const settled =
+    existsSync(defaultSettingsFile) || Object.values(loaded.origins).some((from) => from.startsWith('file'));
+  return !settled && config['postgres.url'] === null && printSql !== true && write === undefined;
+}
+
+async function asked(context: CommandContext, options: Options, file: string): Promise<ExitCode> {
+  const ask = askOnTerminal(process.stdin, process.stderr, context.drain);
+  const plan = await askForPlan(ask, context.loaded, file);
+  return await carryOut(context, plan, { file, force: true, role: options.forRole });
+}
+
+interface Target {
+  /** The settings file to write; undefined for none. */
+  file: string | undefined;
+  force: boolean;
+  role: string | undefined;
+}
+
+/** Writes before it creates: what was answered is not lost where the server refuses. */
+async function carryOut(context: CommandContext, plan: Plan, { file, force, role }: Target): Promise<ExitCode> {
+  const { json, print, note } = context;
+  const { loaded, createTable, server } = plan;
+  if (server === 'create') urlOf(loaded.config);
+  if (file !== undefined) refuseExisting(file, loaded, force);
+  const script = server === 'print' ? await administratorSql(loaded.config, { role, createTable }) : null;
+  const written = file === undefined ? null : writeSettings(file, loaded, { force });
+  if (written !== null && !json) note(writtenText(written));
+  const result = server === 'create' ? await initialise(loaded.config, { createTable }) : null;
+  if (json) {
+    const files = written === null ? {} : { written: [written.file, written.schema], backup: written.backup };
+    print(JSON.stringify({ ...result, ...script, ...files }));
+    return exitCodes.ok;
+  }
+  if (script !== null) print(script.sql.trimEnd());
+  if (script !== null && script.unasked !== null)
+    note(`warning: ${script.unasked}; the SQL says what is always needed`);
+  if (result !== null) {
+    print(
+      result.created.length === 0
+        ? 'nothing to do: publication and slot are there'
+        : `created ${result.created.join(', ')}`,
+    );
+    note('from now on the server keeps WAL for the slot: start `run` soon, or drop it with `teardown`');
+  }
+  for (const line of nextSteps(context.config['postgres.url'] === null, result)) note(line);
+  return exitCodes.ok;
+}
+
+function writtenText({ file, schema, backup }: WrittenFiles): string {
+  return `wrote ${file}, and ${schema} for editors${backup === null ? '' : `; what was there before is in ${backup}`}`;
+}
+
+/** One line each. */
+function nextSteps(urlIsInNoSetting: boolean, result: InitResult | null): string[] {
+  const rows =
+    result?.rowsBefore === null ? 'the rows that are' : `the ${result?.rowsBefore.toLocaleString('en')} rows that are`;
+  const steps = [
+    ...(urlIsInNoSetting ? [['TC_POSTGRES_URL=…', 'first: the connection string, which is written into no file']] : []),
+    ['doctor', 'looks at everything that a capture needs'],
+    ['run', 'reads what is written from now on'],
+    ...(result?.rowsBefore === 0
+      ? []
+      : [
+          ['run --from beginning', `reads ${rows} in the table already, too`],
+          ['compile', 'compiles some of them, without a slot'],
+        ]),
+  ] as const;
+  return ['next:', ...steps.map(([step, what]) => `  ${step.padEnd(22)}${what}`)];
 }
