@@ -121,6 +121,13 @@ export function callStoreContract(name: string, makeHarness: () => Promise<CallS
       expect(open).toHaveLength(19);
     });
 
+    it('gives whoever was first its own result back, as the very thing that it was', async () => {
+      const [first, second] = [resultOf('first'), resultOf('second')];
+      expect(await store.settle(key, first)).toBe(first);
+      expect(await store.settle(key, second)).not.toBe(second);
+      expect(await store.settle(key, second, { replace: true })).toBe(second);
+    });
+
     it('replaces a result where that is asked for', async () => {
       await store.settle(key, resultOf('first'));
       expect(await store.settle(key, resultOf('second'))).toEqual(resultOf('first'));
