@@ -81,7 +81,7 @@ async function writePatiently(mirror: Mirror, batch: TableRows): Promise<Refusal
   const never = new AbortController().signal;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await mirror.write([batch], never);
+      return (await mirror.write([batch], never)).refused;
     } catch (error) {
       if (kindOf(error) !== 'retry' || attempt === attempts) throw error;
       await wait(backoffMs(attempt, { baseMs: 500, maxMs: 15_000 }));

@@ -123,8 +123,8 @@ export const downstreamGuards: Guard[] = [
   {
     name: 'sinks: all of a message or nothing',
     file: 'src/sinks/sqlite.ts',
-    old: 'return db.transaction((rows: StoredRows) => {',
-    new: 'return ((work: (rows: StoredRows) => void) => Object.assign(work, { immediate: work }))((rows: StoredRows) => {',
+    old: 'return db.transaction((rows: StoredRows): number => {',
+    new: 'return ((work: (rows: StoredRows) => number) => Object.assign(work, { immediate: work }))((rows: StoredRows): number => {',
     tests: sqlite,
   },
   {

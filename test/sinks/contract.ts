@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TableName } from '../../src/dataset-tables.ts';
 import type { Compiled, Verification } from '../../src/records.ts';
+import { rowsOf } from '../../src/sinks/rows.ts';
 import type { Sink, SinkMessage } from '../../src/sinks/sink.ts';
 import {
   apartOf,
@@ -316,6 +317,41 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
       expect(turnsOf(dump)).toEqual([turn]);
     });
 
+    it('tells what it wrote: all rows the first time, none when the message comes again', async () => {
+      const compiled = compiledOf();
+      const sink = await harness.open();
+      const effects = [];
+      for (const message of [compiled, compiled, { ...compiled, compiledAt: later }, compiled]) {
+        effects.push(await sink.write(message, never));
+      }
+      await sink.close();
+      const all = rowCountOf(compiled);
+      // A compile that comes later brings the verdict that is there.
+      const verdicts = compiled.pairs.length;
+      expect(effects).toEqual([
+        { written: all, unchanged: 0, unknown: 0 },
+        { written: 0, unchanged: all, unknown: 0 },
+        { written: all - verdicts, unchanged: verdicts, unknown: 0 },
+        { written: 0, unchanged: all, unknown: 0 },
+      ]);
+    });
+
+    it('accounts for every row of every message, and writes none of one that it has just written', async () => {
+      await fc.assert(
+        fc.asyncProperty(historyArbitrary, async (messages) => {
+          await harness.clear();
+          const sink = await harness.open();
+          for (const message of messages) {
+            const { written, unchanged, unknown } = await sink.write(message, never);
+            expect(written + unchanged + unknown).toBe(rowCountOf(message));
+            expect(await sink.write(message, never)).toMatchObject({ written: 0, unknown: 0 });
+          }
+          await sink.close();
+        }),
+        { numRuns: Math.ceil(runs / 2) },
+      );
+    });
+
     it('holds the same rows whatever messages come, any number of times, in any order', async () => {
       const deliveries = historyArbitrary.chain((messages) =>
         fc.tuple(fc.constant(messages), shuffled([...messages, ...messages])),
@@ -329,6 +365,10 @@ export function sinkContract(name: string, makeHarness: () => Promise<SinkHarnes
       );
     });
   });
+}
+
+function rowCountOf(message: SinkMessage): number {
+  return Object.values(rowsOf(message)).reduce((sum, rows) => sum + rows.length, 0);
 }
 
 function shuffled<T>(items: T[]): fc.Arbitrary<T[]> {

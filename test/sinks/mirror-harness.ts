@@ -3,8 +3,9 @@ import pg from 'pg';
 import { tableNames } from '../../src/dataset-tables.ts';
 import { createLogger } from '../../src/log.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
-import { openPostgresSink } from '../../src/sinks/supabase/direct.ts';
-import { openSupabaseSink } from '../../src/sinks/supabase/rest.ts';
+import { openPostgresMirror } from '../../src/sinks/supabase/direct.ts';
+import { type Mirror, sinkOver } from '../../src/sinks/supabase/mirror.ts';
+import { openSupabaseMirror } from '../../src/sinks/supabase/rest.ts';
 import { queryOn } from '../support/postgres.ts';
 import { createMirror, secretKey, startMirrors, type TestMirror } from '../support/supabase.ts';
 import type { Dump, SinkHarness } from './contract.ts';
@@ -31,9 +32,14 @@ export async function mirrorHarness(way: Way): Promise<SinkHarness> {
   };
 }
 
-export function openSink(way: Way, { databaseUrl, url, fetch }: TestMirror, schema = 'public'): Promise<Sink> {
-  if (way === 'direct') return openPostgresSink({ url: databaseUrl, schema, log });
-  return openSupabaseSink({ url, key: secretKey, schema, log, fetch, backoff: { baseMs: 1, maxMs: 2 } });
+export async function openMirror(way: Way, mirror: TestMirror, schema = 'public'): Promise<Mirror> {
+  const { databaseUrl, url, fetch } = mirror;
+  if (way === 'direct') return await openPostgresMirror({ url: databaseUrl, schema, log });
+  return openSupabaseMirror({ url, key: secretKey, schema, log, fetch, backoff: { baseMs: 1, maxMs: 2 } });
+}
+
+export async function openSink(way: Way, mirror: TestMirror, schema = 'public'): Promise<Sink> {
+  return sinkOver(await openMirror(way, mirror, schema), log);
 }
 
 export async function clearMirror(databaseUrl: string): Promise<void> {

@@ -125,10 +125,14 @@ describe('the Postgres sink', () => {
     expect((await dumpMirror(url)).trajectory_turns).toHaveLength(compiledOf().trajectory.turns.length - 1);
   });
 
-  it('takes a trajectory of several thousand turns', async () => {
+  it('takes a trajectory of several thousand turns, and tells how many of them were new', async () => {
     const turns = Array.from({ length: 6_000 }, (_, n) => turnOf('session-1', n));
+    const message = compiledOf({ trajectory: trajectoryOf({ turns }) });
     const sink = await open(url);
-    await sink.write(compiledOf({ trajectory: trajectoryOf({ turns }) }), never);
+    const { written, ...others } = await sink.write(message, never);
+    expect(written).toBeGreaterThan(6_000);
+    expect(others).toEqual({ unchanged: 0, unknown: 0 });
+    expect(await sink.write(message, never)).toEqual({ written: 0, unchanged: written, unknown: 0 });
     await sink.close();
     expect(await queryOn(url, 'SELECT count(*)::int AS n FROM trajectory_turns')).toEqual([{ n: 6_000 }]);
   });

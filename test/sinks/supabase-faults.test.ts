@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/log.ts';
+import { rowsOf } from '../../src/sinks/rows.ts';
 import { openSupabaseSink, type SupabaseSinkOptions } from '../../src/sinks/supabase/rest.ts';
 import { compiledOf, pairOf, segmentOf, trajectoryOf } from '../support/records.ts';
 
@@ -62,6 +63,26 @@ function tenPairs() {
   return compiledOf({ trajectory, segments: [segment], pairs });
 }
 
+describe('what became of the rows', () => {
+  const rows = Object.values(rowsOf(compiledOf())).reduce((sum, some) => sum + some.length, 0);
+  const effectWith = async (range: string | undefined) => {
+    respond = (_, response) => response.writeHead(201, range === undefined ? {} : { 'content-range': range }).end();
+    const sink = await openSupabaseSink({ url, key, schema: 'public', log });
+    return await sink.write(compiledOf(), never);
+  };
+
+  it('is known where the answer counts them, and not where it is silent or can not be', async () => {
+    const unknown = { written: 0, unchanged: 0, unknown: rows };
+    expect(await effectWith(undefined)).toEqual(unknown);
+    expect(await effectWith('*/*')).toEqual(unknown);
+    expect(await effectWith('*/999')).toEqual(unknown);
+    expect(await effectWith('*/0')).toEqual({ written: 0, unchanged: rows, unknown: 0 });
+    // A row of each of six tables.
+    expect(await effectWith('*/1')).toEqual({ written: 6, unchanged: rows - 6, unknown: 0 });
+    for (const { headers } of received) expect(headers.prefer).toContain('count=exact');
+  });
+});
+
 describe('what the Supabase sink sends', () => {
   it('is one upsert a table, on its key, segments last', async () => {
     await write();
@@ -96,7 +117,7 @@ describe('what the Supabase sink sends', () => {
     const { headers } = received[0]!;
     expect(headers).toMatchObject({
       apikey: key,
-      prefer: 'resolution=merge-duplicates,return=minimal,missing=default',
+      prefer: 'resolution=merge-duplicates,return=minimal,missing=default,count=exact',
       'user-agent': 'trajectory-compiler',
     });
     expect(headers).not.toHaveProperty('authorization');

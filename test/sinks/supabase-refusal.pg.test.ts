@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { idOfPair } from '../../src/sinks/rows.ts';
+import { tableNames } from '../../src/dataset-tables.ts';
+import { idOfPair, rowsOf } from '../../src/sinks/rows.ts';
 import { queryOn, type TestPostgres } from '../support/postgres.ts';
 import { compiledOf, pairOf, rulesVersion, segmentOf, trajectoryOf } from '../support/records.ts';
 import { createMirror, startMirrors, type TestMirror } from '../support/supabase.ts';
-import { clearMirror, dumpMirror, openSink, type Way } from './mirror-harness.ts';
+import { clearMirror, dumpMirror, openMirror, openSink, type Way } from './mirror-harness.ts';
 
 const never = new AbortController().signal;
 const ways: Way[] = ['direct', 'rest'];
@@ -62,6 +63,28 @@ describe.each(ways)('a row that the database does not take (%s)', (way) => {
     await sink.close();
     const { qa_pairs } = await dumpMirror(mirror.databaseUrl);
     expect(qa_pairs.map(({ status }) => status)).toEqual(Array(5).fill('active'));
+  });
+
+  it('leaves a count of those that were written beside it, and of those that were there', async () => {
+    const { message } = messageWith(['a?', 'b?', 'c?', 'd?', 'refused?']);
+    const known = messageWith(['a?', 'b?']).message;
+    await queryOn(mirror.databaseUrl, "ALTER TABLE qa_pairs ADD CONSTRAINT no_secrets CHECK (question <> 'refused?')");
+    const batches = tableNames.map((table) => ({ table, rows: rowsOf(message)[table] }));
+    const all = batches.reduce((sum, { rows }) => sum + rows.length, 0);
+    const sink = await openSink(way, mirror);
+    await sink.write(known, never);
+    await sink.close();
+    const opened = await openMirror(way, mirror);
+    const first = await opened.write(batches, never);
+    const second = await opened.write(batches, never);
+    await opened.close();
+    expect([first, second].map(({ refused }) => refused.length)).toEqual([1, 1]);
+    expect(second.effect).toEqual({ written: 0, unchanged: all - 1, unknown: 0 });
+    expect(first.effect.written + first.effect.unchanged).toBe(all - 1);
+    const rows = rowsOf(known);
+    const same = rows.trajectory_turns.length + rows.verdicts.length;
+    expect(first.effect.unchanged).toBeGreaterThanOrEqual(same);
+    expect(first.effect.written).toBeGreaterThan(0);
   });
 
   it('is no matter of the rows where the table was altered: that stops, and says so', async () => {

@@ -8,7 +8,7 @@ import { quoteIdent } from '../../postgres/quote.ts';
 import type { Sink } from '../sink.ts';
 import { explainMirror, notMigrated, openMirrorPool, refusalOf } from './connection.ts';
 import { isolate } from './isolate.ts';
-import { type Mirror, mirrorVersion, type Refusal, sinkOver } from './mirror.ts';
+import { addEffect, type Mirror, type MirrorWrite, mirrorVersion, noEffect, sinkOver } from './mirror.ts';
 import { type EncodedRow, type EncodedRows, encodeRows, jsonArray, piecesOf } from './row-json.ts';
 
 export interface PostgresSinkOptions {
@@ -75,13 +75,16 @@ async function writeAll(
   schema: string,
   batches: readonly EncodedRows[],
   signal: AbortSignal,
-): Promise<Refusal[]> {
+): Promise<MirrorWrite> {
   try {
     return await inTransaction(pool, signal, async (client) => {
+      const done: MirrorWrite = { refused: [], effect: noEffect() };
       for (const batch of batches) {
-        for (const rows of piecesOf(batch.rows, maxPieceRows, maxPieceBytes)) await upsert(client, schema, batch, rows);
+        for (const rows of piecesOf(batch.rows, maxPieceRows, maxPieceBytes)) {
+          addEffect(done.effect, rows.length, await upsert(client, schema, batch, rows));
+        }
       }
-      return [];
+      return done;
     });
   } catch (error) {
     if (refusedBy(error) === null) throw error;
@@ -94,15 +97,16 @@ async function writeCarefully(
   client: pg.PoolClient,
   schema: string,
   batches: readonly EncodedRows[],
-): Promise<Refusal[]> {
-  const refusals: Refusal[] = [];
+): Promise<MirrorWrite> {
+  const done: MirrorWrite = { refused: [], effect: noEffect() };
   for (const batch of batches) {
     for (const piece of piecesOf(batch.rows, maxPieceRows, maxPieceBytes)) {
       const refused = await isolate(piece, async (rows) => {
         await client.query('SAVEPOINT piece');
         try {
-          await upsert(client, schema, batch, rows);
+          const written = await upsert(client, schema, batch, rows);
           await client.query('RELEASE SAVEPOINT piece');
+          addEffect(done.effect, rows.length, written);
           return null;
         } catch (error) {
           const reason = refusedBy(error);
@@ -111,27 +115,29 @@ async function writeCarefully(
           return reason;
         }
       });
-      refusals.push(...refused.map(({ row, reason }) => ({ table: batch.table, key: row.key, reason })));
+      done.refused.push(...refused.map(({ row, reason }) => ({ table: batch.table, key: row.key, reason })));
     }
   }
-  return refusals;
+  return done;
 }
 
+/** How many of the rows were not there already, as they are or newer. */
 async function upsert(
   client: pg.PoolClient,
   schema: string,
   { table, columns }: EncodedRows,
   rows: readonly EncodedRow[],
-): Promise<void> {
+): Promise<number | null> {
   const name = `${quoteIdent(schema)}.${quoteIdent(table)}`;
   const list = columns.map(quoteIdent).join(', ');
   const changes = columns.map((column) => `${quoteIdent(column)} = excluded.${quoteIdent(column)}`).join(', ');
-  await client.query(
+  const { rowCount } = await client.query(
     `INSERT INTO ${name} AS held (${list}) SELECT ${list} FROM json_populate_recordset(NULL::${name}, $1::json)
      ON CONFLICT (${tables[table].key.map(quoteIdent).join(', ')}) DO UPDATE SET ${changes}
      WHERE excluded.generation ${tables[table].wins === 'greatest' ? '>' : '<'} held.generation`,
     [jsonArray(rows)],
   );
+  return rowCount;
 }
 
 /** Rolls back where `work` throws. An abort breaks the connection, which ends what is under way. */

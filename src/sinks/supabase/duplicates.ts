@@ -74,7 +74,8 @@ export function openRestDuplicates(options: RestDuplicatesOptions): DuplicateMir
       const response = await send(target, { method: 'PATCH', headers, body, redirect: 'manual', signal: limited });
       const text = await response.text();
       if (response.ok) return JSON.parse(text) as { pair_key: string }[];
-      const answer = { status: response.status, retryAfter: response.headers.get('retry-after'), body: text };
+      const { status, headers: told } = response;
+      const answer = { status, retryAfter: told.get('retry-after'), contentRange: null, body: text };
       throw retry('sink_failed', `${host} did not mark duplicates: ${JSON.stringify(judge(answer, asked))}`);
     } catch (error) {
       signal.throwIfAborted();

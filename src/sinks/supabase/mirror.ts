@@ -3,7 +3,7 @@ import { type Row, type TableName, tableNames } from '../../dataset-tables.ts';
 import { type OperatorError, park } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { rowsOf } from '../rows.ts';
-import type { Sink } from '../sink.ts';
+import type { Sink, WriteEffect } from '../sink.ts';
 
 /** Of deploy/supabase/migrations: what has to be applied there before rows can be written. */
 export const mirrorVersion = 4;
@@ -23,14 +23,34 @@ export interface Refusal {
   reason: string;
 }
 
+export interface MirrorWrite {
+  refused: Refusal[];
+  /** Of the others, which are durable. */
+  effect: WriteEffect;
+}
+
 export interface Mirror {
   /**
-   * Upserts the rows, table by table in this order. Resolves with those that were refused; all others are durable.
+   * Upserts the rows, table by table in this order.
    *
    * @throws OperatorError where the database can't be reached, or is not prepared; some rows may be written then.
    */
-  write(batches: readonly TableRows[], signal: AbortSignal): Promise<Refusal[]>;
+  write(batches: readonly TableRows[], signal: AbortSignal): Promise<MirrorWrite>;
   close(): Promise<void>;
+}
+
+export function noEffect(): WriteEffect {
+  return { written: 0, unchanged: 0, unknown: 0 };
+}
+
+/** Adds what one statement did to so many rows; `written` is null where it did not say. */
+export function addEffect(effect: WriteEffect, rows: number, written: number | null): void {
+  if (written === null || written > rows) {
+    effect.unknown += rows;
+    return;
+  }
+  effect.written += written;
+  effect.unchanged += rows - written;
 }
 
 /** A message is written whole but for the rows that are refused; with any of these it is parked. */
@@ -40,14 +60,14 @@ export function sinkOver(mirror: Mirror, log: Logger): Sink {
     async write(message, signal) {
       const rows = rowsOf(message);
       const trajectory = message.spec === 'compiled/1' ? message.trajectory.id : message.trajectoryId;
-      const refused = await mirror.write(
+      const { refused, effect } = await mirror.write(
         tableNames.map((table) => ({ table, rows: rows[table] })),
         signal,
       );
       if (refused.length > 0) throw explainRefusals(refused, `trajectory ${trajectory}`);
-      const written = { trajectory, pairs: rows.qa_pairs.length, turns: rows.trajectory_turns.length };
-      log.debug(written, 'written to the mirror');
-      return { written: 0, unchanged: 0, unknown: tableNames.reduce((sum, table) => sum + rows[table].length, 0) };
+      const sizes = { pairs: rows.qa_pairs.length, turns: rows.trajectory_turns.length };
+      log.debug({ trajectory, ...sizes, ...effect }, 'written to the mirror');
+      return effect;
     },
     close: () => mirror.close(),
   };

@@ -5,6 +5,7 @@ import { alteredBy, notMigrated, refusalOf } from './connection.ts';
 export interface Answer {
   status: number;
   retryAfter: string | null;
+  contentRange: string | null;
   body: string;
 }
 
@@ -16,7 +17,8 @@ export interface Asked {
 }
 
 export type Verdict =
-  | { kind: 'written' }
+  /** How many of the rows were not there already, as they are or newer; null where the answer does not say. */
+  | { kind: 'written'; rows: number | null }
   /** A row of these, or all of them together (413): in halves it shows. */
   | { kind: 'refused'; reason: string }
   /** Fewer at once may do. */
@@ -26,11 +28,11 @@ const missing = new Set(['PGRST202', 'PGRST204', 'PGRST205', '42P01', '42703', '
 const longestRetryAfterMs = 3_600_000;
 
 /** @throws OperatorError where it is no matter of the rows: `stop` for key, address and schema, `retry` for the rest. */
-export function judge({ status, retryAfter, body }: Answer, { host, table, schema }: Asked): Verdict {
+export function judge({ status, retryAfter, contentRange, body }: Answer, { host, table, schema }: Asked): Verdict {
   const at = `cannot write table ${table} of ${host}`;
   const configuration = { exitCode: exitCodes.configuration };
   if (status >= 200 && status < 300) {
-    if (body.trim() === '') return { kind: 'written' };
+    if (body.trim() === '') return { kind: 'written', rows: countIn(contentRange) };
     throw retry('sink_answer', `${at}: HTTP ${status} came with a body that nobody asked for: check supabase.url`);
   }
   if (status >= 300 && status < 400) {
@@ -69,6 +71,12 @@ export function judge({ status, retryAfter, body }: Answer, { host, table, schem
     });
   }
   return { kind: 'refused', reason: `HTTP ${status}${code === '' ? '' : `, ${code}`}` };
+}
+
+// A star for no range of rows, then the count that was asked for.
+function countIn(contentRange: string | null): number | null {
+  const count = /^\*\/(\d+)$/.exec(contentRange ?? '')?.[1];
+  return count === undefined ? null : Number(count);
 }
 
 /** Half an answer, or one of a proxy, tells nothing. */

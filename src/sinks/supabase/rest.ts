@@ -6,7 +6,7 @@ import type { Logger } from '../../log.ts';
 import { sqlState } from '../../postgres/connection.ts';
 import type { Sink } from '../sink.ts';
 import { isolate } from './isolate.ts';
-import { type Mirror, type Refusal, sinkOver } from './mirror.ts';
+import { addEffect, type Mirror, type MirrorWrite, noEffect, sinkOver } from './mirror.ts';
 import { judge, type Verdict } from './rest-answer.ts';
 import { type EncodedRow, type EncodedRows, encodeRows, jsonArray, piecesOf } from './row-json.ts';
 
@@ -38,20 +38,26 @@ export function openSupabaseMirror(options: SupabaseSinkOptions): Mirror {
   const post = preparePost(options);
   return {
     async write(batches, signal) {
-      const refusals: Refusal[] = [];
+      const done: MirrorWrite = { refused: [], effect: noEffect() };
       for (const batch of batches.filter(({ rows }) => rows.length > 0).map(encodeRows)) {
         for (const piece of piecesOf(batch.rows, maxPieceRows, maxPieceBytes)) {
-          const refused = await isolate(piece, (rows) => post(batch, rows, signal));
-          refusals.push(...refused.map(({ row, reason }) => ({ table: batch.table, key: row.key, reason })));
+          const refused = await isolate(piece, async (rows) => {
+            const verdict = await post(batch, rows, signal);
+            if (verdict.kind === 'refused') return verdict.reason;
+            addEffect(done.effect, rows.length, verdict.rows);
+            return null;
+          });
+          done.refused.push(...refused.map(({ row, reason }) => ({ table: batch.table, key: row.key, reason })));
         }
       }
-      return refusals;
+      return done;
     },
     async close() {},
   };
 }
 
-type Post = (batch: EncodedRows, rows: readonly EncodedRow[], signal: AbortSignal) => Promise<string | null>;
+type Settled = Exclude<Verdict, { kind: 'too_slow' }>;
+type Post = (batch: EncodedRows, rows: readonly EncodedRow[], signal: AbortSignal) => Promise<Settled>;
 
 function preparePost(options: SupabaseSinkOptions): Post {
   const { schema, fetch: send = fetch, timeoutMs = 30_000, backoff = { baseMs: 250, maxMs: 2_000 } } = options;
@@ -66,7 +72,8 @@ function preparePost(options: SupabaseSinkOptions): Post {
     try {
       const target = `${base}/rest/v1/${table}?${query}`;
       const response = await send(target, { method: 'POST', headers, body, redirect: 'manual', signal: limited });
-      const answer = { status: response.status, retryAfter: response.headers.get('retry-after') };
+      const { status, headers: told } = response;
+      const answer = { status, retryAfter: told.get('retry-after'), contentRange: told.get('content-range') };
       return judge({ ...answer, body: await response.text() }, { host, table, schema });
     } catch (error) {
       signal.throwIfAborted();
@@ -83,9 +90,8 @@ function preparePost(options: SupabaseSinkOptions): Post {
     for (let attempt = 1; ; attempt++) {
       try {
         const verdict = await once(batch, body, signal);
-        if (verdict.kind === 'written') return null;
-        if (verdict.kind === 'refused') return verdict.reason;
-        if (rows.length > 1) return 'too slow';
+        if (verdict.kind !== 'too_slow') return verdict;
+        if (rows.length > 1) return { kind: 'refused', reason: 'too slow' };
         throw retry('sink_unavailable', `cannot write table ${batch.table} of ${host}: its statement took too long`);
       } catch (error) {
         const asked = error instanceof OperatorError && error.retryAfterMs !== undefined;
@@ -120,7 +126,8 @@ export function headersOf({ key, schema }: Pick<SupabaseSinkOptions, 'key' | 'sc
     apikey: key,
     ...(key.split('.').length === 3 ? { authorization: `Bearer ${key}` } : {}),
     'content-type': 'application/json',
-    prefer: 'resolution=merge-duplicates,return=minimal,missing=default',
+    // The count is of the rows that were inserted or updated, not of the table.
+    prefer: 'resolution=merge-duplicates,return=minimal,missing=default,count=exact',
     // One like a browser's is refused together with a secret key.
     'user-agent': 'trajectory-compiler',
     ...(schema === 'public' ? {} : { 'content-profile': schema, 'accept-profile': schema }),
