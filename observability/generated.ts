@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { render } from './dashboard.ts';
 import { dashboards } from './dashboards.ts';
+import { metricsPage } from './metrics-page.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const biome = join(root, 'node_modules/.bin/biome');
@@ -16,6 +17,7 @@ export function generated(): { path: string; text: string }[] {
       const path = `deploy/grafana/dashboards/${source.uid.replace(/^tc-/, '')}.json`;
       return { path, text: formatted(path, JSON.stringify(render(source), null, 2)) };
     }),
+    { path: 'docs/metrics.md', text: metricsPage() },
   ];
 }
 

@@ -45,16 +45,16 @@ const lag: Row = {
       height: 8,
       panels: [
         lines({
-          title: 'Behind the source, seconds',
+          title: 'Seconds behind the source',
           description: 'How long ago the server was where the stream is now; worry when it stays above a minute.',
           unit: 's',
           width: 6,
           min: 0,
           queries: [{ expr: highest(metrics.lagSeconds, ['instance']), legend: '{{instance}}' }],
-          steps: ['green', [60, 'yellow'], [600, 'red']],
+          steps: ['green', [60, 'yellow'], [120, 'red']],
         }),
         lines({
-          title: 'Behind the source, bytes',
+          title: 'Bytes behind the source',
           description:
             'WAL between what is received and the end of the WAL, other tables’ included; worry about a line that only climbs.',
           unit: 'bytes',
@@ -92,7 +92,7 @@ const lag: Row = {
           width: 8,
           min: 0,
           queries: [{ expr: highest(metrics.watermarkDelay, ['instance']), legend: '{{instance}}' }],
-          steps: ['green', [60, 'yellow'], [600, 'red']],
+          steps: ['green', [60, 'yellow'], [120, 'red']],
         }),
         states({
           title: 'Connection',
@@ -133,6 +133,7 @@ const slot: Row = {
           width: 8,
           min: 0,
           queries: [{ expr: highest(metrics.slotRetained, ['instance']), legend: '{{instance}}' }],
+          steps: ['green', [5 * 2 ** 30, 'red']],
         }),
         lines({
           title: 'WAL until the slot can be lost',
@@ -302,12 +303,12 @@ const journal: Row = {
         lines({
           title: 'Free disk space',
           description:
-            'What is left where each data directory lies; worry below 5 GB, since a full disk stops capture.',
+            'What is left where each data directory lies; worry below 5 GiB, since a full disk stops capture.',
           unit: 'bytes',
           width: 8,
           min: 0,
           queries: [{ expr: `min by (instance) (${series(metrics.dataFree)})`, legend: '{{instance}}' }],
-          steps: ['red', [1e9, 'orange'], [5e9, 'green']],
+          steps: ['red', [2 * 2 ** 30, 'orange'], [5 * 2 ** 30, 'green']],
         }),
       ],
     },

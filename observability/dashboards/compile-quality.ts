@@ -98,7 +98,8 @@ const pairs: Row = {
           min: 0,
           max: 1,
           queries: [{ expr: recorded('tc:pair_rejection_ratio:1h'), legend: 'Rejected' }],
-          noValue: 'no pair yet',
+          noValue: 'no pair',
+          emptyWhen: 'No pair was proposed within the hour before.',
         }),
         lines({
           title: 'Share of pairs that the verifier passes',
@@ -110,7 +111,7 @@ const pairs: Row = {
           max: 1,
           queries: [{ expr: recorded('tc:verifier_pass_ratio:1h'), legend: 'Passed' }],
           noValue: 'nothing verified',
-          emptyWhen: 'Rules compile: their pairs are proved, and no verifier is asked.',
+          emptyWhen: 'Rules compile, whose pairs no verifier is asked about, or it judged none within the hour before.',
         }),
         bars({
           title: 'Verdicts',

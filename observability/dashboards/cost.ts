@@ -13,7 +13,7 @@ import {
   summed,
   total,
 } from '../queries.ts';
-import { noAnnouncement, noModel } from '../reasons.ts';
+import { noAnnouncement, noModel, noPairsPaid } from '../reasons.ts';
 
 const glance: Row = {
   title: 'At a glance',
@@ -59,7 +59,7 @@ const glance: Row = {
           unit: 'currencyUSD',
           width: 4,
           queries: [{ expr: recorded('tc:cost_per_accepted_pair_usd:1d'), legend: 'a pair' }],
-          ...noModel,
+          ...noPairsPaid,
         }),
         figureNow({
           title: 'Calls of unknown cost',
@@ -144,7 +144,7 @@ const shares: Row = {
           width: 12,
           min: 0,
           queries: [{ expr: recorded('tc:cost_per_accepted_pair_usd:1d'), legend: 'A pair' }],
-          ...noModel,
+          ...noPairsPaid,
         }),
       ],
     },

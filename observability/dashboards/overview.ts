@@ -2,7 +2,7 @@ import { definitions as metrics } from '../../src/metrics/definitions.ts';
 import type { DashboardSource } from '../dashboard.ts';
 import { bars, figure, figureNow, lines, names, rows } from '../panels.ts';
 import { highest, named, perHour, recorded, series, summed, total } from '../queries.ts';
-import { noModel } from '../reasons.ts';
+import { noModel, noPairsPaid } from '../reasons.ts';
 
 /** Alerts carry the job, and the instance only where their expression keeps it. */
 const firing = 'ALERTS{alertstate="firing", job=~"$job|", instance=~"$instance|"}';
@@ -43,7 +43,7 @@ export const overview: DashboardSource = {
               unit: 's',
               width: 4,
               queries: [{ expr: highest(metrics.lagSeconds), legend: 'behind' }],
-              steps: ['green', [60, 'yellow'], [600, 'red']],
+              steps: ['green', [60, 'yellow'], [120, 'red']],
             }),
             names({
               title: 'Paused',
@@ -67,11 +67,11 @@ export const overview: DashboardSource = {
             figure({
               title: 'Free disk space',
               description:
-                'What is left where the fullest data directory lies; worry below 5 GB, since a full disk stops capture.',
+                'What is left where the fullest data directory lies; worry below 5 GiB, since a full disk stops capture.',
               unit: 'bytes',
               width: 4,
               queries: [{ expr: `min(${series(metrics.dataFree)})`, legend: 'free' }],
-              steps: ['red', [1e9, 'orange'], [5e9, 'green']],
+              steps: ['red', [2 * 2 ** 30, 'orange'], [5 * 2 ** 30, 'green']],
             }),
           ],
         },
@@ -94,10 +94,11 @@ export const overview: DashboardSource = {
                 { expr: total(metrics.rows), legend: 'Rows stored' },
                 { expr: total(metrics.closes), legend: 'Parts of sessions closed' },
                 { expr: total(metrics.trajectories), legend: 'Trajectories compiled' },
-                { expr: total(metrics.acceptedPairs), legend: 'Pairs accepted' },
+                {
+                  expr: `${total(metrics.acceptedPairs)} or 0 * ${total(metrics.trajectories)}`,
+                  legend: 'Pairs accepted',
+                },
               ],
-              emptyWhen: 'No pair was accepted yet: agents’ names are not known before the first one.',
-              noValue: 'nothing yet',
             }),
             lines({
               title: 'Pairs accepted per hour',
@@ -106,9 +107,12 @@ export const overview: DashboardSource = {
               unit: 'suffix:pairs/h',
               width: 10,
               min: 0,
-              queries: [{ expr: perHour(metrics.acceptedPairs), legend: 'Accepted' }],
-              noValue: 'no pair accepted yet',
-              emptyWhen: 'No pair was accepted yet: agents’ names are not known before the first one.',
+              queries: [
+                {
+                  expr: `${perHour(metrics.acceptedPairs)} or 0 * ${perHour(metrics.trajectories)}`,
+                  legend: 'Accepted',
+                },
+              ],
             }),
             figureNow({
               title: 'Dataset size',
@@ -171,7 +175,7 @@ export const overview: DashboardSource = {
               unit: 'currencyUSD',
               width: 6,
               queries: [{ expr: recorded('tc:cost_per_accepted_pair_usd:1d'), legend: 'a pair' }],
-              ...noModel,
+              ...noPairsPaid,
             }),
           ],
         },
@@ -233,7 +237,9 @@ export const overview: DashboardSource = {
               description: 'The alerts that fire, by severity; each has a runbook of its name that says what to do.',
               unit: 'none',
               width: 12,
-              queries: [{ expr: `sort_desc(count by (alertname, severity) (${firing}))`, legend: '{{alertname}}' }],
+              queries: [
+                { expr: `sort_desc(count by (alertname, severity) (${firing}))`, legend: '{{alertname}} {{severity}}' },
+              ],
               columns: { alertname: 'Alert', severity: 'Severity', Value: 'Firing' },
               hidden: ['Time'],
               noValue: 'nothing fires',
