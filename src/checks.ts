@@ -1,5 +1,5 @@
 /** What was looked at before something is trusted, what was found, and what to do about it. A leaf. */
-import { type ExitCode, exitCodes, OperatorError, stop } from './errors.ts';
+import { type ExitCode, exitCodes, kindOf, OperatorError, stop } from './errors.ts';
 
 export interface Check {
   /** Stable, snake_case; of a failure it is the code of the error too. */
@@ -23,6 +23,14 @@ export function warning(name: string, sentence: string, remedy: string | null): 
 
 export function failure(name: string, sentence: string, remedy: string | null): Check {
   return { name, outcome: 'failure', sentence, remedy, exitCode: exitCodes.configuration };
+}
+
+/** What an error says, mending it included. What may pass by itself is away, where nothing else is said of it. */
+function failureOf(error: OperatorError): Check {
+  const { code, message } = error;
+  const away = kindOf(error) === 'retry' && error.exitCode === exitCodes.failed;
+  const exitCode = away ? exitCodes.sourceUnavailable : error.exitCode;
+  return { name: code, outcome: 'failure', sentence: message, remedy: null, exitCode };
 }
 
 /** In one line. */
@@ -56,8 +64,7 @@ export class Checklist {
       return result;
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
-      const { code, message, exitCode } = error;
-      this.add({ name: code, outcome: 'failure', sentence: message, remedy: null, exitCode });
+      this.add(failureOf(error));
       return null;
     }
   }

@@ -1,25 +1,54 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Check, sentenceOf } from '../checks.ts';
-import { type Examined, examineAll, exitCodeOf } from '../doctor.ts';
+import { type Examined, examineAll, exitCodeOf } from '../doctor/examine.ts';
 import type { Act, CommandContext } from './context.ts';
 import { counted } from './figures.ts';
 import { table } from './table.ts';
 
+const help = `
+Exit codes: 0 where nothing or warnings alone were found; 3 where something has to be changed; 5 where all that is wrong
+is that something is away just now (Postgres, Kafka, a model, a store, a sink).`;
+
 export function defineDoctor(program: Command, act: Act): void {
   program
     .command('doctor')
-    .description('look at everything that a capture needs, say what is wrong and what mends it; changes nothing')
+    .description(
+      'look at everything that can stop a run before it starts, say what is wrong and what mends it; changes nothing',
+    )
+    .addOption(
+      new Option(
+        '--probe',
+        'send each model one tiny question, of less than one US cent; under a cap it is counted in the budget, which is made in dataDir where it is missing',
+      ),
+    )
+    .addHelpText('after', help)
     .action(
-      act(async (context) => {
-        const found: Check[] = [];
-        for await (const examined of examineAll(context.config)) {
-          found.push(...examined.checks);
+      act(async (context, { probe = false }: { probe?: boolean }) => {
+        const { loaded, version, drain } = context;
+        const found: Examined[] = [];
+        const visit = { loaded, version, env: process.env, probe, drain };
+        for await (const examined of examineAll(visit, (part) => announce(part, context))) {
+          found.push(examined);
           show(examined, context);
         }
-        context.note(summary(found));
-        return exitCodeOf(found);
+        const checks = found.flatMap((part) => part.checks);
+        context.note(summary(checks));
+        if (found.some(({ givenUp }) => givenUp)) leaveSoon();
+        return exitCodeOf(checks);
       }),
     );
+}
+
+/** Nobody is to wait in silence. */
+function announce(part: string, { note, json }: CommandContext): void {
+  if (!json && process.stderr.isTTY === true) note(`looking at ${part} …`);
+}
+
+const graceMs = 500;
+
+/** A connection that nobody answers would keep the process; without one it ends before that. */
+function leaveSoon(): void {
+  setTimeout(() => process.exit(), graceMs).unref();
 }
 
 const marks = { ok: 'ok', warning: 'warning', failure: 'FAILURE' };

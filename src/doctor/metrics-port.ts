@@ -1,0 +1,53 @@
+/** Whether /metrics can be served where the settings say. */
+import { createServer } from 'node:net';
+import { type Check, type Checklist, failure, ok, warning } from '../checks.ts';
+import type { LoadedConfig } from '../config.ts';
+import { messageOf } from '../errors.ts';
+
+const answerWithinMs = 3_000;
+
+export async function examineMetricsPort(list: Checklist, loaded: LoadedConfig, signal: AbortSignal): Promise<void> {
+  list.add(await portCheck(loaded, signal));
+}
+
+async function portCheck({ config, origins }: LoadedConfig, signal: AbortSignal): Promise<Check> {
+  const { 'metrics.host': host, 'metrics.port': port } = config;
+  const name = 'metrics_port';
+  if (port === 0) return ok(name, 'metrics.port is 0: no metrics are served');
+  const fault = await listen(host, port);
+  const at = `${host}:${port}`;
+  if (fault === null) return ok(name, `${at} is free for /metrics`);
+  if (fault.code === 'EADDRINUSE' && (await isOurs(host, port, signal))) {
+    return ok(name, `a run of this program serves /metrics at ${at}`);
+  }
+  const chosen = origins['metrics.port'] !== 'default' || fault.code !== 'EADDRINUSE';
+  return takenCheck(name, `can't listen on ${at}: ${fault.message}`, chosen);
+}
+
+/** A port that somebody chose must work; without the default one a run goes on. */
+function takenCheck(name: string, sentence: string, chosen: boolean): Check {
+  const remedy =
+    'set metrics.port to another port, or to 0 for none (TC_METRICS_PORT), and metrics.host to an address of this host';
+  return chosen ? failure(name, sentence, remedy) : warning(name, `${sentence}: a run would serve no metrics`, remedy);
+}
+
+function listen(host: string, port: number): Promise<{ code: string | undefined; message: string } | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve({ code: error.code, message: messageOf(error) }));
+    server.listen(port, host, () => server.close(() => resolve(null)));
+  });
+}
+
+async function isOurs(host: string, port: number, signal: AbortSignal): Promise<boolean> {
+  const within = AbortSignal.any([signal, AbortSignal.timeout(answerWithinMs)]);
+  const named = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  try {
+    const response = await fetch(`http://${named.includes(':') ? `[${named}]` : named}:${port}/metrics`, {
+      signal: within,
+    });
+    return (await response.text()).includes('tc_build_info');
+  } catch {
+    return false;
+  }
+}
