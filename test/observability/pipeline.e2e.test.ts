@@ -1,0 +1,193 @@
+/**
+ * That dashboards and alerts work, without Grafana: a real Prometheus scrapes the real pipe under load and faults, and is
+ * asked what every panel and every rule asks.
+ */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { mayBeEmpty } from '../../observability/empty-when.ts';
+import { definitions } from '../../src/metrics/definitions.ts';
+import { createMetrics } from '../../src/metrics/registry.ts';
+import { countIn } from '../e2e/pipe.ts';
+import { describePrometheus, promtool, type Sample } from '../support/prometheus.ts';
+import { annotationsOf, chooseVariables, questionsOf, readDashboards, sentBy } from './scenario/dashboards.ts';
+import { owner } from './scenario/parcels.ts';
+import { playScenario, type Scenario } from './scenario/scenario.ts';
+import { sinceThen, testedAlerts, writtenRules } from './scenario/server.ts';
+
+let scenario: Scenario;
+const checked = { panels: 0, rules: 0 };
+
+/** What does not happen in the scenario. */
+const absent: Readonly<Record<string, string>> = {
+  tc_source_history_rows: 'no history is read: the log was empty at the start',
+  tc_source_history_estimated_rows: 'as above',
+  tc_topic_partition_lag: 'the topics are embedded and have no partitions',
+  tc_llm_model_shutdown_timestamp_seconds: 'the models of the tier have no end announced',
+};
+/** Panels that show those alone. */
+const emptyPanels = [
+  'tc-capture/Rows of history read',
+  'tc-capture/Share of history read',
+  'tc-cost/Days until a model is shut down',
+  'tc-sinks-and-topics/Lag by partition',
+];
+
+/** Alerts whose time has come at the end; the others of what went wrong wait for theirs. */
+const firing = ['AppendOnlyBroken'];
+const waiting = ['DeadLetters', 'ModelErrorRatio', 'SinkFailing'];
+
+const query = (expr: string) => scenario.prometheus.query(expr);
+const figure = async (expr: string) => (await query(expr))[0]?.value ?? Number.NaN;
+const inDataset = (sql: string) => countIn(join(scenario.pipeline.dataDir, 'qa_pairs.sqlite'), sql);
+const isFigure = ({ value }: Sample) => !Number.isNaN(value);
+
+describePrometheus('the pipe, scraped by a real Prometheus under load and faults', () => {
+  beforeAll(async () => {
+    scenario = await playScenario();
+  }, 240_000);
+  afterAll(async () => {
+    await scenario?.stop();
+    const tested = testedAlerts().size;
+    process.stdout.write(
+      `\npanels checked: ${checked.panels}, rules checked: ${checked.rules}, alerts tested: ${tested}\n`,
+    );
+  });
+
+  it.each(readDashboards().map((dashboard) => [dashboard.uid, dashboard] as const))(
+    'every panel of %s shows something, or says why not',
+    async (_uid, dashboard) => {
+      const { chosen, values } = await chooseVariables(dashboard, scenario.prometheus);
+      expect(values).toEqual({
+        job: ['trajectory-compiler'],
+        instance: Object.values(scenario.pipeline.targets).sort(),
+      });
+      const empty = new Set<string>();
+      const withGaps = new Set<string>();
+      const questions = questionsOf(dashboard);
+      for (const { panel, refId, expr, drawn } of questions) {
+        const samples = await sinceThen(scenario.prometheus, sentBy(dashboard, expr, chosen), scenario.begun);
+        // A line may have gaps where nothing happened; "NaN" is no figure for a reader.
+        if (!drawn && !samples.every(isFigure)) withGaps.add(`${panel} ${refId}: ${expr}`);
+        if (!samples.some(isFigure)) empty.add(emptyPanels.includes(panel) ? panel : `${panel} ${refId}: ${expr}`);
+      }
+      expect([...empty]).toEqual(emptyPanels.filter((panel) => panel.startsWith(`${dashboard.uid}/`)));
+      expect([...withGaps]).toEqual([]);
+      for (const expr of annotationsOf(dashboard))
+        expect(await query(sentBy(dashboard, expr, chosen)), expr).not.toEqual([]);
+      checked.panels += new Set(questions.map(({ panel }) => panel)).size;
+    },
+  );
+
+  it('panels that stay empty here may be empty', () => {
+    for (const panel of emptyPanels) expect(mayBeEmpty, panel).toHaveProperty([panel]);
+  });
+
+  it('every rule is evaluated without an error, and what is to be recorded is', async () => {
+    const rules = await scenario.prometheus.rules();
+    expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+    expect(rules).toHaveLength(writtenRules().length);
+    for (const { name, type } of rules)
+      if (type === 'recording') expect((await query(name)).filter(isFigure), name).not.toEqual([]);
+    checked.rules = rules.length;
+  });
+
+  it('every series that a rule asks for is there, or does not apply', async () => {
+    const asked = new Set(writtenRules().flatMap(({ expr }) => expr.match(/\btc[_:][\w:]+(\{[^}]*\})?/g) ?? []));
+    const missing: string[] = [];
+    for (const selector of asked) {
+      const samples = await sinceThen(scenario.prometheus, selector, scenario.begun);
+      if (samples.length === 0) missing.push(selector);
+    }
+    expect(missing.filter((selector) => !(selector.replace(/\{.*/, '') in absent))).toEqual([
+      // There is money enough.
+      'tc_compile_paused{reason="budget_exhausted"}',
+    ]);
+  });
+
+  it('what went wrong is told, and nothing else; nothing critical ever', async () => {
+    const inState = async (state: string) =>
+      (await scenario.prometheus.rules()).flatMap((rule) => (rule.state === state ? [rule.name] : [])).sort();
+    await expect.poll(() => inState('firing'), { timeout: 20_000 }).toEqual(firing);
+    expect(await inState('pending')).toEqual(waiting);
+    const critical = 'ALERTS{alertstate="firing", severity="critical"}';
+    expect(await sinceThen(scenario.prometheus, critical, scenario.begun)).toEqual([]);
+  });
+
+  it('figures of two processes add up to what the log, the dataset and the books hold', async () => {
+    expect(await figure('sum(tc_source_rows_total)')).toBe(scenario.rows.length);
+    expect(await figure('sum(tc_parts_closed_total)')).toBe(
+      (await figure('sum(tc_trajectories_compiled_total)')) + (await figure('max(tc_topic_dead_letters)')),
+    );
+    expect(await figure('sum(tc_trajectories_compiled_total)')).toBe(inDataset('SELECT count(*) FROM trajectories'));
+    const accepted = inDataset("SELECT count(*) FROM qa_pairs WHERE verification IN ('pass', 'proved')");
+    expect(await figure('sum(tc_pairs_accepted_total)')).toBe(accepted);
+    expect(await figure('sum(tc_pairs_total{outcome!="rejected"})')).toBe(inDataset('SELECT count(*) FROM qa_pairs'));
+    expect(await figure('sum(tc_pair_rejections_total)')).toBe(inDataset('SELECT count(*) FROM rejections'));
+    expect(await figure('sum(tc_segments_total)')).toBe(inDataset('SELECT count(*) FROM segments'));
+    for (const sink of ['sqlite', 'supabase'])
+      expect(await figure(`sum(tc_sink_writes_total{sink="${sink}", outcome="ok"})`), sink).toBe(
+        await figure('sum(tc_trajectories_compiled_total)'),
+      );
+  });
+
+  it('what models cost is what the calls cost, and no more than what is counted as spent', async () => {
+    const cost = await figure('sum(tc_llm_cost_usd_total)');
+    const calls = join(scenario.pipeline.dataDir, 'calls.sqlite');
+    expect(cost).toBeGreaterThan(0);
+    expect(cost).toBeCloseTo(countIn(calls, "SELECT sum(call ->> '$.costUsd') FROM calls"), 9);
+    expect(await figure('sum(tc_llm_requests_total)')).toBe(countIn(calls, 'SELECT count(*) FROM calls'));
+    for (const scope of ['day', 'month'])
+      expect(await figure(`max(tc_budget_spent_usd{scope="${scope}"})`)).toBeGreaterThanOrEqual(cost - 1e-9);
+  });
+
+  it('promtool finds nothing against the pages', async () => {
+    for (const page of await scenario.pipeline.pages()) {
+      // Two gauges of prom-client’s own are called totals.
+      const stdin = page.replaceAll(/^.*\bnodejs_active_\w+_total\b.*\n/gm, '');
+      expect(await promtool(['check', 'metrics'], { stdin })).toEqual({ code: 0, output: '' });
+    }
+  });
+
+  it('every metric is one of the table or of Node.js, and each of the table is there that applies', async () => {
+    const known = new Set(
+      createMetrics('')
+        .registry.getMetricsAsArray()
+        .map(({ name }) => name),
+    );
+    const pages = (await scenario.pipeline.pages()).join('\n');
+    const told = new Set([...pages.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!));
+    expect([...told].filter((name) => !known.has(name))).toEqual([]);
+    const withSeries = new Set((await series()).map(({ __name__: name }) => baseName(name)));
+    const without = Object.values(definitions).filter(({ name }) => !withSeries.has(name));
+    expect(without.map(({ name }) => name).sort()).toEqual(Object.keys(absent).sort());
+  });
+
+  it('no label holds anything of a row, and each has the values that the table names', async () => {
+    const byName = new Map(Object.values(definitions).map((definition) => [definition.name as string, definition]));
+    const rowTexts = [...new Set(scenario.rows.map((row) => row.session_id)), ...Object.values(owner)];
+    for (const { __name__: name, job: _, instance: _at, service: _of, le: _bucket, ...own } of await series()) {
+      const described: Readonly<Record<string, { values?: readonly string[] }>> =
+        byName.get(baseName(name))?.labels ?? {};
+      for (const [label, value] of Object.entries(own)) {
+        const said = `${name}{${label}="${value}"}`;
+        expect(
+          rowTexts.filter((text) => value.includes(text)),
+          said,
+        ).toEqual([]);
+        // Keys of rows are numbers.
+        if (label in described) expect(value, said).not.toMatch(/^\d+$/);
+        const { values } = described[label] ?? {};
+        if (values !== undefined) expect(values, said).toContain(value);
+      }
+    }
+  });
+});
+
+/** Every series that there was. */
+async function series(): Promise<({ __name__: string } & Record<string, string>)[]> {
+  return (await scenario.prometheus.get('series?match[]={job="trajectory-compiler"}')) as never;
+}
+
+function baseName(name: string): string {
+  return name.replace(/_(bucket|sum|count)$/, '');
+}
