@@ -121,7 +121,8 @@ async function carryOut(context: CommandContext, plan: Plan, { file, force, role
     );
     note('from now on the server keeps WAL for the slot: start `run` soon, or drop it with `teardown`');
   }
-  for (const line of nextSteps(context.config['postgres.url'] === null, result)) note(line);
+  // The script ends with what comes next itself.
+  if (script === null) for (const line of nextSteps(context.config['postgres.url'] === null, result)) note(line);
   return exitCodes.ok;
 }
 
@@ -129,20 +130,20 @@ function writtenText({ file, schema, backup }: WrittenFiles): string {
   return `wrote ${file}, and ${schema} for editors${backup === null ? '' : `; what was there before is in ${backup}`}`;
 }
 
-/** One line each. */
-function nextSteps(urlIsInNoSetting: boolean, result: InitResult | null): string[] {
-  const rows =
-    result?.rowsBefore === null ? 'the rows that are' : `the ${result?.rowsBefore.toLocaleString('en')} rows that are`;
+/** One line each. @param result null where nothing was created. */
+function nextSteps(urlIsNowhere: boolean, result: InitResult | null): string[] {
   const steps = [
-    ...(urlIsInNoSetting ? [['TC_POSTGRES_URL=…', 'first: the connection string, which is written into no file']] : []),
     ['doctor', 'looks at everything that a capture needs'],
     ['run', 'reads what is written from now on'],
-    ...(result?.rowsBefore === 0
-      ? []
-      : [
-          ['run --from beginning', `reads ${rows} in the table already, too`],
-          ['compile', 'compiles some of them, without a slot'],
-        ]),
-  ] as const;
-  return ['next:', ...steps.map(([step, what]) => `  ${step.padEnd(22)}${what}`)];
+  ];
+  if (urlIsNowhere) steps.unshift(['TC_POSTGRES_URL=…', 'first: the connection string, which is written into no file']);
+  if (result === null) steps.splice(-1, 0, ['init', 'creates publication and slot']);
+  else if (result.rowsBefore !== 0) {
+    const rows = result.rowsBefore === null ? 'many' : result.rowsBefore.toLocaleString('en');
+    steps.push(
+      ['run --from beginning', `reads the rows that are in the table already, too: ${rows}`],
+      ['compile', 'takes some of them, without a slot'],
+    );
+  }
+  return ['next:', ...steps.map(([step = '', what = '']) => `  ${step.padEnd(22)}${what}`)];
 }

@@ -30,13 +30,13 @@ async function askSessions(ask: Ask, loaded: LoadedConfig, rows: readonly Sessio
   const minTurns = loaded.config['session.minTurns'];
   const now = textOf('session.idleTimeout', loaded);
   const known = rows !== null && rows.length > 0;
-  if (known) ask.tell(`what the newest ${rows.length.toLocaleString('en')} rows would become stands behind each`);
+  if (known) ask.tell(`behind each stands what the newest ${rows.length.toLocaleString('en')} rows would become`);
   const would = (timeout: string, turns: number) =>
-    known ? { hint: partsText(partsBy(rows, durationMs(timeout) ?? 0), turns) } : {};
+    known ? `${timeout}: ${partsText(partsBy(rows, durationMs(timeout) ?? 0), turns)}` : timeout;
   const timeouts = [...new Set([now, ...usualTimeouts])].toSorted(
     (a, b) => (durationMs(a) ?? 0) - (durationMs(b) ?? 0),
   );
-  const choices: Choice<string>[] = timeouts.map((value) => ({ value, label: value, ...would(value, minTurns) }));
+  const choices: Choice<string>[] = timeouts.map((value) => ({ value, label: would(value, minTurns) }));
   const chosen = await ask.choose(
     'After how long without a row has a session ended?',
     [...choices, { value: '', label: 'another time' }],
@@ -83,9 +83,9 @@ async function askTier(ask: Ask, loaded: LoadedConfig): Promise<Given> {
   const tier = await ask.choose(
     'Who writes questions and answers?',
     [
-      { value: 'rules', label: 'rules', hint: 'no model, no key, no cost' },
-      { value: 'cheap', label: 'a cheap model', hint: 'Gemini: needs a key and costs money' },
-      { value: 'strong', label: 'a strong model', hint: 'Gemini: needs a key and costs more' },
+      { value: 'rules', label: 'rules: no model, no key, no cost' },
+      { value: 'cheap', label: 'a cheap model of Gemini: it needs a key, and costs money' },
+      { value: 'strong', label: 'a strong one, which costs more' },
     ],
     loaded.config['compile.tier'] as string,
   );

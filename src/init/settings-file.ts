@@ -96,7 +96,8 @@ const head = `# yaml-language-server: $schema=./${schemaFile}
 function entry(name: SettingName, member: string, loaded: LoadedConfig): string[] {
   const { sentence, allowed, secret, fallback } = settings[name] as Setting<unknown>;
   const about = wrapped(saysNothing.has(allowed) ? sentence : `${sentence} (${allowed})`);
-  if (secret === true || holdsCredentials(name, loaded)) return [...about, ...wrapped(whereSecretsBelong(name))];
+  if (secret === true || holdsCredentials(name, loaded))
+    return [...about, ...wrapped(`${member}: ${whereSecretsBelong(name)}`)];
   const value = loaded.config[name];
   if (isDeepStrictEqual(value, fallback)) return [...about, `#${line(member, defaultOf(name))}`];
   return [...about, line(member, fileValue(name, loaded))];

@@ -48,7 +48,7 @@ function schemaOf(name: SettingName): JsonSchema {
 
 export function whereSecretsBelong(name: SettingName): string {
   const variable = environmentName(name);
-  return `${name} does not belong into this file: ${variable} holds it, or a file that ${variable}_FILE names.`;
+  return `Not in this file, but in the environment: ${variable} holds it, or a file that ${variable}_FILE names.`;
 }
 
 /**

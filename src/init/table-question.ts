@@ -31,8 +31,8 @@ async function chooseTable(ask: Ask, tables: LogTable[], wanted: string): Promis
   const offered = there === undefined ? likely : [there, ...likely];
   const choices: Choice<LogTable | 'other' | 'create'>[] = offered.map((table) => ({
     value: table,
-    label: table.setting,
-    hint: hintOf(table),
+    label: table.rows === null ? table.setting : `${table.setting} (about ${table.rows.toLocaleString('en')} rows)`,
+    hint: columnsOf(table),
   }));
   if (tables.length > 0) choices.push({ value: 'other', label: 'another table', hint: 'by its name' });
   if (there === undefined) choices.push({ value: 'create', label: `create ${wanted}`, hint: 'with the usual columns' });
@@ -61,10 +61,9 @@ function tableOf(tables: LogTable[], text: string): LogTable | undefined {
   });
 }
 
-function hintOf({ rows, columns }: LogTable): string {
+function columnsOf({ columns }: LogTable): string {
   const names = columns.map(({ name }) => name);
-  const some = names.length > 8 ? `${names.slice(0, 8).join(', ')}, …` : names.join(', ');
-  return rows === null ? some : `about ${rows.toLocaleString('en')} rows: ${some}`;
+  return names.length > 8 ? `${names.slice(0, 8).join(', ')}, …` : names.join(', ');
 }
 
 const meanings: Record<keyof Columns, string> = {
