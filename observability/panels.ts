@@ -60,7 +60,7 @@ export function lines(source: PanelSource & { stacked?: boolean }): Panel {
 
 /** What happens rarely, over time: a bar for each interval in which something did. */
 export function events(source: PanelSource): Panel {
-  return panelOf({ min: 0, ...source }, 'range', () =>
+  return panelOf({ min: 0, ...source }, 'events', () =>
     drawn(source)
       .drawStyle(common.GraphDrawStyle.Bars)
       .fillOpacity(60)
@@ -181,14 +181,14 @@ interface Dressable extends Builder<dashboard.Panel> {
   mappings(mappings: dashboard.ValueMapping[]): this;
 }
 
-type Asked = 'range' | 'instant' | 'table' | 'heatmap';
+type Asked = 'range' | 'events' | 'instant' | 'table' | 'heatmap';
 
 function panelOf(source: PanelSource & { mappings?: Mappings }, asked: Asked, start: () => Dressable): Panel {
   const { title, description, unit, queries, min, max, decimals, noValue, mappings } = source;
   const build = (gridPos: dashboard.GridPos) => {
     const builder = start().title(title).description(description).datasource(datasource).gridPos(gridPos).unit(unit);
     for (const [index, query] of queries.entries()) builder.withTarget(targetOf(query, index, asked));
-    builder.thresholds(thresholdsOf(source.steps ?? ['green']));
+    builder.thresholds(thresholdsOf(source.steps ?? ['blue']));
     if (min !== undefined) builder.min(min);
     if (max !== undefined) builder.max(max);
     if (decimals !== undefined) builder.decimals(decimals);
@@ -207,6 +207,8 @@ function targetOf({ expr, legend }: Query, index: number, asked: Asked) {
     .expr(expr)
     .legendFormat(legend);
   if (asked === 'range') return target.range();
+  // Wide beside the time between scrapes, so that hardly an event falls into two intervals.
+  if (asked === 'events') return target.range().interval('2m');
   target.instant();
   if (asked === 'table') target.format(prometheus.PromQueryFormat.Table);
   if (asked === 'heatmap') target.format(prometheus.PromQueryFormat.Heatmap);

@@ -1,19 +1,9 @@
 import { definitions as metrics } from '../../src/metrics/definitions.ts';
 import type { DashboardSource, Row } from '../dashboard.ts';
-import { bars, distribution, events, figure, figureNow, lines, states } from '../panels.ts';
-import {
-  buckets,
-  highest,
-  perHour,
-  perInterval,
-  perSecond,
-  quantile,
-  recorded,
-  series,
-  summed,
-  total,
-} from '../queries.ts';
-import { noAnnouncement, noModel, noPairsPaid } from '../reasons.ts';
+import { bars, distribution, figure, figureNow, lines } from '../panels.ts';
+import { buckets, highest, perHour, recorded, total } from '../queries.ts';
+import { noModel, noPairsPaid } from '../reasons.ts';
+import { calls, limits } from './calls.ts';
 
 const glance: Row = {
   title: 'At a glance',
@@ -85,13 +75,14 @@ const budget: Row = {
         ...(['day', 'month'] as const).map((scope) =>
           lines({
             title: `Budget of the ${scope}`,
-            description: `Spent and reserved in the current ${scope}, UTC, under its cap; worry when spending reaches it early.`,
+            description: `Spent, reserved and projected for the current ${scope}, UTC, and its cap; worry when the projection is above it.`,
             unit: 'currencyUSD',
             width: 8,
             min: 0,
             queries: [
               { expr: highest(metrics.budgetLimit, [], { scope }), legend: 'Cap' },
               { expr: highest(metrics.budgetSpent, [], { scope }), legend: 'Spent' },
+              { expr: recorded(`tc:projected_${scope}_cost_usd`), legend: 'Projected' },
               { expr: highest(metrics.budgetReserved, [], { scope }), legend: 'Reserved for calls in flight' },
             ],
             noValue: 'no model is called',
@@ -106,7 +97,7 @@ const budget: Row = {
           max: 1,
           queries: [
             {
-              expr: `${highest(metrics.budgetSpent, ['scope'])} / ${highest(metrics.budgetLimit, ['scope'])}`,
+              expr: `${highest(metrics.budgetSpent, ['scope'])} / (${highest(metrics.budgetLimit, ['scope'])} > 0)`,
               legend: 'this {{scope}}',
             },
           ],
@@ -212,152 +203,6 @@ const shares: Row = {
             'Accepted pairs of the time shown by cost, each bar up to so many US dollars; a tail to the right is dear sessions.',
           width: 8,
           expr: buckets(metrics.pairCost),
-        }),
-      ],
-    },
-  ],
-};
-
-const calls: Row = {
-  title: 'Calls',
-  lines: [
-    {
-      height: 8,
-      panels: [
-        lines({
-          title: 'Tokens per second',
-          description:
-            'Tokens by kind; cached input is the cheap kind, and thinking that outgrows output is worth a lower level.',
-          unit: 'suffix:tokens/s',
-          width: 8,
-          min: 0,
-          stacked: true,
-          queries: [{ expr: perSecond(metrics.modelTokens, ['type']), legend: '{{type}}' }],
-          ...noModel,
-        }),
-        lines({
-          title: 'Calls per second by outcome',
-          description: 'Model calls by stage and what came of them; worry when anything but ok is more than a few.',
-          unit: 'reqps',
-          width: 8,
-          min: 0,
-          queries: [{ expr: perSecond(metrics.modelCalls, ['stage', 'outcome']), legend: '{{stage}} {{outcome}}' }],
-          ...noModel,
-        }),
-        lines({
-          title: 'Share of calls that fail',
-          description:
-            'Of the calls of the last 15 minutes; worry above 5 %, since retries cost time and sometimes money.',
-          unit: 'percentunit',
-          width: 8,
-          min: 0,
-          queries: [{ expr: recorded('tc:llm_error_ratio:15m'), legend: 'Failing' }],
-          steps: ['green', [0.05, 'orange'], [0.25, 'red']],
-          ...noModel,
-        }),
-      ],
-    },
-    {
-      height: 8,
-      panels: [
-        events({
-          title: 'Retries',
-          description: 'Calls made because the one before had failed, by why; many of one reason name the trouble.',
-          unit: 'short',
-          width: 8,
-          queries: [{ expr: perInterval(metrics.modelRetries, ['model', 'reason']), legend: '{{model}} {{reason}}' }],
-          noValue: 'no retries',
-          emptyWhen: 'No call had to be made again.',
-        }),
-        lines({
-          title: 'Duration of calls',
-          description:
-            'Median and 95th percentile by model and stage; worry when the upper one nears the call’s timeout.',
-          unit: 's',
-          width: 8,
-          min: 0,
-          queries: [
-            { expr: quantile(0.5, metrics.modelDuration, ['model', 'stage']), legend: '{{model}} {{stage}}, median' },
-            { expr: quantile(0.95, metrics.modelDuration, ['model', 'stage']), legend: '{{model}} {{stage}}, p95' },
-          ],
-          ...noModel,
-        }),
-        lines({
-          title: 'Calls in flight and waiting',
-          description:
-            'Calls under way and calls held back by a limit; many waiting for long means a limit is too low.',
-          unit: 'short',
-          width: 8,
-          min: 0,
-          queries: [
-            { expr: summed(metrics.modelInFlight, ['model']), legend: '{{model}} in flight' },
-            { expr: summed(metrics.modelWaiting, ['model']), legend: '{{model}} waiting' },
-          ],
-          ...noModel,
-        }),
-      ],
-    },
-  ],
-};
-
-const breaker = (state: string) => series(metrics.modelBreaker, { state });
-
-const limits: Row = {
-  title: 'Limits and models',
-  lines: [
-    {
-      height: 8,
-      panels: [
-        lines({
-          title: 'Share of limits used',
-          description:
-            'How much of each limit of a process is used; at 100 % for long, that limit is what slows compiling.',
-          unit: 'percentunit',
-          width: 8,
-          min: 0,
-          queries: [
-            {
-              expr: `max by (model, limit) (${series(metrics.modelLimitUsed)} / ${series(metrics.modelLimit)})`,
-              legend: '{{model}} {{limit}}',
-            },
-          ],
-          ...noModel,
-        }),
-        states({
-          title: 'Breaker',
-          description:
-            'Whether calls reach a model; open means that it failed too often and nothing is sent for a while.',
-          unit: 'none',
-          width: 8,
-          queries: [
-            {
-              expr: `max by (model) (2 * ${breaker('open')} + ignoring (state) ${breaker('half_open')})`,
-              legend: '{{model}}',
-            },
-          ],
-          mappings: {
-            0: { text: 'closed', color: 'green' },
-            1: { text: 'half open', color: 'yellow' },
-            2: { text: 'open', color: 'red' },
-          },
-          ...noModel,
-        }),
-        bars({
-          title: 'Days until a model is shut down',
-          description:
-            'Days until the provider shuts a model down; below 30, set another one and compare its pairs first.',
-          unit: 'd',
-          width: 8,
-          decimals: 0,
-          max: 365,
-          queries: [
-            {
-              expr: `(min by (provider, model) (${series(metrics.modelShutdown)}) - time()) / 86400`,
-              legend: '{{model}} ({{provider}})',
-            },
-          ],
-          steps: ['red', [30, 'orange'], [90, 'green']],
-          ...noAnnouncement,
         }),
       ],
     },

@@ -153,7 +153,7 @@ export const overview: DashboardSource = {
               min: 0,
               queries: [
                 {
-                  expr: `(${highest(metrics.budgetSpent, [], { scope: 'day' })} + ${highest(metrics.budgetReserved, [], { scope: 'day' })}) / ${highest(metrics.budgetLimit, [], { scope: 'day' })}`,
+                  expr: `(${highest(metrics.budgetSpent, [], { scope: 'day' })} + ${highest(metrics.budgetReserved, [], { scope: 'day' })}) / (${highest(metrics.budgetLimit, [], { scope: 'day' })} > 0)`,
                   legend: 'used',
                 },
               ],
