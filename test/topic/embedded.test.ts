@@ -10,6 +10,7 @@ import { createLogger } from '../../src/log.ts';
 import { jsonCodec } from '../../src/topic/codec.ts';
 import { maxUnfinishedDeliveries } from '../../src/topic/decide.ts';
 import { type EmbeddedTopicOptions, openEmbeddedTopic } from '../../src/topic/embedded.ts';
+import { prepare } from '../../src/topic/statements.ts';
 import type { Handler, Topic } from '../../src/topic/topic.ts';
 import { type Parcel, parcel, topicContract } from './contract.ts';
 
@@ -91,6 +92,28 @@ describe('the file of the embedded topic', () => {
     await one.publish(parcel('a', 1));
     expect((await two.lag('g')).messages).toBe(0);
     expect((await one.lag('g')).messages).toBe(1);
+  });
+
+  it('tells whoever has it open since when a group that is away has not handled its messages', async () => {
+    await open({ groups: ['away'] }).publish(parcel('a', 1));
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 86_400_000);
+    const { oldestAgeMs } = await open().lag('away');
+    clock.mockRestore();
+    expect(oldestAgeMs).toBeGreaterThanOrEqual(86_400_000);
+    expect(oldestAgeMs).toBeLessThan(86_460_000);
+  });
+
+  it('tells the lag from indexes, however much waits: no delivery is looked up in the table', () => {
+    open();
+    const db = new Database(path);
+    closing.push(() => db.close());
+    const explained = db.prepare(`EXPLAIN QUERY PLAN ${prepare(db).lag.source}`);
+    const steps = explained.all({ group: 1, now: 0 }).map((step) => (step as { detail: string }).detail);
+    expect(steps.filter((step) => step.includes('deliveries'))).toEqual([
+      'SEARCH deliveries USING COVERING INDEX deliveries_by_age (group_number=?)',
+      'SEARCH deliveries USING INDEX deliveries_owned (group_number=? AND due_at>?)',
+      'SEARCH deliveries USING COVERING INDEX deliveries_by_age (group_number=?)',
+    ]);
   });
 
   it('has a message on disk when publishing it resolves', async () => {
