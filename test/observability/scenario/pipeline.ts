@@ -52,7 +52,7 @@ export async function startPipeline(): Promise<ScrapedPipeline> {
     start('capture', ports.capture);
     start('compile,sink', ports.compile);
     const targets = { capture: `127.0.0.1:${ports.capture}`, compile: `127.0.0.1:${ports.compile}` };
-    await until('both processes to be ready', () => areReady(targets, running));
+    await until('both processes to be ready', () => areReady(Object.values(targets), running));
     return {
       dataDir,
       url,
@@ -91,10 +91,11 @@ async function succeed(args: string[], env: Record<string, string>): Promise<voi
   if (code !== 0) throw new Error(`${args[0]} ended with ${code}: ${stderr}`);
 }
 
-async function areReady(targets: ScrapedPipeline['targets'], running: readonly Running[]): Promise<boolean> {
+/** Whether all that run can do their work. @throws what one of them ended with */
+export async function areReady(targets: readonly string[], running: readonly Running[]): Promise<boolean> {
   for (const { child, output } of running)
     if (child.exitCode !== null) throw new Error(`run ended with ${child.exitCode}: ${output().stderr}`);
-  const asked = Object.values(targets).map((at) =>
+  const asked = targets.map((at) =>
     fetch(`http://${at}/readyz`).then(
       ({ ok }) => ok,
       () => false,
@@ -103,7 +104,7 @@ async function areReady(targets: ScrapedPipeline['targets'], running: readonly R
   return (await Promise.all(asked)).every((ready) => ready);
 }
 
-async function append(url: string, rows: readonly LoggedRow[]): Promise<void> {
+export async function append(url: string, rows: readonly LoggedRow[]): Promise<void> {
   await queryOn(
     url,
     `INSERT INTO audit_log (session_id, agent, tool, arguments, response)

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
-import { type Sample, startPrometheus, type TestPrometheus } from '../../support/prometheus.ts';
+import { startPrometheus, type TestPrometheus } from '../../support/prometheus.ts';
 
 interface Group {
   name: string;
@@ -52,17 +52,6 @@ function ruleFiles(): { name: string; groups: Group[] }[] {
 /** Every rule, as it is written. */
 export const writtenRules = (): Group['rules'] =>
   ruleFiles().flatMap(({ groups }) => groups.flatMap(({ rules }) => rules));
-
-/** What an expression gave at each step since `from`: all samples. */
-export async function sinceThen(prometheus: TestPrometheus, expr: string, from: Date): Promise<Sample[]> {
-  const asked = { query: expr, start: String(from.getTime() / 1000), end: String(Date.now() / 1000), step: '1' };
-  const { result } = (await prometheus.get(`query_range?${new URLSearchParams(asked)}`)) as {
-    result: { metric: Record<string, string>; values: [time: number, value: string][] }[];
-  };
-  return result.flatMap(({ metric: labels, values }) =>
-    values.map(([, value]) => ({ labels, value: Number(value.replace('Inf', 'Infinity')) })),
-  );
-}
 
 /** Alerts that a unit test of promtool expects to fire. */
 export function testedAlerts(): Set<string> {
