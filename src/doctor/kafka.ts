@@ -2,7 +2,7 @@
 import type { Admin } from 'kafkajs';
 import { type Checklist, failure, ok, warning } from '../checks.ts';
 import type { Config } from '../config.ts';
-import { exitCodes } from '../errors.ts';
+import { exitCodes, type OperatorError, stop } from '../errors.ts';
 import { createLogger } from '../log.ts';
 import { kafkaConnection } from '../stages.ts';
 import { type KafkaCluster, openKafka } from '../topic/kafka/client.ts';
@@ -16,13 +16,15 @@ export async function examineKafka(list: Checklist, config: Config, signal: Abor
   if (connection === null) return;
   if (!(await examineAddresses(list, config['kafka.brokers'], signal))) return;
   const cluster = openKafka({ ...connection, startTimeoutMs: 0, signal, log: createLogger('silent') });
-  signal.addEventListener('abort', () => void cluster.close(), { once: true });
+  const stopped = () => void cluster.close();
+  signal.addEventListener('abort', stopped, { once: true });
   try {
     const admin = await connect(list, cluster, config, signal);
     if (admin === null) return;
     await examineTopics(list, config, admin);
     await examineRights(list, config, admin);
   } finally {
+    signal.removeEventListener('abort', stopped);
     await cluster.close();
   }
 }
@@ -57,7 +59,7 @@ async function connect(
       const admin = await cluster.admin();
       return { admin, ...(await admin.describeCluster()) };
     } catch (error) {
-      throw explainKafka(error, connecting);
+      throw misledBy(error, cluster.brokers) ?? explainKafka(error, connecting);
     }
   });
   if (found === null) return null;
@@ -87,7 +89,19 @@ async function examineAdvertised(
     return true;
   }
   const sentence = `the cluster sends its clients to ${away.map((each) => `${where(each)}: ${each.why}`).join('; ')}`;
-  const remedy = 'set advertised.listeners of that broker to an address that this host reaches, or make it known here';
-  list.add({ ...failure(name, sentence, remedy), exitCode: exitCodes.configuration });
+  list.add(failure(name, sentence, listeners));
   return false;
+}
+
+const listeners = 'set advertised.listeners of that broker to an address that this host reaches, or make it known here';
+
+/** A connection that failed at an address that nobody gave: the cluster told it. Null for any other error. */
+function misledBy(error: unknown, brokers: readonly string[]): OperatorError | null {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { broker } = at as { broker?: unknown };
+    if (typeof broker !== 'string' || brokers.includes(broker)) continue;
+    const sentence = `the cluster sends its clients to ${broker}: ${at.message}`;
+    return stop('kafka_advertised', `${sentence}: ${listeners}`, { exitCode: exitCodes.configuration, cause: error });
+  }
+  return null;
 }

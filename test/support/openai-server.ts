@@ -75,7 +75,7 @@ async function readCall(request: IncomingMessage): Promise<ReceivedCompletion> {
 }
 
 const isProbe = ({ body }: ReceivedCompletion) =>
-  body.messages.some(({ content }) => content.startsWith('Greet the reader'));
+  (body.messages ?? []).some(({ content }) => content.startsWith('Greet the reader'));
 
 function probed({ structured, probeUsage: usage }: OpenAiServer): Script {
   return (response, call) => {

@@ -19,6 +19,8 @@ it.each([
   ['a coordinator that is starting', thrown({ name: 'KafkaJSGroupCoordinatorNotFound' }), 'retry', 'kafka_unreachable'],
   ['a wrong password', thrown({ name: 'KafkaJSSASLAuthenticationError' }), 'stop', 'kafka_auth'],
   ['a group that is not ours to join', thrown({ type: 'GROUP_AUTHORIZATION_FAILED' }), 'stop', 'kafka_not_authorised'],
+  ['more replicas than brokers', thrown({ type: 'INVALID_REPLICATION_FACTOR' }), 'stop', 'kafka_topic_replicas'],
+  ['a policy against a topic', thrown({ type: 'POLICY_VIOLATION' }), 'stop', 'kafka_topic_policy'],
   ['an expired certificate', thrown({ name: 'KafkaJSConnectionError', code: 'CERT_HAS_EXPIRED' }), 'stop', 'kafka_tls'],
   ['a broker of long ago', thrown({ name: 'KafkaJSServerDoesNotSupportApiKey' }), 'stop', 'kafka_version'],
   ['a missing topic', thrown({ type: 'UNKNOWN_TOPIC_OR_PARTITION' }), 'stop', 'kafka_topic_missing'],

@@ -39,6 +39,20 @@ const missingTopic: Explain = (said, doing, cause) =>
     { ...configuration, cause },
   );
 
+const replicas: Explain = (said, doing, cause) =>
+  stop(
+    'kafka_topic_replicas',
+    `${doing}: ${said}; set kafka.replicationFactor to no more than the cluster has brokers, or to 0 for its default`,
+    { ...configuration, cause },
+  );
+
+const policy: Explain = (said, doing, cause) =>
+  stop(
+    'kafka_topic_policy',
+    `${doing}: a policy of the cluster is against it (${said}); keep to it with kafka.partitions, kafka.replicationFactor, kafka.retention and kafka.maxMessageSize, or let an administrator make the topic`,
+    { ...configuration, cause },
+  );
+
 const tooLarge: Explain = (said, doing, cause) => park('message_too_large', `${doing}: ${said}`, { cause });
 
 const tooOld: Explain = (said, doing, cause) =>
@@ -67,6 +81,8 @@ const byType: Record<string, Explain> = {
   CLUSTER_AUTHORIZATION_FAILED: permission,
   UNKNOWN_TOPIC_OR_PARTITION: missingTopic,
   INVALID_TOPIC_EXCEPTION: missingTopic,
+  INVALID_REPLICATION_FACTOR: replicas,
+  POLICY_VIOLATION: policy,
   MESSAGE_TOO_LARGE: tooLarge,
   RECORD_LIST_TOO_LARGE: tooLarge,
   UNSUPPORTED_VERSION: tooOld,
