@@ -21,6 +21,7 @@ export interface SetupFacts {
   complaints: Check[];
   /** Null where it is still to be created. */
   table: AuditTable | null;
+  /** Of the table, whomever it applies to. */
   rowSecurity: boolean;
   /** What is wrong with the publication that is there; null where nothing is. */
   publication: { complaint: string | null } | null;
@@ -36,6 +37,7 @@ export interface RoleFacts {
   there: boolean;
   superuser: boolean;
   mayReplicate: boolean;
+  bypassesRowSecurity: boolean;
   mayConnect: boolean;
   mayUseSchema: boolean;
   mayRead: boolean;
@@ -128,13 +130,27 @@ async function readRole(client: pg.Client, name: string, table: AuditTable | nul
     `SELECT json_build_object(
               'superuser', rolsuper,
               'mayReplicate', rolreplication OR rolsuper,
+              'bypassesRowSecurity', rolbypassrls,
               'mayConnect', has_database_privilege(oid, current_database(), 'CONNECT'),
               'mayUseSchema', coalesce((SELECT has_schema_privilege(r.oid, relnamespace, 'USAGE') FROM pg_class WHERE oid = $2::oid), false),
               'mayRead', coalesce(has_table_privilege(r.oid, $2::oid, 'SELECT'), false))::text AS facts
        FROM pg_roles r WHERE rolname = $1`,
     [name, table === null ? null : String(table.oid)],
   );
-  const there = rows.length > 0;
-  const none = { superuser: false, mayReplicate: false, mayConnect: false, mayUseSchema: false, mayRead: false };
-  return { name, there, ...(there ? (JSON.parse(rows[0].facts) as typeof none) : none) };
+  const absent = absentRole(name);
+  return rows.length === 0 ? absent : { ...absent, there: true, ...(JSON.parse(rows[0].facts) as Partial<RoleFacts>) };
+}
+
+/** A role that is still to be created. */
+export function absentRole(name: string): RoleFacts {
+  return {
+    name,
+    there: false,
+    superuser: false,
+    mayReplicate: false,
+    bypassesRowSecurity: false,
+    mayConnect: false,
+    mayUseSchema: false,
+    mayRead: false,
+  };
 }

@@ -10,7 +10,7 @@ import {
 } from '../postgres/audit-table.ts';
 import { quoteIdent, quoteLiteral } from '../postgres/quote.ts';
 import { type CaptureSettings, initSql } from '../stream/provision.ts';
-import type { SetupFacts } from './setup-facts.ts';
+import { absentRole, type SetupFacts } from './setup-facts.ts';
 
 export interface SetupRequest {
   settings: CaptureSettings;
@@ -73,7 +73,6 @@ const comment = (text: string) => `-- ${text.replaceAll('\n', '\n-- ')}`;
 const presumedVersion = 170_000;
 
 function presumedFacts({ createTable, settings }: SetupRequest, { role, database }: Unasked): SetupFacts {
-  const no = { superuser: false, mayReplicate: false, mayConnect: false, mayUseSchema: false, mayRead: false };
   return {
     version: presumedVersion,
     database: database ?? '<database>',
@@ -82,7 +81,7 @@ function presumedFacts({ createTable, settings }: SetupRequest, { role, database
     rowSecurity: false,
     publication: null,
     slotThere: false,
-    role: { name: role, there: false, ...no },
+    role: absentRole(role),
     asks: { name: role, mayCreate: false },
   };
 }
@@ -167,7 +166,7 @@ function grantLines({ role, database, rowSecurity }: SetupFacts, { schema, sql }
     ...(role.mayConnect ? [] : [`GRANT CONNECT ON DATABASE ${on} TO ${name};`]),
     ...(role.mayUseSchema ? [] : [`GRANT USAGE ON SCHEMA ${quoteIdent(schema)} TO ${name};`]),
     ...(role.mayRead ? [] : [`GRANT SELECT ON ${sql} TO ${name};`]),
-    ...(rowSecurity
+    ...(rowSecurity && !role.bypassesRowSecurity
       ? [
           '-- Row level security does not apply to the stream, but history and reconcile would be refused without this:',
           `ALTER ROLE ${name} BYPASSRLS;`,

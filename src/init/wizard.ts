@@ -2,12 +2,13 @@
 import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { type Config, type LoadedConfig, settingNames, shownValue } from '../config.ts';
+import { codeOf, messageOf } from '../errors.ts';
 import type { Setting } from '../setting-kinds.ts';
 import { type SettingName, settings } from '../settings.ts';
 import { captureSettings } from '../stages.ts';
 import { type Ask, type Choice, cancelled } from './ask.ts';
 import { askConnection } from './connection-question.ts';
-import { withGiven } from './given-settings.ts';
+import { complaintOf, withGiven } from './given-settings.ts';
 import { readNewestRows } from './log-tables.ts';
 import { askRules } from './rule-questions.ts';
 import { readSetupFacts, type SetupFacts } from './setup-facts.ts';
@@ -36,9 +37,9 @@ export async function askForPlan(ask: Ask, known: LoadedConfig, file: string): P
     const { given, table, columns } = await askTable(ask, client, known.config['postgres.table']);
     const rows = table === null ? null : await readNewestRows(client, table, columns);
     const rules = await askRules(ask, known, rows);
-    const loaded = withGiven(known, { 'postgres.url': url, ...given, ...rules });
     const createTable = table === null;
-    const facts = await readSetupFacts(captureSettings(loaded.config), { role: undefined, createTable });
+    const answered = withGiven(known, { 'postgres.url': url, ...given, ...rules });
+    const { loaded, facts } = await askForFreeSlot(ask, answered, createTable);
     showPlan(ask, { loaded, createTable, facts, file });
     const server = await ask.choose('And now?', tasks(file, facts), facts.asks.mayCreate ? 'create' : 'print');
     if (server === 'stop') throw cancelled();
@@ -56,6 +57,27 @@ async function askToReplace(ask: Ask, file: string): Promise<void> {
     ))
   )
     throw cancelled();
+}
+
+/** Asked only where the usual name belongs to another database of the server already. */
+async function askForFreeSlot(
+  ask: Ask,
+  answered: LoadedConfig,
+  createTable: boolean,
+): Promise<{ loaded: LoadedConfig; facts: SetupFacts }> {
+  for (let loaded = answered; ; ) {
+    try {
+      return { loaded, facts: await readSetupFacts(captureSettings(loaded.config), { role: undefined, createTable }) };
+    } catch (error) {
+      if (codeOf(error) !== 'slot_foreign') throw error;
+      ask.complain(messageOf(error));
+      const slot = await ask.text({
+        message: 'Another name for the slot',
+        refuse: (text) => complaintOf('postgres.slot', text),
+      });
+      loaded = withGiven(loaded, { 'postgres.slot': slot });
+    }
+  }
 }
 
 interface Shown {
