@@ -14,7 +14,8 @@ const services = Object.entries(compose.services);
 const active = (profiles: string[]) =>
   services.filter(([, { profiles: of }]) => of === undefined || of.some((profile) => profiles.includes(profile)));
 
-const offered = [['embedded'], ['kafka'], ['mirror'], ['embedded', 'demo'], ['kafka', 'demo'], ['mirror', 'demo']];
+const transports = [['embedded'], ['kafka'], ['mirror']];
+const offered = [...transports, ...['demo', 'monitoring'].flatMap((more) => transports.map((one) => [...one, more]))];
 
 test.each(offered.map((profiles) => [profiles.join(' and '), profiles] as const))(
   'with profile %s every service waits only for services that run too',

@@ -28,7 +28,7 @@ test('compose and Kubernetes run the program in every role, and the steps before
 test('every image is pinned to a full version, and ours to that of package.json', () => {
   for (const { name, image } of units) {
     const tag = image.split(':')[1] ?? '';
-    expect(tag, `${name}: ${image}`).toMatch(/^\d+\.\d+(\.\d+)?(-[a-z-]+)?$/);
+    expect(tag, `${name}: ${image}`).toMatch(/^v?\d+\.\d+(\.\d+)?(-[a-z-]+)?$/);
     if (image.startsWith(ourImage)) expect(image).toBe(`${ourImage}:${version}`);
   }
 });
