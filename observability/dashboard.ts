@@ -1,7 +1,7 @@
 /** A dashboard as it is written here, and as Grafana reads it. */
 import * as grafana from '@grafana/grafana-foundation-sdk/dashboard';
 import { definitions } from '../src/metrics/definitions.ts';
-import { datasource, type Panel } from './panels.ts';
+import { datasource, type Panel, withVisibleLinks } from './panels.ts';
 import { named } from './queries.ts';
 
 export interface DashboardSource {
@@ -42,9 +42,7 @@ export function render(source: DashboardSource): grafana.Dashboard {
     .annotation(restarts());
   const dashboard = builder.build();
   dashboard.panels = placed(source.rows);
-  // Links belong beside the variables, where every version of Grafana shows them, not in a menu.
-  for (const link of dashboard.links ?? []) Reflect.deleteProperty(link, 'placement');
-  return dashboard;
+  return withVisibleLinks(dashboard);
 }
 
 function variables() {

@@ -81,8 +81,8 @@ function defaults(): string {
 }
 
 function recordingRules({ recorded }: Rules): string {
-  const rules = recorded.map(({ record, expr }) => {
-    const rests = [...metricsIn(expr)].map((name) => `\`${name}\``);
+  const rules = recorded.map(({ record, metrics }) => {
+    const rests = [...metrics].map((name) => `\`${name}\``);
     return `- \`${record}\`${rests.length === 0 ? '' : `, from ${rests.join(', ')}`}`;
   });
   return [

@@ -34,6 +34,8 @@ export interface PanelSource {
   decimals?: number;
   /** What stands there instead of values. */
   noValue?: string;
+  /** Dashboard that tells more. */
+  more?: { uid: string; title: string };
   /** Why a query of it gives nothing although all is well; such a panel has `noValue`. */
   emptyWhen?: string;
 }
@@ -42,7 +44,7 @@ export interface Panel extends PanelSource {
   build(gridPos: dashboard.GridPos): dashboard.Panel;
 }
 
-export const datasource: common.DataSourceRef = { type: 'prometheus', uid: '$' + '{datasource}' };
+export const datasource: common.DataSourceRef = { type: 'prometheus', uid: `\${datasource}` };
 
 /** Values over time. */
 export function lines(source: PanelSource & { stacked?: boolean }): Panel {
@@ -179,12 +181,13 @@ interface Dressable extends Builder<dashboard.Panel> {
   thresholds(thresholds: Builder<dashboard.ThresholdsConfig>): this;
   colorScheme(color: Builder<dashboard.FieldColor>): this;
   mappings(mappings: dashboard.ValueMapping[]): this;
+  links(links: Builder<dashboard.DashboardLink>[]): this;
 }
 
 type Asked = 'range' | 'events' | 'instant' | 'table' | 'heatmap';
 
 function panelOf(source: PanelSource & { mappings?: Mappings }, asked: Asked, start: () => Dressable): Panel {
-  const { title, description, unit, queries, min, max, decimals, noValue, mappings } = source;
+  const { title, description, unit, queries, min, max, decimals, noValue, mappings, more } = source;
   const build = (gridPos: dashboard.GridPos) => {
     const builder = start().title(title).description(description).datasource(datasource).gridPos(gridPos).unit(unit);
     for (const [index, query] of queries.entries()) builder.withTarget(targetOf(query, index, asked));
@@ -194,9 +197,22 @@ function panelOf(source: PanelSource & { mappings?: Mappings }, asked: Asked, st
     if (decimals !== undefined) builder.decimals(decimals);
     if (noValue !== undefined) builder.noValue(noValue);
     if (mappings !== undefined) builder.mappings(mappingsOf(mappings));
-    return builder.build();
+    if (more !== undefined) builder.links([linkTo(more)]);
+    return withVisibleLinks(builder.build());
   };
   return { ...source, build };
+}
+
+function linkTo({ uid, title }: NonNullable<PanelSource['more']>) {
+  return new dashboard.DashboardLinkBuilder(title)
+    .type(dashboard.DashboardLinkType.Link)
+    .url(`/d/${uid}?\${__url_time_range}&\${__all_variables}`);
+}
+
+/** The place that a link has by itself is in a menu, which older versions of Grafana do not have. */
+export function withVisibleLinks<D extends { links?: dashboard.DashboardLink[] }>(linked: D): D {
+  for (const link of linked.links ?? []) Reflect.deleteProperty(link, 'placement');
+  return linked;
 }
 
 function targetOf({ expr, legend }: Query, index: number, asked: Asked) {

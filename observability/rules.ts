@@ -15,27 +15,33 @@ const rulesFile = z.object({
   ),
 });
 
-export interface Rules {
-  alerts: { alert: string; metrics: ReadonlySet<string> }[];
-  recorded: { record: string; expr: string }[];
+interface Recording {
+  record: string;
+  expr: string;
 }
 
-/** With each alert go the metrics that it rests on, those of the recording rules that it reads included. */
+export interface Rules {
+  alerts: { alert: string; metrics: ReadonlySet<string> }[];
+  recorded: (Recording & { metrics: ReadonlySet<string> })[];
+}
+
+/** With each go the metrics that it rests on, those of the recording rules that it reads included. */
 export function readRules(): Rules {
   const names = readdirSync(fileURLToPath(folder)).filter((name) => name.endsWith('.yml'));
   const rules = names
     .sort()
     .flatMap((name) => rulesFile.parse(parse(readFileSync(new URL(name, folder), 'utf8'))).groups)
     .flatMap((group) => group.rules);
-  const recorded = rules.flatMap(({ record, expr }) => (record === undefined ? [] : [{ record, expr }]));
+  const recording = rules.flatMap(({ record, expr }) => (record === undefined ? [] : [{ record, expr }]));
+  const recorded = recording.map((rule) => ({ ...rule, metrics: restsOn(rule.expr, recording, new Set()) }));
   const alerts = rules.flatMap(({ alert, expr }) =>
-    alert === undefined ? [] : [{ alert, metrics: restsOn(expr, recorded, new Set()) }],
+    alert === undefined ? [] : [{ alert, metrics: restsOn(expr, recording, new Set()) }],
   );
   return { alerts, recorded };
 }
 
-function restsOn(expr: string, recorded: Rules['recorded'], seen: ReadonlySet<string>): Set<string> {
-  const read = recorded.filter(({ record }) => recordedIn(expr).has(record) && !seen.has(record));
-  const deeper = read.flatMap((rule) => [...restsOn(rule.expr, recorded, new Set([...seen, rule.record]))]);
+function restsOn(expr: string, recording: readonly Recording[], seen: ReadonlySet<string>): Set<string> {
+  const read = recording.filter(({ record }) => recordedIn(expr).has(record) && !seen.has(record));
+  const deeper = read.flatMap((rule) => [...restsOn(rule.expr, recording, new Set([...seen, rule.record]))]);
   return new Set([...metricsIn(expr), ...deeper]);
 }

@@ -1,8 +1,13 @@
 import { definitions as metrics } from '../../src/metrics/definitions.ts';
 import type { DashboardSource } from '../dashboard.ts';
 import { bars, figure, figureNow, lines, names, rows } from '../panels.ts';
-import { highest, named, perHour, recorded, series, summed, total } from '../queries.ts';
+import { highest, named, observed, recorded, series, summed, total } from '../queries.ts';
 import { noModel, noPairsPaid } from '../reasons.ts';
+
+const costDetails = { uid: 'tc-cost', title: 'Cost' };
+const captureDetails = { uid: 'tc-capture', title: 'Capture' };
+const qualityDetails = { uid: 'tc-compile-quality', title: 'Compile quality' };
+const topicDetails = { uid: 'tc-sinks-and-topics', title: 'Sinks and topics' };
 
 /** Alerts carry the job, and the instance only where their expression keeps it. */
 const firing = 'ALERTS{alertstate="firing", job=~"$job|", instance=~"$instance|"}';
@@ -41,6 +46,7 @@ export const overview: DashboardSource = {
               description:
                 'How long ago the server was where capture is now; worry when it stays above a minute, and look at Capture.',
               unit: 's',
+              more: captureDetails,
               width: 4,
               queries: [{ expr: highest(metrics.lagSeconds), legend: 'behind' }],
               steps: ['green', [60, 'yellow'], [120, 'red']],
@@ -50,6 +56,7 @@ export const overview: DashboardSource = {
               description:
                 'What compiling waits for, by the code of the reason; it goes on by itself, but until then no pairs come.',
               unit: 'none',
+              more: qualityDetails,
               width: 4,
               queries: [{ expr: `${highest(metrics.paused, ['reason'])} == 1`, legend: '{{reason}}' }],
               steps: ['orange'],
@@ -60,6 +67,7 @@ export const overview: DashboardSource = {
               title: 'Dead letters',
               description: 'Messages parked for a person, all groups together; above 0, run `dlq list`.',
               unit: 'locale',
+              more: topicDetails,
               width: 4,
               queries: [{ expr: `sum(${highest(metrics.deadLetters, ['topic', 'group'])})`, legend: 'parked' }],
               steps: ['green', [1, 'red']],
@@ -69,6 +77,7 @@ export const overview: DashboardSource = {
               description:
                 'What is left where the fullest data directory lies; worry below 5 GiB, since a full disk stops capture.',
               unit: 'bytes',
+              more: captureDetails,
               width: 4,
               queries: [{ expr: `min(${series(metrics.dataFree)})`, legend: 'free' }],
               steps: ['red', [2 * 2 ** 30, 'orange'], [5 * 2 ** 30, 'green']],
@@ -83,6 +92,7 @@ export const overview: DashboardSource = {
         {
           height: 8,
           panels: [
+            // Pairs by one of their histograms, which is there from the start: the counter by agents is not.
             bars({
               title: 'From rows to pairs',
               description:
@@ -94,10 +104,7 @@ export const overview: DashboardSource = {
                 { expr: total(metrics.rows), legend: 'Rows stored' },
                 { expr: total(metrics.closes), legend: 'Parts of sessions closed' },
                 { expr: total(metrics.trajectories), legend: 'Trajectories compiled' },
-                {
-                  expr: `${total(metrics.acceptedPairs)} or 0 * ${total(metrics.trajectories)}`,
-                  legend: 'Pairs accepted',
-                },
+                { expr: observed(metrics.pairTurns), legend: 'Pairs accepted' },
               ],
             }),
             lines({
@@ -105,19 +112,15 @@ export const overview: DashboardSource = {
               description:
                 'Pairs that were proved or passed in the hour before each point; worry when it falls to 0 while rows come.',
               unit: 'suffix:pairs/h',
+              more: qualityDetails,
               width: 10,
               min: 0,
-              queries: [
-                {
-                  expr: `${perHour(metrics.acceptedPairs)} or 0 * ${perHour(metrics.trajectories)}`,
-                  legend: 'Accepted',
-                },
-              ],
+              queries: [{ expr: observed(metrics.pairTurns, '1h'), legend: 'Accepted' }],
             }),
             figureNow({
               title: 'Dataset size',
               description:
-                'Pairs in force in the dataset, and those that were refused; worry when accepted ones stop growing.',
+                'Pairs in force without duplicates, and those that a gate refused; worry when pairs stop growing while rows come.',
               unit: 'locale',
               width: 4,
               queries: [
@@ -141,6 +144,7 @@ export const overview: DashboardSource = {
               title: 'Spent today',
               description: 'Spent since midnight UTC, calls that may have been billed included; worry near the cap.',
               unit: 'currencyUSD',
+              more: costDetails,
               width: 6,
               queries: [{ expr: highest(metrics.budgetSpent, [], { scope: 'day' }), legend: 'today' }],
               ...noModel,
@@ -149,6 +153,7 @@ export const overview: DashboardSource = {
               title: 'Share of today’s budget',
               description: 'Spent and reserved of the cap of the day; at 100 % compiling pauses until midnight UTC.',
               unit: 'percentunit',
+              more: costDetails,
               width: 6,
               min: 0,
               queries: [
@@ -165,6 +170,7 @@ export const overview: DashboardSource = {
               title: 'Projected for today',
               description: 'What today will cost at its pace so far; worry when it is above the cap of the day.',
               unit: 'currencyUSD',
+              more: costDetails,
               width: 6,
               queries: [{ expr: recorded('tc:projected_day_cost_usd'), legend: 'today' }],
               ...noModel,
@@ -173,6 +179,7 @@ export const overview: DashboardSource = {
               title: 'Cost of an accepted pair',
               description: 'Cost of all calls of the last day over the pairs accepted in it; worry when it climbs.',
               unit: 'currencyUSD',
+              more: costDetails,
               width: 6,
               queries: [{ expr: recorded('tc:cost_per_accepted_pair_usd:1d'), legend: 'a pair' }],
               ...noPairsPaid,
@@ -192,6 +199,7 @@ export const overview: DashboardSource = {
               description:
                 'Seconds from the server to capture and from a topic to its slowest reader; worry about a line that only climbs.',
               unit: 's',
+              more: captureDetails,
               width: 8,
               min: 0,
               queries: [
@@ -204,6 +212,7 @@ export const overview: DashboardSource = {
               title: 'Messages that wait',
               description: 'Messages each group has not finished; worry about a group whose line only climbs.',
               unit: 'short',
+              more: topicDetails,
               width: 8,
               min: 0,
               queries: [{ expr: highest(metrics.topicDepth, ['topic', 'group']), legend: '{{topic}} for {{group}}' }],
@@ -213,6 +222,7 @@ export const overview: DashboardSource = {
               description:
                 'Trajectories being compiled and model calls under way; worry when both are 0 while messages wait.',
               unit: 'short',
+              more: qualityDetails,
               width: 8,
               min: 0,
               queries: [

@@ -182,7 +182,7 @@ const writing: Row = {
         lines({
           title: 'Pairs in the dataset',
           description:
-            'Pairs in force in the SQLite dataset, and those that were refused; worry when accepted ones stop growing.',
+            'Pairs in force in the SQLite dataset without duplicates, and those that a gate refused; worry when pairs stop growing.',
           unit: 'short',
           width: 12,
           min: 0,

@@ -166,6 +166,13 @@ describe('panels', () => {
           ).toBe(24);
   });
 
+  test('links of panels lead to dashboards that there are', () => {
+    const links = shown.flatMap(({ panel }) => panel.links ?? []);
+    expect(links.length).toBeGreaterThan(0);
+    for (const { url } of links)
+      expect(rendered.map(({ uid }) => uid)).toContain(/^\/d\/([a-z-]+)\?/.exec(url ?? '')?.[1]);
+  });
+
   test('what may be empty says why, and says something in place of values', () => {
     expect(Object.keys(mayBeEmpty).length).toBeGreaterThan(0);
     for (const { uid, panel } of shown) {
@@ -185,7 +192,7 @@ test('every dashboard can be asked of any data source, job and instances, and le
     expect(templating.list?.[0]?.current?.value).toBe('prometheus');
     expect(links).toMatchObject([{ type: 'dashboards', tags, includeVars: true, keepTime: true }]);
     for (const panel of panels as Panel[])
-      if (panel.type !== 'row') expect(panel.datasource).toEqual({ type: 'prometheus', uid: '$' + '{datasource}' });
+      if (panel.type !== 'row') expect(panel.datasource).toEqual({ type: 'prometheus', uid: `\${datasource}` });
   }
 });
 
