@@ -91,7 +91,7 @@ test.each(runs.map((manifest) => [manifest.metadata.name, manifest] as const))(
 test('every selector finds the pods that it is for', () => {
   const selectors = manifests.flatMap(({ file, kind, metadata, spec }) => {
     const selector = spec?.selector as ({ matchLabels?: object } & object) | undefined;
-    return selector === undefined
+    return selector === undefined || kind === 'ServiceMonitor'
       ? []
       : [{ name: `${file} ${kind}`, of: metadata.name, labels: selector.matchLabels ?? selector }];
   });
@@ -118,4 +118,21 @@ test('workers are scaled by the lag of the group that they are in, up to the par
     topic: `${prefix}trajectories`,
   });
   expect(named('TriggerAuthentication', 'kafka').metadata.name).toBe(triggers[0]?.authenticationRef.name);
+});
+
+test('the Prometheus operator scrapes the service of every role, as one job', () => {
+  const { jobLabel, selector, endpoints } = named('ServiceMonitor', 'trajectory-compiler').spec as {
+    jobLabel: string;
+    selector: { matchLabels: Record<string, string> };
+    endpoints: { port: string; path: string }[];
+  };
+  const services = runs.map(({ metadata }) => named('Service', metadata.name));
+  for (const { metadata, spec } of services) {
+    expect(metadata.labels).toMatchObject(selector.matchLabels);
+    expect((spec.ports as { name: string }[]).map(({ name }) => name)).toEqual(endpoints.map(({ port }) => port));
+    expect(endpoints[0]?.path).toBe(metadata.annotations?.['prometheus.io/path']);
+  }
+  expect(new Set(services.map(({ metadata }) => metadata.labels?.[jobLabel]))).toEqual(
+    new Set(['trajectory-compiler']),
+  );
 });
