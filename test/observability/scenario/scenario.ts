@@ -26,7 +26,7 @@ const firstWave: Partial<Record<Lane, number>> = {
   patient: 1,
 };
 const secondWave: Partial<Record<Lane, number>> = { passes: 6, easy: 2, unsupported: 2, refused: 2, unreadable: 1 };
-const patienceMs = 90_000;
+const patienceMs = 120_000;
 
 export async function playScenario(): Promise<Scenario> {
   const begun = new Date();
@@ -52,6 +52,8 @@ async function play(pipeline: ScrapedPipeline, prometheus: TestPrometheus): Prom
   const untilAtRest = (rows: number) =>
     untilSeen(
       `sum(tc_source_rows_total) == ${rows}`,
+      // Both were scraped, and all the time.
+      'sum(min_over_time(up[3s])) == 2',
       'sum(tc_sessions_open) + sum(tc_outbox_depth) == 0',
       // Processes are scraped one after the other: what passes from one to the other is seen by the next scrape.
       'sum(max_over_time(tc_topic_depth[3s])) == 0',
