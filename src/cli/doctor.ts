@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type Check, sentenceOf } from '../checks.ts';
-import { type Examined, examineAll, exitCodeOf } from '../doctor/examine.ts';
+import { examineAll, exitCodeOf } from '../doctor/examine.ts';
+import type { Examined } from '../doctor/parts.ts';
 import type { Act, CommandContext } from './context.ts';
 import { counted } from './figures.ts';
 import { table } from './table.ts';

@@ -1,13 +1,13 @@
-/** What `doctor` looks at: each part of the system as a list of checks, all of them at once. It changes nothing. */
-import { type Check, Checklist, failure } from '../checks.ts';
-import { type ExitCode, exitCodes, messageOf } from '../errors.ts';
-import { pause, within } from '../lifecycle.ts';
+/** What `doctor` looks at: each part of the system as a list of checks. It changes nothing. */
+import type { Check } from '../checks.ts';
+import { type ExitCode, exitCodes } from '../errors.ts';
 import type { StoredStart } from '../stream/start.ts';
 import { examineDataDir } from './data-directory.ts';
 import { examineKafka } from './kafka.ts';
 import { examineMetricsPort } from './metrics-port.ts';
 import { examineMirror } from './mirror.ts';
 import { examineModels } from './models.ts';
+import { type Examined, examineParts, type Part } from './parts.ts';
 import { examineProgram } from './program.ts';
 import { examineRedaction } from './redaction.ts';
 import { asksModels, settingChecks } from './settings.ts';
@@ -16,39 +16,17 @@ import { examineSpending } from './spending.ts';
 import { examineStores } from './stores.ts';
 import type { Visit } from './visit.ts';
 
-export interface Examined {
-  part: string;
-  checks: Check[];
-  /** Something of it may still be under way, and keep the process. */
-  givenUp: boolean;
-}
-
-interface Part {
-  name: string;
-  limitMs: number;
-  examine: (list: Checklist, signal: AbortSignal) => void | Promise<void>;
-}
-
 const limitMs = 10_000;
+/** A connection to Postgres is given up after ten, in words of its own. */
+const postgresLimitMs = 15_000;
 /** kafkajs tries again for six seconds before it says that it can't connect. */
 const kafkaLimitMs = 25_000;
 /** A model may think before it answers. */
 const probeLimitMs = 90_000;
-const announceAfterMs = 1_000;
 
-/**
- * Part after part, each as soon as it and those before it have been looked at.
- *
- * @param slow hears of each part that is waited for.
- */
-export async function* examineAll(visit: Visit, slow: (part: string) => void): AsyncGenerator<Examined> {
-  const running = partsOf(visit).map((part) => ({ part, examined: examine(part, visit.drain) }));
-  for (const { part, examined } of running) {
-    if ((await within(announceAfterMs, examined)) === undefined) slow(part.name);
-    const found = await examined;
-    if (visit.drain.aborted) return;
-    yield found;
-  }
+/** @param slow hears of each part that is waited for. */
+export function examineAll(visit: Visit, slow: (part: string) => void): AsyncGenerator<Examined> {
+  return examineParts(partsOf(visit), { drain: visit.drain, slow });
 }
 
 function partsOf(visit: Visit): Part[] {
@@ -70,12 +48,16 @@ function partsOf(visit: Visit): Part[] {
         started(null);
       }
     }),
-    ...(has('capture') ? [part('source', async (list) => examineSource(list, config, await start))] : []),
-    ...(overKafka && has('compile') && !has('capture') ? [part('source', (list) => examineClaims(list, config))] : []),
+    ...(has('capture')
+      ? [part('source', async (list) => examineSource(list, config, await start), postgresLimitMs)]
+      : []),
+    ...(overKafka && has('compile') && !has('capture')
+      ? [part('source', (list) => examineClaims(list, config), postgresLimitMs)]
+      : []),
     ...(overKafka ? [part('Kafka', (list, signal) => examineKafka(list, config, signal), kafkaLimitMs)] : []),
     ...(has('compile') ? compileParts(visit, part) : []),
     ...(has('sink') && config.sinks.includes('supabase')
-      ? [part('sink supabase', (list, signal) => examineMirror(list, config, signal))]
+      ? [part('sink supabase', (list, signal) => examineMirror(list, config, signal), postgresLimitMs)]
       : []),
     part('metrics', (list, signal) => examineMetricsPort(list, visit.loaded, signal)),
   ];
@@ -86,7 +68,7 @@ function compileParts(visit: Visit, part: (name: string, examine: Part['examine'
   const shared = config['calls.url'] !== null || config['budget.url'] !== null;
   return [
     part('redaction', (list) => examineRedaction(list, config)),
-    ...(shared ? [part('stores', (list) => examineStores(list, config))] : []),
+    ...(shared ? [part('stores', (list) => examineStores(list, config), postgresLimitMs)] : []),
     ...(asksModels(config)
       ? [
           part('spending', (list) => examineSpending(list, config)),
@@ -94,31 +76,6 @@ function compileParts(visit: Visit, part: (name: string, examine: Part['examine'
         ]
       : []),
   ];
-}
-
-async function examine({ name, limitMs: limit, examine: look }: Part, drain: AbortSignal): Promise<Examined> {
-  const list = new Checklist();
-  const over = new AbortController();
-  const signal = AbortSignal.any([over.signal, drain]);
-  const looked = Promise.resolve()
-    .then(() => look(list, signal))
-    .then(
-      () => true,
-      (error: unknown) => {
-        if (!over.signal.aborted) list.add(failure('unexpected', messageOf(error), null));
-        return true;
-      },
-    );
-  const done = (await Promise.race([looked, pause(limit, signal)])) === true;
-  const checks = done ? list.checks : [...list.checks, timedOut(limit)];
-  over.abort();
-  return { part: name, checks, givenUp: !done };
-}
-
-function timedOut(limit: number): Check {
-  const sentence = `no answer within ${limit / 1000} s: what is not said here was not looked at`;
-  const remedy = 'look at the network between this host and that one, then run doctor again';
-  return { ...failure('timed_out', sentence, remedy), exitCode: exitCodes.sourceUnavailable };
 }
 
 /** 3 where something has to be changed, 5 where all that is wrong is that something is away. */

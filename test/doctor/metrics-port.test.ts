@@ -1,0 +1,46 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, it } from 'vitest';
+import { examineMetricsPort } from '../../src/doctor/metrics-port.ts';
+import { createMetrics } from '../../src/metrics/registry.ts';
+import { freePort } from '../support/free-port.ts';
+import { checksOf, forever, load, named } from './looking.ts';
+
+const look = async (env: Record<string, string>) =>
+  named(await checksOf((list) => examineMetricsPort(list, load(env), forever)), 'metrics_port');
+
+async function listen(body: string): Promise<{ port: number; close(): Promise<void> }> {
+  const server = createServer((_request, response) => void response.end(body));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { port: (server.address() as AddressInfo).port, close };
+}
+
+it('a port that is free will do, and is left free', async () => {
+  const port = String(await freePort());
+  expect((await look({ TC_METRICS_PORT: port })).outcome).toBe('ok');
+  expect((await look({ TC_METRICS_PORT: port })).outcome).toBe('ok');
+  expect((await look({ TC_METRICS_PORT: '0' })).sentence).toContain('no metrics are served');
+});
+
+it('a port that a stranger has is a failure, that of a run of ours is not', async () => {
+  const stranger = await listen('hello');
+  const taken = await look({ TC_METRICS_PORT: String(stranger.port) });
+  await stranger.close();
+  expect(taken).toMatchObject({ outcome: 'failure', remedy: expect.stringContaining('TC_METRICS_PORT') });
+
+  const metrics = await createMetrics('0.0.0').registry.metrics();
+  const ours = await listen(metrics);
+  const served = await look({ TC_METRICS_PORT: String(ours.port) });
+  await ours.close();
+  expect(served).toMatchObject({ outcome: 'ok', sentence: expect.stringContaining('a run of this program') });
+});
+
+it('an address that is not of this host is a failure', async () => {
+  const check = await look({ TC_METRICS_HOST: '192.0.2.1', TC_METRICS_PORT: String(await freePort()) });
+  expect(check).toMatchObject({ outcome: 'failure', remedy: expect.stringContaining('metrics.host') });
+});
