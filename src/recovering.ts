@@ -38,6 +38,7 @@ const mendable = new Set([
   'server_behind',
   'source_changed',
   'publication_missing',
+  'slot_two_phase',
 ]);
 
 /**

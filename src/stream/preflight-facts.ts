@@ -29,6 +29,10 @@ export interface ServerRoom {
   /** Of the slot, since its statistics were reset: what did not fit `logical_decoding_work_mem`. */
   spilledBytes: number;
   decodingMemory: string;
+  /** The server counts what is done to tables. */
+  counts: boolean;
+  /** Connections that the role may have at once; -1 for no limit. */
+  connectionLimit: number;
 }
 
 export async function readRoom(client: Queryable, slot: string): Promise<ServerRoom> {
@@ -55,7 +59,9 @@ export async function readRoom(client: Queryable, slot: string): Promise<ServerR
        'now', extract(epoch FROM clock_timestamp()) * 1000,
        'synchronizedStandbySlots', current_setting('synchronized_standby_slots', true),
        'spilledBytes', coalesce((SELECT spill_bytes FROM pg_stat_replication_slots WHERE slot_name = $1), 0),
-       'decodingMemory', current_setting('logical_decoding_work_mem'))::text AS room`,
+       'decodingMemory', current_setting('logical_decoding_work_mem'),
+       'counts', current_setting('track_counts')::bool,
+       'connectionLimit', (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user))::text AS room`,
     [slot],
   );
   return JSON.parse(rows[0].room) as ServerRoom;

@@ -6,6 +6,8 @@ const longSeconds = 600;
 const outageSeconds = 3600;
 const skewMs = 2_000;
 const spillBytes = 2 ** 30;
+/** A walsender, two that ask beside it, and one that reads the table. */
+const connectionsAtOnce = 4;
 
 /** What our own capture takes of the room already, and what it is to have. */
 export interface Wanted {
@@ -15,6 +17,8 @@ export interface Wanted {
   failover: boolean;
   /** Of `postgres.url`. */
   host: string;
+  /** Who answers is checked against a certificate authority, where the connection is encrypted. */
+  verified: boolean;
   /** Of this machine, milliseconds since 1970, in the middle of the question. */
   now: number;
 }
@@ -28,6 +32,8 @@ export function roomChecks(room: ServerRoom, wanted: Wanted): Check[] {
     idleSlotCheck(room),
     senderTimeoutCheck(room),
     tlsCheck(room, wanted),
+    connectionsCheck(room),
+    countsCheck(room),
     ...(wanted.failover ? [standbyCheck(room)] : []),
   ];
 }
@@ -96,9 +102,34 @@ function senderTimeoutCheck({ walSenderTimeoutMs }: ServerRoom): Check {
   );
 }
 
-function tlsCheck({ encrypted }: ServerRoom, { host }: Wanted): Check {
+function connectionsCheck({ connectionLimit }: ServerRoom): Check {
+  const name = 'connection_limit';
+  if (connectionLimit < 0) return ok(name, 'the role may have any number of connections');
+  const said = `the role may have ${connectionLimit} connections, and a capture has up to ${connectionsAtOnce}`;
+  if (connectionLimit >= connectionsAtOnce) return ok(name, said);
+  return warning(name, said, `ALTER ROLE <role of postgres.url> CONNECTION LIMIT ${2 * connectionsAtOnce}`);
+}
+
+function countsCheck({ counts }: ServerRoom): Check {
+  const name = 'track_counts';
+  if (counts) return ok(name, 'the server counts updates and deletes');
+  return warning(
+    name,
+    'track_counts is off: rows of the log that are updated or deleted are not noticed',
+    'ALTER SYSTEM SET track_counts = on, then SELECT pg_reload_conf()',
+  );
+}
+
+function tlsCheck({ encrypted }: ServerRoom, { host, verified }: Wanted): Check {
   const name = 'source_tls';
-  if (encrypted) return ok(name, 'the connection is encrypted');
+  if (encrypted && verified) return ok(name, "the connection is encrypted, and the server's certificate was verified");
+  if (encrypted) {
+    return warning(
+      name,
+      `the connection to ${host} is encrypted, and the certificate not verified: whoever stands between can read the rows`,
+      'set sslmode=verify-full (and sslrootcert) in postgres.url',
+    );
+  }
   if (/^(localhost|127\..*|::1|\/.*)$/.test(host)) return ok(name, 'the connection stays on this host, unencrypted');
   return warning(
     name,

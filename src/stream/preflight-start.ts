@@ -1,4 +1,5 @@
 /** What a start warns of: the part of the preflight that is about the server and the slot. */
+import pg from 'pg';
 import { sentenceOf } from '../checks.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -41,6 +42,12 @@ export async function roomFor(
   const room = await readRoom(client, name);
   const now = (before + Date.now()) / 2;
   const { host } = targetOf(url);
-  const wanted = { slotThere: slot !== null, slotActive: slot?.active ?? false, slot: name, failover, host, now };
-  return { room, wanted };
+  const [slotThere, slotActive, verified] = [slot !== null, slot?.active ?? false, verifiesServer(url)];
+  return { room, wanted: { slotThere, slotActive, slot: name, failover, host, verified, now } };
+}
+
+/** What the URL's sslmode and its like come to in the client. */
+function verifiesServer(connectionString: string): boolean {
+  const { ssl } = new pg.Client({ connectionString }) as unknown as { ssl: boolean | { rejectUnauthorized?: boolean } };
+  return typeof ssl !== 'object' || ssl.rejectUnauthorized !== false;
 }

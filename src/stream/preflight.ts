@@ -5,12 +5,14 @@ import { type AuditTable, describeTable, refuseLostColumns } from '../postgres/a
 import { clientConfig, explainPostgres, openClient, replicationConfig, targetOf } from '../postgres/connection.ts';
 import { shortLsn } from './lsn.ts';
 import { readTableRoom } from './preflight-facts.ts';
+import { ageCheck, publicationChecks, readPublicationRoom } from './preflight-publication.ts';
 import { momentChecks, roomChecks } from './preflight-server.ts';
 import { slotChecks } from './preflight-slot.ts';
 import { roomFor } from './preflight-start.ts';
 import { tableChecks } from './preflight-table.ts';
 import type { CaptureSettings } from './provision.ts';
 import { verifyPublication } from './publication.ts';
+import { verifyPublicationAge } from './publication-age.ts';
 import { checkServer, verifyRole } from './server.ts';
 import { readSlot, type SlotState } from './slot.ts';
 import { readIdentity } from './source.ts';
@@ -64,7 +66,8 @@ async function examine(
   list.add(...roomChecks(room, wanted), ...momentChecks(room, wanted));
   if (slot !== null) list.add(...slotChecks(settings.slot, slot, wanted.failover));
   const table = await examineTable(client, settings, list);
-  await examinePosition(settings, { start, slot, table }, list);
+  const answers = await examinePosition(settings, { start, slot, table }, list);
+  if (answers && slot !== null) await examineAge(client, settings, slot, list);
 }
 
 async function examineTable(client: pg.Client, settings: CaptureSettings, list: Checklist): Promise<AuditTable | null> {
@@ -81,6 +84,9 @@ async function examineTable(client: pg.Client, settings: CaptureSettings, list: 
     () => verifyPublication(client, table, settings),
     () => `publication ${publication} has ${table.sql}, the columns that are read, and inserts`,
   );
+  if (!list.checks.some(({ name }) => name === 'publication_missing')) {
+    list.add(...publicationChecks(settings, table, await readPublicationRoom(client, settings, table)));
+  }
   const { rows } = await client.query('SELECT current_user AS role');
   list.add(...tableChecks(table, await readTableRoom(client, table), rows[0].role));
   return table;
@@ -92,18 +98,18 @@ interface Found {
   table: AuditTable | null;
 }
 
-/** Whether a walsender answers, and whether a stream can go on from what the journal stored. */
+/** Whether a stream can go on from what the journal stored. Resolves with whether a walsender answers. */
 async function examinePosition(
   settings: CaptureSettings,
   { start, slot, table }: Found,
   list: Checklist,
-): Promise<void> {
+): Promise<boolean> {
   const identity = await list.attempt(
     'walsender',
     () => readIdentity(settings),
     ({ system_identifier, timeline }) => `a walsender answers (system ${system_identifier}, timeline ${timeline})`,
   );
-  if (start === null || start.progress === null || identity === null) return;
+  if (start === null || start.progress === null || identity === null) return identity !== null;
   const { progress } = start;
   await list.attempt(
     'position',
@@ -114,6 +120,19 @@ async function examinePosition(
     },
     () => `the stream goes on from ${shortLsn(progress.resumeLsn)}, which is stored here`,
   );
+  return true;
+}
+
+/** A walsender answers, so the slot can be read for a moment where nothing else tells. */
+async function examineAge(
+  client: pg.Client,
+  settings: CaptureSettings,
+  slot: SlotState,
+  list: Checklist,
+): Promise<void> {
+  if (list.checks.some(({ name }) => name === 'publication_missing')) return;
+  const age = await list.attempt('publication_age', () => verifyPublicationAge(client, settings, slot));
+  if (age !== null) list.add(ageCheck(settings, age));
 }
 
 /** A pooler may answer an ordinary connection, and is refused all the same. */

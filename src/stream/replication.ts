@@ -149,6 +149,11 @@ export async function replicate(options: ReplicationOptions): Promise<Replicatio
   client.on('error', (error) => {
     failure ??= error;
   });
+  // From PostgreSQL 18 on the server goes on without a publication that it does not find, and leaves its rows out.
+  client.on('notice', ({ code, message }) => {
+    const isSkipped = code === '55000' && message?.includes(`"${options.publication}"`) === true;
+    if (isSkipped) fail(publicationTooYoung(options.publication));
+  });
 
   const { everyMs, deadMs } = timings(senderTimeoutMs);
   const timer = setInterval(() => {
@@ -286,11 +291,7 @@ function explainStream(error: unknown, { url, slot, publication }: ReplicationOp
     );
   }
   if (code === '42704' && said.includes('publication')) {
-    return stop(
-      'publication_missing',
-      `publication ${publication} does not exist at the position the stream is at: it must be older than the slot; \`trajectory-compiler recover\` makes both anew and takes in from the table what is missing`,
-      { cause: error },
-    );
+    return publicationTooYoung(publication, error);
   }
   if (code === '42704')
     return stop('slot_missing', `no replication slot ${slot} (${said}): run init; where there was one, run recover`, {
@@ -304,4 +305,12 @@ function explainStream(error: unknown, { url, slot, publication }: ReplicationOp
     );
   }
   return explainPostgres(error, url, 'stream');
+}
+
+function publicationTooYoung(publication: string, cause?: unknown): OperatorError {
+  return stop(
+    'publication_missing',
+    `publication ${publication} does not exist at the position the stream is at: it must be older than the slot; \`trajectory-compiler recover\` makes a new slot and takes in from the table what is missing`,
+    { cause },
+  );
 }

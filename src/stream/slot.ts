@@ -35,6 +35,8 @@ export interface FoundSlot extends Omit<SlotState, 'confirmedFlush' | 'restartLs
   restartLsn: Lsn | null;
   /** `wal_removed`, `idle_timeout` and others; null where it is valid, and before PostgreSQL 17. */
   invalidation: string | null;
+  /** Prepared transactions are decoded before they are committed. */
+  twoPhase: boolean;
 }
 
 export const defaultLockTimeoutMs = 10_000;
@@ -134,11 +136,12 @@ export async function findSlot(client: Queryable, name: string, database: string
   );
   if (rows.length === 0) return null;
   const slot = JSON.parse(rows[0].slot) as SlotRow;
-  if (slot.plugin !== 'pgoutput' || slot.database !== database) {
+  if (slot.plugin !== 'pgoutput' || slot.database !== database || slot.temporary) {
     const what = slot.plugin === null ? 'a physical slot' : `of plugin ${slot.plugin} in database ${slot.database}`;
+    const is = slot.temporary ? `a temporary slot of the session of pid ${slot.active_pid}, and goes with it` : what;
     throw badSetup(
       'slot_foreign',
-      `slot ${name} is ${what}, not of pgoutput in ${database}: set postgres.slot to another name`,
+      `slot ${name} is ${is}, not of pgoutput in ${database}: set postgres.slot to another name`,
     );
   }
   const lsn = (text: string | null) => (text === null ? null : parseLsn(text));
@@ -155,6 +158,7 @@ export async function findSlot(client: Queryable, name: string, database: string
     synced: slot.synced ?? false,
     inactiveSince: slot.inactive_since ?? null,
     invalidation: slot.invalidation_reason ?? null,
+    twoPhase: slot.two_phase,
   };
 }
 
@@ -162,6 +166,8 @@ export async function findSlot(client: Queryable, name: string, database: string
 interface SlotRow {
   plugin: string | null;
   database: string | null;
+  temporary: boolean;
+  two_phase: boolean;
   active: boolean;
   active_pid: number | null;
   restart_lsn: string | null;
@@ -174,7 +180,7 @@ interface SlotRow {
   invalidation_reason?: string | null;
 }
 
-/** @throws OperatorError `slot_missing`, `slot_foreign`, `slot_lost`. */
+/** @throws OperatorError `slot_missing`, `slot_foreign`, `slot_lost`, `slot_two_phase`. */
 export async function readSlot(client: Queryable, name: string, database: string): Promise<SlotState> {
   const found = await findSlot(client, name, database);
   if (found === null) {
@@ -183,11 +189,17 @@ export async function readSlot(client: Queryable, name: string, database: string
       `no replication slot ${name}: run init; where there was one, run recover, since the rows since it was dropped are only in the table`,
     );
   }
-  const { confirmedFlush, restartLsn, invalidation, ...state } = found;
+  const { confirmedFlush, restartLsn, invalidation, twoPhase, ...state } = found;
   if (state.walStatus === 'lost' || confirmedFlush === null || restartLsn === null) {
     throw stop(
       'slot_lost',
       `slot ${name} was invalidated${reasonOf(invalidation)}, and rows since ${confirmedFlush === null ? 'then' : shortLsn(confirmedFlush)} are only in the table: run recover, which makes a new slot and takes them from there`,
+    );
+  }
+  if (twoPhase) {
+    throw badSetup(
+      'slot_two_phase',
+      `slot ${name} has two_phase on: a prepared transaction comes in a form that is not read here, and would end the stream: run recover, which makes a new slot (teardown and init where nothing was captured yet)`,
     );
   }
   return { confirmedFlush, restartLsn, ...state };

@@ -7,6 +7,7 @@ import type { Progress } from '../records.ts';
 import type { Source, SourceOptions } from './contract.ts';
 import { warnOfStart } from './preflight-start.ts';
 import { type Capture, type CaptureSettings, verifyCapture } from './provision.ts';
+import { verifyPublicationAge } from './publication-age.ts';
 import { type Identity, openWalsender } from './replication.ts';
 import { checkIdentity, type StoredStart, startOf } from './start.ts';
 import { PostgresSource } from './tail.ts';
@@ -41,11 +42,12 @@ export async function openSource(options: SourceOptions, start: StoredStart, log
   }
 }
 
-/** Whether a stream could go on from there. @throws OperatorError as {@link openSource}: why it could not. */
+/** Whether a stream could go on from there. @throws OperatorError as {@link openSource} and the stream: why it could not. */
 export async function probeStart(options: CaptureSettings, start: StoredStart): Promise<void> {
   const pool = openProbe(options.url);
   try {
-    await verifyStart(pool, { ...options, from: 'now' }, start);
+    const { capture } = await verifyStart(pool, { ...options, from: 'now' }, start);
+    await verifyPublicationAge(pool, options, capture.slot);
   } catch (error) {
     throw explainPostgres(error, options.url, 'look at the slot');
   } finally {

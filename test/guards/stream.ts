@@ -114,6 +114,20 @@ export const streamGuards: Guard[] = [
     tests: traps,
   },
   {
+    name: 'trap 8: recover hears of a publication that is younger than what the slot holds',
+    file: 'src/stream/source.ts',
+    old: 'await verifyPublicationAge(pool, options, capture.slot);',
+    new: '',
+    tests: ['test/stream/preflight.pg.test.ts'],
+  },
+  {
+    name: 'trap 8: a slot that decodes what is only prepared is refused',
+    file: 'src/stream/slot.ts',
+    old: 'if (twoPhase) {',
+    new: 'if (twoPhase && found === null) {',
+    tests: ['test/stream/preflight.pg.test.ts'],
+  },
+  {
     name: 'trap 8: creating a slot does not wait for ever',
     file: 'src/stream/provision.ts',
     old: 'await client.query(sql.lock);\n    const created: string[] = [];\n    if (!publicationThere) {',

@@ -1,9 +1,11 @@
 /** Each thing that a server, a slot or a table can lack is told, with what mends it. */
 import { expect, test } from 'vitest';
 import type { Check } from '../../src/checks.ts';
+import type { AuditTable } from '../../src/postgres/audit-table.ts';
 import { explainPostgres, replicationConfig } from '../../src/postgres/connection.ts';
 import type { Lsn } from '../../src/records.ts';
 import type { ServerRoom } from '../../src/stream/preflight-facts.ts';
+import { ageCheck, type PublicationRoom, publicationChecks } from '../../src/stream/preflight-publication.ts';
 import { momentChecks, roomChecks, type Wanted } from '../../src/stream/preflight-server.ts';
 import { slotChecks } from '../../src/stream/preflight-slot.ts';
 import type { SlotState } from '../../src/stream/slot.ts';
@@ -27,6 +29,8 @@ const room: ServerRoom = {
   synchronizedStandbySlots: 'standby',
   spilledBytes: 0,
   decodingMemory: '64MB',
+  counts: true,
+  connectionLimit: -1,
 };
 
 const wanted: Wanted = {
@@ -35,6 +39,7 @@ const wanted: Wanted = {
   slot: 's',
   failover: true,
   host: 'db.example',
+  verified: true,
   now: 1_000_000,
 };
 
@@ -78,6 +83,9 @@ test.each<[name: string, outcome: string, facts: Partial<ServerRoom>, ours: Part
   ['idle_replication_slot_timeout', 'warning', { idleSlotSeconds: 600 }, {}, /10 min.*loses its slot/],
   ['wal_sender_timeout', 'warning', { walSenderTimeoutMs: 0 }, {}, /never notices/],
   ['source_tls', 'warning', { encrypted: false }, {}, /sslmode=verify-full/],
+  ['source_tls', 'warning', {}, { verified: false }, /not verified.*sslmode=verify-full/],
+  ['connection_limit', 'warning', { connectionLimit: 2 }, {}, /may have 2 connections.*CONNECTION LIMIT/],
+  ['track_counts', 'warning', { counts: false }, {}, /track_counts = on/],
   ['synchronized_standby_slots', 'warning', { synchronizedStandbySlots: '' }, {}, /after a failover/],
   ['long_transaction', 'warning', { oldestWrite: { seconds: 3600, pid: 7 } }, {}, /60 min.*pg_terminate_backend\(7\)/],
   ['prepared_transaction', 'warning', { oldestPrepared: { seconds: 3600, gid: "it's" } }, {}, /PREPARED 'it''s'/],
@@ -104,6 +112,37 @@ test.each<[name: string, state: Partial<SlotState>, said: RegExp]>([
   expect(troubles(checks)).toEqual([[name, 'warning']]);
   const { sentence, remedy } = checks.find((check) => check.name === name)!;
   expect(`${sentence}: ${remedy}`).toMatch(said);
+});
+
+const published: PublicationRoom = {
+  updates: false,
+  deletes: false,
+  truncates: true,
+  otherTables: [],
+  whole: false,
+  joinedLater: false,
+};
+
+test.each<[name: string, room: Partial<PublicationRoom>, said: RegExp]>([
+  ['publication_actions', { updates: true }, /own statements fail.*SET \(publish = 'insert, truncate'\)/],
+  ['publication_actions', { deletes: true }, /own statements fail/],
+  ['publication_actions', { truncates: false }, /not noticed.*SET \(publish = 'insert, truncate'\)/],
+  ['publication_tables', { otherTables: ['public.a', 'x."B"'] }, /2 more tables.*"p" DROP TABLE public\.a, x\."B"/],
+  ['publication_tables', { otherTables: ['public.a'], whole: true }, /a name of its own and run recover/],
+  ['publication_joined', { joinedLater: true }, /while it was not in it.*backfill --since/],
+])('%s is told of a publication', (name, facts, said) => {
+  const [names, table] = [{ slot: 's', publication: 'p' }, { sql: 'public.audit_log' } as AuditTable];
+  expect(troubles(publicationChecks(names, table, published))).toEqual([]);
+  const checks = publicationChecks(names, table, { ...published, ...facts });
+  expect(troubles(checks)).toEqual([[name, 'warning']]);
+  const { sentence, remedy } = checks.find((check) => check.name === name)!;
+  expect(`${sentence}: ${remedy}`).toMatch(said);
+});
+
+test('a publication whose age could not be told within the time is no failure, and not green', () => {
+  const names = { slot: 's', publication: 'p' };
+  const ages = ['older', 'streaming', 'readable', 'unread'] as const;
+  expect(ages.map((age) => ageCheck(names, age).outcome)).toEqual(['ok', 'ok', 'ok', 'warning']);
 });
 
 test('a local connection needs no encryption', () => {
