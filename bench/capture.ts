@@ -1,16 +1,18 @@
 /**
  * Capture as fast as Postgres can send: our whole process with journal, fsync and confirmation against `pg_recvlogical`
  * writing to nothing, over the same WAL and the same transport, in alternating pairs. Then memory and time where there
- * is much: of open sessions, of rows in one transaction, of history; and how soon an ended session is on the topic.
+ * is much: of open sessions, of rows in one transaction, of history; how soon an ended session is on the topic; and what
+ * metrics that are scraped cost.
  *
- *     npm run bench:capture -- [--part pairs|sessions|delay|long]… [--transaction 1000|1]… [--short] [--json]
- *                              [--rows 200000] [--pairs 5] [--seconds 10]
+ *     npm run bench:capture -- [--part pairs|sessions|delay|long|metrics]… [--transaction 1000|1]… [--short] [--json]
+ *                              [--rows 200000] [--pairs 5] [--seconds 10] [--rounds 9]
  *
  * Ends with code 1 where a goal was missed. It needs `pg_recvlogical` of Debian's postgresql-client, and Linux (/proc).
  */
 import { parseArgs } from 'node:util';
 import { measureDelay } from './capture/delay.ts';
 import { captureHistory, captureLongTransaction } from './capture/long.ts';
+import { measureOverhead, type Spread } from './capture/overhead.ts';
 import { measurePairs, type PairsResult } from './capture/pairs.ts';
 import { build, findPgRecvlogical } from './capture/readers.ts';
 import { measureSessions } from './capture/sessions.ts';
@@ -24,29 +26,54 @@ const goals = {
   sessionsMiB: 700,
   reopenMs: 15_000,
   delayMs: 2000,
+  metricsOverhead: 1.02,
 };
 
 const { values } = parseArgs({
   options: {
-    part: { type: 'string', multiple: true, default: ['pairs', 'sessions', 'delay', 'long'] },
+    part: { type: 'string', multiple: true, default: ['pairs', 'sessions', 'delay', 'long', 'metrics'] },
     transaction: { type: 'string', multiple: true, default: ['1000', '1'] },
     short: { type: 'boolean', default: false },
     rows: { type: 'string' },
     pairs: { type: 'string' },
+    rounds: { type: 'string' },
     seconds: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
 /** A short run shows that everything works; its figures say little. */
 const size = values.short
-  ? { rows: 20_000, pairs: 1, seconds: 0, open: 20_000, closed: 40_000, delaySeconds: 5, long: 50_000, history: 50_000 }
-  : { rows: 200_000, pairs: 5, seconds: 10, open: 1e6, closed: 2e6, delaySeconds: 60, long: 1e6, history: 2e6 };
+  ? {
+      rows: 20_000,
+      pairs: 1,
+      seconds: 0,
+      open: 20_000,
+      closed: 40_000,
+      delaySeconds: 5,
+      long: 50_000,
+      history: 50_000,
+      metered: 100_000,
+      rounds: 1,
+    }
+  : {
+      rows: 200_000,
+      pairs: 5,
+      seconds: 10,
+      open: 1e6,
+      closed: 2e6,
+      delaySeconds: 60,
+      long: 1e6,
+      history: 2e6,
+      metered: 400_000,
+      rounds: 9,
+    };
 
 const parts: Record<string, () => unknown> = {
   pairs: comparePairs,
   sessions: holdSessions,
   delay: timeDelay,
   long: holdLong,
+  metrics: weighMetrics,
 };
 const results: Record<string, unknown> = {};
 const missed: string[] = [];
@@ -124,6 +151,22 @@ async function holdLong() {
     expectThat(peakBytes <= goals.peakBytes, `${what}: peak memory ${mebibytes(peakBytes)}, wanted 300`);
   }
   return all;
+}
+
+async function weighMetrics() {
+  const result = await measureOverhead({
+    rows: Number(values.rows ?? size.metered),
+    rounds: Number(values.rounds ?? size.rounds),
+    say,
+  });
+  const percent = (ratio: number) => `${((ratio - 1) * 100).toFixed(2)} %`;
+  const spread = ({ median, least, most }: Spread) => `${percent(median)} (${percent(least)} to ${percent(most)})`;
+  tell(
+    `metrics, scraped every second: ${spread(result.cpu)} more CPU, ${spread(result.time)} more time; medians of ${result.rounds.length} paired rounds of ${result.rows} rows`,
+  );
+  const overhead = result.cpu.median;
+  expectThat(overhead <= goals.metricsOverhead, `metrics: ${percent(overhead)} more CPU, wanted at most 2 %`);
+  return result;
 }
 
 function expectThat(met: boolean, sentence: string): void {

@@ -107,7 +107,7 @@ function sentenceOf({ rowsPerSecond, ms }: Pass): string {
   return `${Math.round(rowsPerSecond)} rows/s (${(ms / 1000).toFixed(1)} s)`;
 }
 
-function median(numbers: readonly number[]): number {
+export function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b);
   const half = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;

@@ -1,4 +1,4 @@
-/** The two that are compared: Postgres' own client writing to nothing, and the built command line. */
+/** What is compared: Postgres' own client writing to nothing, the built command line, and a capture with or without metrics. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -81,4 +81,11 @@ function captureEnv({ url, slot, dataDir, env = {} }: CaptureRun): NodeJS.Proces
 export function ourCapture({ main }: Built, run: CaptureRun): Reader {
   const args = [...(run.flags ?? []), main, 'run', '--role', 'capture', ...(run.args ?? ['--once'])];
   return { command: process.execPath, args, env: captureEnv(run), done: 'confirmed' };
+}
+
+/** bench/metered.ts over the same settings. */
+export function meteredCapture(run: CaptureRun, metrics: 'on' | 'off'): Reader {
+  const script = join(root, 'bench', 'metered.ts');
+  const args = ['--import', import.meta.resolve('tsx'), script, metrics];
+  return { command: process.execPath, args, env: { ...captureEnv(run), TC_ROLES: 'capture' }, done: 'confirmed' };
 }
