@@ -75,7 +75,9 @@ const sinks = define('sinks');
 const topic: Label = { means: 'the topic', values: ['trajectories', 'compiled'] };
 const group: Label = { means: 'the consumer group: `compile`, or a sink’s name' };
 const sink: Label = { means: 'the sink: those of the setting `sinks`' };
-const model: Label = { means: 'the model, as the provider names it: those of the settings' };
+const model: Label = {
+  means: 'the model that is asked, by its name in the settings; under which one it answered, the dataset’s calls tell',
+};
 const provider: Label = { means: 'who serves it', values: ['gemini', 'vertex', 'openai-compatible'] };
 const modelStage: Label = { means: 'what it was asked for', values: ['compile', 'verify'] };
 const agentGroup: Label = {
@@ -218,14 +220,18 @@ export const definitions = {
   rebalances: topics.counter('tc_topic_rebalances_total', 'Times partitions were shared out anew.', { topic }),
   deadLetters: topics.gauge('tc_topic_dead_letters', 'Messages parked for a person to look at.', { topic, group }),
 
-  trajectories: compile.counter('tc_trajectories_compiled_total', 'Trajectories compiled.', {
+  trajectories: compile.counter('tc_trajectories_compiled_total', 'Trajectories compiled, redelivered ones included.', {
     outcome: { means: 'whether they gave pairs', values: ['pairs', 'no_pairs'] },
   }),
   inFlight: compile.gauge('tc_compile_in_flight', 'Trajectories that are being compiled.'),
-  compileErrors: compile.counter('tc_compile_errors_total', 'Attempts to compile a trajectory that failed.', {
-    kind: { means: 'what follows', values: ['retry', 'park', 'stop'] },
-    code: { means: 'code of the error: those of this program' },
-  }),
+  compileErrors: compile.counter(
+    'tc_compile_errors_total',
+    'Attempts to compile a trajectory that failed; waiting for money or a model is none.',
+    {
+      kind: { means: 'what follows', values: ['retry', 'park', 'stop'] },
+      code: { means: 'code of the error: those of this program' },
+    },
+  ),
   compileDuration: compile.histogram(
     'tc_compile_duration_seconds',
     'From taking a trajectory to having compiled it.',
@@ -237,13 +243,13 @@ export const definitions = {
     compileBuckets,
     { stage: { means: 'which one', values: ['redact', 'propose', 'gates', 'verify', 'store'] } },
   ),
-  segments: compile.counter('tc_segments_total', 'Segments compiled.', {
+  segments: compile.counter('tc_segments_total', 'Segments compiled or passed over, each once.', {
     outcome: { means: 'what came of them', values: ['compiled', 'no_structure', 'skipped', 'failed'] },
-    reason: { means: `why no pairs, empty where there are: ${Object.keys(segmentReasons).join(', ')}` },
+    reason: { means: 'why no pairs; empty where there are', values: [...Object.keys(segmentReasons), ''] },
   }),
   shareSeen: compile.histogram(
     'tc_segment_share_seen',
-    'Share of a segment’s characters that the compiler saw.',
+    'Share of a segment’s characters that the compiler saw; skipped ones left out.',
     [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1],
   ),
   pairs: compile.counter('tc_pairs_total', 'Pairs proposed.', {
@@ -251,7 +257,10 @@ export const definitions = {
       means: '`rejected` by a gate, or the verdict of those that passed',
       values: ['rejected', 'unverified', 'proved', 'pass', 'fail', 'held', 'error'],
     },
-    qa_type: { means: 'kind of question; empty for rejected ones' },
+    qa_type: {
+      means: 'kind of question; empty for rejected ones',
+      values: ['factoid', 'reasoning', 'composition', 'temporal', ''],
+    },
   }),
   acceptedPairs: compile.counter('tc_pairs_accepted_total', 'Pairs that are proved or that passed.', {
     agent_group: agentGroup,
@@ -279,7 +288,7 @@ export const definitions = {
       means: 'the verdict',
       values: ['unverified', 'proved', 'pass', 'fail', 'held', 'error'],
     },
-    reason: { means: 'why, empty for none' },
+    reason: { means: 'why: the reasons of this program; empty for none' },
   }),
   redactions: compile.counter('tc_redactions_total', 'Values replaced before a model or a sink saw them.', {
     kind: { means: 'of personal data or secret', values: kindNames },
@@ -301,7 +310,12 @@ export const definitions = {
   modelCalls: models.counter(
     'tc_llm_requests_total',
     'Model calls.',
-    { provider, model, stage: modelStage, outcome: { means: '`ok`, or why there is no usable answer' } },
+    {
+      provider,
+      model,
+      stage: modelStage,
+      outcome: { means: '`ok` for an answer, usable or not, else why none came: outcomes of this program' },
+    },
     'count of `gen_ai.client.operation.duration`; `outcome` is `error.type` unless `ok`',
   ),
   modelTokens: models.counter(
@@ -321,7 +335,13 @@ export const definitions = {
   modelCost: models.counter(
     'tc_llm_cost_usd_total',
     'Cost of model calls whose price is known.',
-    { provider, model, stage: modelStage, tier: { means: 'service tier that answered' }, agent_group: agentGroup },
+    {
+      provider,
+      model,
+      stage: modelStage,
+      tier: { means: 'service tier that answered: standard, flex, priority' },
+      agent_group: agentGroup,
+    },
     'none standard; `gen_ai.client.operation.cost` where one is used',
   ),
   modelCostUnknown: models.counter(
@@ -340,7 +360,7 @@ export const definitions = {
     provider,
     model,
     stage: modelStage,
-    reason: { means: 'outcome of the call before' },
+    reason: { means: 'outcome of the call before, as of tc_llm_requests_total' },
   }),
   modelInFlight: models.gauge('tc_llm_in_flight', 'Model calls in flight.', { provider, model }),
   modelWaiting: models.gauge('tc_llm_waiting', 'Model calls that wait for a limit.', { provider, model }),

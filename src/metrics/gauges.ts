@@ -112,15 +112,15 @@ function refreshTopicCounts(metrics: Metrics, counts: ReturnType<Gauged['counts'
 }
 
 function refreshLags(metrics: Metrics, lags: Awaited<ReturnType<Gauged['lags']>>): void {
-  // Partitions go to other members.
+  // Partitions go to other members, and of a topic that can't be asked nothing is known.
+  for (const gauge of [metrics.topicDepth, metrics.topicInWork, metrics.topicAge, metrics.deadLetters]) gauge.reset();
   metrics.topicPartition.reset();
   for (const { topic, group, lag } of lags) {
     const labels = { topic, group };
     metrics.topicDepth.set(labels, lag.messages);
     metrics.topicInWork.set(labels, lag.inWork);
     // Only who reads a topic sees how old its messages are.
-    if (lag.oldestAgeMs === null && lag.messages > 0) metrics.topicAge.remove(labels);
-    else metrics.topicAge.set(labels, (lag.oldestAgeMs ?? 0) / 1000);
+    if (lag.oldestAgeMs !== null || lag.messages === 0) metrics.topicAge.set(labels, (lag.oldestAgeMs ?? 0) / 1000);
     metrics.deadLetters.set(labels, lag.deadLetters);
     for (const { partition, messages } of lag.partitions ?? [])
       metrics.topicPartition.set({ ...labels, partition: String(partition) }, messages);
