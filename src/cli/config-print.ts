@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { environmentName, flagName, type LoadedConfig, settingNames, shownValue } from '../config.ts';
 import { exitCodes } from '../errors.ts';
+import { settingsSchema } from '../init/settings-schema.ts';
 import { type SettingName, settings } from '../settings.ts';
 import type { Act } from './context.ts';
 import { table } from './table.ts';
@@ -13,6 +14,15 @@ export function defineConfig(program: Command, act: Act): void {
     .action(
       act(async ({ loaded, json, print }) => {
         print(json ? JSON.stringify(asObject(loaded)) : asTable(loaded));
+        return exitCodes.ok;
+      }),
+    );
+  config
+    .command('schema')
+    .description('the JSON Schema of the settings file, as `init --write` puts it beside the file')
+    .action(
+      act(async ({ print }) => {
+        print(JSON.stringify(settingsSchema(), null, 2));
         return exitCodes.ok;
       }),
     );
