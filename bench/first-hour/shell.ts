@@ -10,6 +10,8 @@ export interface Ended {
   code: number | null;
   /** Of both streams, in the order in which it came. */
   output: string;
+  /** Of standard output alone. */
+  stdout: string;
 }
 
 export interface Started {
@@ -33,14 +35,17 @@ export function start(shell: Shell, command: string, args: readonly string[]): S
     detached: true,
   });
   let output = '';
-  const hear = (text: string) => {
+  let stdout = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     output += text;
-  };
-  child.stdout?.setEncoding('utf8').on('data', hear);
-  child.stderr?.setEncoding('utf8').on('data', hear);
+    stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, output }));
+    child.once('close', (code) => resolve({ code, output, stdout }));
   });
   return {
     output: () => output,
@@ -57,8 +62,8 @@ export async function run(
   command: string,
   args: readonly string[],
   codes: readonly number[] = [0],
-): Promise<string> {
-  const { code, output } = await start(shell, command, args).ended;
-  if (code !== null && codes.includes(code)) return output;
-  throw new Error(`${command} ${args.join(' ')} ended with ${code}: ${output}`);
+): Promise<Ended> {
+  const ended = await start(shell, command, args).ended;
+  if (ended.code !== null && codes.includes(ended.code)) return ended;
+  throw new Error(`${command} ${args.join(' ')} ended with ${ended.code}: ${ended.output}`);
 }

@@ -84,7 +84,7 @@ export async function firstHour({ repository, folder, postgres, say }: Scene): P
     args: readonly string[],
     options: { codes?: readonly number[]; most?: number } = {},
   ) => {
-    const output = await program(url, args, options.codes);
+    const { output } = await program(url, args, options.codes);
     page.command(`npm start --silent -- ${args.map(quoted).join(' ')}`, shortened(output, options.most ?? 60));
   };
 
@@ -110,13 +110,13 @@ export async function firstHour({ repository, folder, postgres, say }: Scene): P
   page.prose(administratorText);
   const alter = "ALTER SYSTEM SET wal_level = 'logical'; ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';";
   page.show('sql', `${alter.replace('; ', ';\n')}\n-- and a restart of the server`);
-  for (const statement of alter.split(/(?<=;) ?/).filter((text) => text !== '')) await execute(owner, statement);
+  await execute(owner, ...statementsOf(alter.replace('; ', ';\n')));
   await postgres.restart();
   const setup = ['init', '--print-sql', '--for-role', 'trajectory_compiler'];
-  const sql = await program(owner, setup);
-  page.command(`npm start --silent -- ${setup.join(' ')}`, sql);
-  await runScript(owner, sql);
-  page.prose('Run as it stands, with a password of its own, it leaves the doctor nothing to say:');
+  const printed = await program(owner, setup);
+  page.command(`npm start --silent -- ${setup.join(' ')}`, printed.output);
+  await execute(owner, ...statementsOf(printed.stdout), `ALTER ROLE trajectory_compiler PASSWORD '${password}'`);
+  page.prose(greenText);
   page.show('console', '$ export TC_POSTGRES_URL=postgres://trajectory_compiler:…@127.0.0.1:5432/app');
   await typed(capture, ['doctor']);
 
@@ -133,7 +133,7 @@ export async function firstHour({ repository, folder, postgres, say }: Scene): P
   try {
     await work(owner);
     await reached(running, async () => {
-      const { capture: now, messages } = JSON.parse(await program(capture, ['status', '--json'])) as {
+      const { capture: now, messages } = JSON.parse((await program(capture, ['status', '--json'])).stdout) as {
         capture: { openSessions: number };
         messages: { waiting: number };
       };
@@ -173,9 +173,9 @@ async function install(page: Page, { repository, folder }: Pick<Scene, 'reposito
   page.heading('An empty machine');
   mkdirSync(folder, { recursive: true });
   const home: Shell = { folder, env: {} };
-  page.command('node --version', await run(home, 'node', ['--version']));
+  page.command('node --version', (await run(home, 'node', ['--version'])).stdout);
   await run(home, 'git', ['clone', '--quiet', repository, 'trajectory-compiler']);
-  const installed = await run({ ...home, folder: join(folder, 'trajectory-compiler') }, 'npm', ['ci']);
+  const { output: installed } = await run({ ...home, folder: join(folder, 'trajectory-compiler') }, 'npm', ['ci']);
   page.command(
     'git clone … && cd trajectory-compiler && npm ci',
     installed
@@ -212,22 +212,21 @@ function urlOf({ url }: EmbeddedPostgres, database: string, login?: { user: stri
   return made.href;
 }
 
-async function execute(url: string, sql: string): Promise<void> {
+/** One after another over one connection, as psql does: some can't run in one transaction with others. */
+async function execute(url: string, ...statements: string[]): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(sql);
+    for (const statement of statements) await client.query(statement);
   } finally {
     await client.end();
   }
 }
 
-/** Statement by statement, as psql does: some can't run in one transaction with others. */
-async function runScript(url: string, script: string): Promise<void> {
+function statementsOf(script: string): string[] {
   const lines = script.split('\n').filter((line) => !line.startsWith('--'));
   const statements = lines.join('\n').split(/;\s*$/m);
-  for (const statement of statements.map((text) => text.trim()).filter((text) => text !== ''))
-    await execute(url, statement.replace(/PASSWORD '[^']*'/, `PASSWORD '${password}'`));
+  return statements.map((text) => text.trim()).filter((text) => text !== '');
 }
 
 function prometheusFiles(checkout: string, port: number): Parameters<typeof startPrometheus>[0] {
@@ -263,6 +262,10 @@ after ten minutes without a row; for this walk it is twenty seconds:`;
 const administratorText = `
 Two settings of the server and a restart come first, since the doctor says so. The rest is a script that \`init\` prints, for
 whoever may run it; with the rights of the table's owner, \`init\` alone does it itself:`;
+
+const greenText = `
+Run as it stands, and the role given a password with \`\\password\`. As that role, the doctor has one warning left, of the twenty
+seconds that serve this walk alone:`;
 
 const runText = `
 \`run\` stays in its terminal. The agents are at work meanwhile, for about forty seconds; half a minute later the last of their
