@@ -1,10 +1,12 @@
 /** `doctor` as its users run it. */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createAuditLog } from '../support/capture.ts';
-import { runCli } from '../support/cli.ts';
+import { runCli, startCli } from '../support/cli.ts';
+import { freePort } from '../support/free-port.ts';
 import { queryOn, startPostgres, type TestPostgres } from '../support/postgres.ts';
 
 let postgres: TestPostgres;
@@ -62,4 +64,64 @@ test('doctor says what is wrong, with an exit code, and leaves nothing behind', 
   expect(ahead.stdout).toMatch(/^FAILURE slot_ahead: .*recover/m);
   expect(ahead.stdout).toMatch(/^ok journal: .*journal\.sqlite/m);
   expect(ahead.stderr).toMatch(/\d+ checks: 1 failure, \d+ warnings?/);
+});
+
+const linesOf = (stdout: string) =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line & { sentence: string });
+
+test('where all is well every line is ok, before the first run, while one runs, and after it', async () => {
+  const server = await startPostgres({ settings: { max_slot_wal_keep_size: '10GB' } });
+  const here = mkdtempSync(join(tmpdir(), 'tc-doctor-'));
+  try {
+    const options = await createAuditLog(await server.createDatabase());
+    const env = {
+      ...{ TC_POSTGRES_URL: options.url, TC_POSTGRES_SLOT: options.slot, TC_POSTGRES_PUBLICATION: 'p' },
+      ...{ TC_DATA_DIR: join(here, 'data'), TC_METRICS_PORT: String(await freePort()) },
+    };
+    const look = async () => {
+      const { code, stdout, stderr } = await runCli(['doctor', '--json'], { env, cwd: here });
+      const lines = linesOf(stdout);
+      expect(lines.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
+      expect(code, stderr).toBe(0);
+      return (name: string) => lines.find((line) => line.name === name)?.sentence;
+    };
+    const before = await look();
+    expect(before('journal')).toContain('the first run makes it');
+    expect(before('source_select')).toContain('may read');
+    expect(readdirSync(here)).toEqual([]);
+
+    const run = startCli(['run'], { env, cwd: here });
+    await vi.waitFor(() => expect(run.output().stderr).toContain('metrics at'), { timeout: 30_000 });
+    const during = await look();
+    expect(during('capture_lock')).toContain('a capture runs here');
+    expect(during('metrics_port')).toContain('a run of this program');
+    run.child.kill('SIGTERM');
+    await run.finished;
+
+    const files = readdirSync(env.TC_DATA_DIR).sort();
+    const after = await look();
+    expect(after('file_journal')).toMatch(/sound$/);
+    expect(after('position')).toContain('goes on from');
+    expect(readdirSync(env.TC_DATA_DIR).sort()).toEqual(files);
+  } finally {
+    await server.stop();
+    rmSync(here, { recursive: true, force: true });
+  }
+});
+
+test('a server that takes connections and says nothing is given up, and keeps nobody', async () => {
+  const silent = createServer((socket) => void socket.on('error', () => {}));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const address = `postgres://nobody:hunter2@127.0.0.1:${port}/nowhere`;
+  const given = await doctor({ TC_POSTGRES_URL: address, TC_CALLS_URL: address, TC_REDACT_KEY: 'a-visibly-fake-key' });
+  silent.close();
+  expect(given.code).toBe(5);
+  expect(given.stdout).toMatch(/^FAILURE source_unreachable: /m);
+  expect(given.stdout).toMatch(/^FAILURE calls_unreachable: /m);
+  expect(given.stdout).toMatch(/^ok metrics_port|^ok redact_mode/m);
+  expect(given.stdout + given.stderr).not.toContain('hunter2');
 });
