@@ -67,7 +67,7 @@ function variables() {
       .multi(true)
       .includeAll(true)
       .allValue('.*')
-      .current({ text: 'All', value: '$__all' }),
+      .current({ text: ['All'], value: ['$__all'] }),
   ];
 }
 
