@@ -31,7 +31,7 @@ function entry(definition: Definition, { alerts }: Rules): string {
   const alerting = alerts.filter(({ metrics }) => metrics.has(name)).map(({ alert }) => `\`${alert}\``);
   const facts = [
     ...Object.entries(labels).map(([label, { means, values }]) => {
-      const bound = values === undefined ? '' : `; one of ${values.map((value) => `\`${value}\``).join(', ')}`;
+      const bound = values === undefined ? '' : `; one of ${values.map(valueOf).join(', ')}`;
       return `label \`${label}\`: ${means}${bound}`;
     }),
     ...(definition.kind === 'histogram' ? [`buckets: ${definition.buckets.join(', ')}`] : []),
@@ -41,6 +41,10 @@ function entry(definition: Definition, { alerts }: Rules): string {
   return [`### \`${name}\``, `${help} *${kind}, ${unitOf(name)}*`, facts.map((fact) => `- ${fact}`).join('\n')].join(
     '\n\n',
   );
+}
+
+function valueOf(value: string): string {
+  return value === '' ? 'empty' : `\`${value}\``;
 }
 
 /** Of the base units, which stand in the names. */

@@ -67,11 +67,6 @@ export function total<L extends string>(
   return `${over('sum', by)} (increase(${series(counter, where)}[${range}]))`;
 }
 
-/** How often something was observed in the time that the dashboard shows, or in the hour before each point. */
-export function observed({ name }: HistogramDefinition<string>, within: typeof range | '1h' = range): string {
-  return `sum (increase(${named(`${name}_count`)}[${within}]))`;
-}
-
 /** A gauge of which each process has a part. */
 export function summed<L extends string>(
   gauge: GaugeDefinition<L>,

@@ -37,7 +37,7 @@ const outcome: Row = {
           unit: 'locale',
           width: 8,
           decimals: 0,
-          queries: [{ expr: total(metrics.segments, ['reason'], { reason: /.+/ }), legend: '{{reason}}' }],
+          queries: [{ expr: `${total(metrics.segments, ['reason'], { reason: /.+/ })} > 0`, legend: '{{reason}}' }],
           noValue: 'all gave pairs',
           emptyWhen: 'Every segment gave pairs.',
         }),
@@ -64,13 +64,18 @@ const pairs: Row = {
           noValue: 'no pair yet',
         }),
         bars({
-          title: 'Pairs by type',
+          title: 'Accepted pairs by type',
           description:
-            'Pairs of the time shown that passed the gates, by kind of question; one kind alone is a poor dataset.',
+            'Pairs of the time shown that were proved or passed, by kind of question; one kind alone is a poor dataset.',
           unit: 'locale',
           width: 8,
           decimals: 0,
-          queries: [{ expr: total(metrics.pairs, ['qa_type'], { qa_type: /.+/ }), legend: '{{qa_type}}' }],
+          queries: [
+            {
+              expr: total(metrics.pairs, ['qa_type'], { outcome: /proved|pass/, qa_type: /.+/ }),
+              legend: '{{qa_type}}',
+            },
+          ],
           noValue: 'no pair yet',
         }),
         bars({
