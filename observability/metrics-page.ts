@@ -31,7 +31,7 @@ function entry(definition: Definition, { alerts }: Rules): string {
   const alerting = alerts.filter(({ metrics }) => metrics.has(name)).map(({ alert }) => `\`${alert}\``);
   const facts = [
     ...Object.entries(labels).map(([label, { means, values }]) => {
-      const bound = values === undefined ? '' : `; one of ${values.map(valueOf).join(', ')}`;
+      const bound = values === undefined ? '' : `; one of ${values.map(quoted).join(', ')}`;
       return `label \`${label}\`: ${means}${bound}`;
     }),
     ...(definition.kind === 'histogram' ? [`buckets: ${definition.buckets.join(', ')}`] : []),
@@ -43,7 +43,7 @@ function entry(definition: Definition, { alerts }: Rules): string {
   );
 }
 
-function valueOf(value: string): string {
+function quoted(value: string): string {
   return value === '' ? 'empty' : `\`${value}\``;
 }
 
