@@ -19,6 +19,8 @@ export interface ScrapedPipeline {
   /** Of each process, as Prometheus gets it. */
   pages(): Promise<string[]>;
   append(rows: readonly LoggedRow[]): Promise<void>;
+  /** Holds up the stream, while the server answers everything else; until the function that it resolves with is called. */
+  stall(): Promise<() => void>;
   /** Ends the replication connection, as a server's administrator or a network does. */
   disconnect(): Promise<void>;
   /** What an append-only log must not see. */
@@ -59,6 +61,7 @@ export async function startPipeline(): Promise<ScrapedPipeline> {
       targets,
       pages: () => Promise.all(Object.values(targets).map((at) => fetch(`http://${at}/metrics`).then((r) => r.text()))),
       append: (rows) => append(url, rows),
+      stall: () => stall(url),
       disconnect: () => disconnect(url),
       tamper: () => tamper(url),
       failMirror: () => failMirror(mirror),
@@ -112,6 +115,13 @@ export async function append(url: string, rows: readonly LoggedRow[]): Promise<v
        FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS given (r, at) ORDER BY at`,
     [JSON.stringify(rows)],
   );
+}
+
+async function stall(url: string): Promise<() => void> {
+  const [walsender] = await queryOn(url, 'SELECT active_pid AS pid FROM pg_replication_slots WHERE active');
+  if (walsender === undefined) throw new Error('no replication connection to hold up');
+  process.kill(Number(walsender.pid), 'SIGSTOP');
+  return () => process.kill(Number(walsender.pid), 'SIGCONT');
 }
 
 async function disconnect(url: string): Promise<void> {

@@ -62,7 +62,13 @@ async function play(pipeline: ScrapedPipeline, prometheus: TestPrometheus): Prom
   await untilSeen('min(tc_source_connected) == 1');
   const mirrorFailed = pipeline.failMirror();
   const first = [...recordedRows(), ...sessionsOf(firstWave, 1)];
-  await pipeline.append(first);
+  const resume = await pipeline.stall();
+  try {
+    await pipeline.append(first);
+    await untilSeen('max(tc_source_lag_seconds) > 1', 'max(tc_source_lag_bytes) > 0');
+  } finally {
+    resume();
+  }
   await untilSeen(`sum(tc_source_rows_total) == ${first.length}`);
   await pipeline.disconnect();
   await pipeline.tamper();
