@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander';
 import { type Check, sentenceOf } from '../checks.ts';
+import { terminalOf } from '../dataset/terminal.ts';
 import { examineAll, exitCodeOf } from '../doctor/examine.ts';
 import type { Examined } from '../doctor/parts.ts';
+import { marks, renderPart } from '../doctor/render.ts';
 import type { Act, CommandContext } from './context.ts';
 import { counted } from './figures.ts';
-import { table } from './table.ts';
 
 const help = `
 Exit codes: 0 where nothing or warnings alone were found; 3 where something has to be changed; 5 where all that is wrong
@@ -52,18 +53,15 @@ function leaveSoon(): void {
   setTimeout(() => process.exit(), graceMs).unref();
 }
 
-const marks = { ok: 'ok', warning: 'warning', failure: 'FAILURE' };
-
-function show({ part, checks }: Examined, { json, print }: CommandContext): void {
+function show(examined: Examined, { json, print }: CommandContext): void {
+  const { part, checks } = examined;
   if (json) {
     for (const { name, outcome, sentence, remedy } of checks) {
       print(JSON.stringify({ part, name, outcome, sentence, remedy }));
     }
-    return;
-  }
-  const wide = process.stdout.isTTY === true;
-  const rows = checks.map((check) => [marks[check.outcome], check.name, sentenceOf(check)]);
-  print(wide ? table([part, '', ''], rows) : rows.map(([mark, name, said]) => `${mark} ${name}: ${said}`).join('\n'));
+  } else if (process.stdout.isTTY === true && checks.length > 0) {
+    print(renderPart(examined, terminalOf(process.stdout, process.env.NO_COLOR)));
+  } else for (const check of checks) print(`${marks[check.outcome]} ${check.name}: ${sentenceOf(check)}`);
 }
 
 function summary(checks: Check[]): string {

@@ -1,5 +1,5 @@
 /** The SQLite files of a data directory: version, soundness, and whether a file of before can be taken over. */
-import { existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { type Check, type Checklist, failure, ok } from '../checks.ts';
 import { ledgerMigrations, tablesOf } from '../compile/budget/ledger-schema.ts';
@@ -84,6 +84,8 @@ const wholeBytes = 128 * 2 ** 20;
 
 function fileCheck(db: SqliteDatabase, path: string, what: string, migrations: readonly Migration[]): Check {
   const name = `file_${what}`;
+  if (!isWritable(path))
+    return failure(name, `${path} can't be written`, `chmod u+w ${path}, or give it to whoever runs this`);
   const version = db.pragma('user_version', { simple: true }) as number;
   const sound = statSync(path).size > wholeBytes ? null : (db.pragma('quick_check(1)', { simple: true }) as string);
   if (sound !== null && sound !== 'ok') {
@@ -97,6 +99,15 @@ function fileCheck(db: SqliteDatabase, path: string, what: string, migrations: r
   const state = version < migrations.length ? `is of version ${version}, and brought up to date by the next run` : 'is';
   const checked = sound === null ? `too large to go through here: sqlite3 ${path} 'PRAGMA quick_check'` : 'sound';
   return ok(name, state === 'is' ? `${path} is of this version, and ${checked}` : `${path} ${state}; ${checked}`);
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The steps that are missing, over the same tables without their rows. @throws what a step throws, of the file. */

@@ -3,6 +3,7 @@ import { type Check, type Checklist, failure, ok, warning } from '../checks.ts';
 import { capabilityOf, familyOf } from '../compile/models/capabilities.ts';
 import type { ModelChoice } from '../compile/models/doors.ts';
 import { ModelFault } from '../compile/models/model.ts';
+import { orAborted } from '../compile/models/or-aborted.ts';
 import { isPrivateHost } from '../compile/models/private-address.ts';
 import type { Config } from '../config.ts';
 import { count } from '../dataset/figures.ts';
@@ -36,10 +37,12 @@ async function examineModel(
   const { config, origins } = loaded;
   const { choice } = asked;
   const setting = choice.provider === 'openai-compatible' ? 'openai.apiKey' : 'gemini.apiKey';
-  const opened = await list.attempt('model_settings', () => openDoor(config, choice));
-  if (opened === null) return false;
+  const address = await list.attempt('model_settings', () => {
+    openDoor(config, choice);
+    return addressOf(choice, config);
+  });
+  if (address === null) return false;
   const from = choice.provider !== 'vertex' && config[setting] !== null ? `, with the key of ${origins[setting]}` : '';
-  const address = addressOf(choice, config);
   list.add(proxyCheck(address, choice, env));
   const check = await servedCheck(asked, { config, address, from }, signal);
   list.add(check);
@@ -60,7 +63,9 @@ async function servedCheck(asked: AskedModel, { config, address, from }: Place, 
   const limit = AbortSignal.timeout(answerWithinMs);
   const at = `asked at ${address.host}`;
   try {
-    const served = await readServedModel(choice, config, AbortSignal.any([signal, limit]));
+    const within = AbortSignal.any([signal, limit]);
+    // Google's library asks for credentials in its own time.
+    const served = await orAborted(readServedModel(choice, config, within), within);
     if (served === null) return ok(name, `${nameOf(asked)}: ${address.host} does not list its models; --probe asks it`);
     if (!served.generates) {
       return failure(name, `${nameOf(asked)} generates no text`, `set ${settingOf(asked)} to a model that does`);

@@ -9,6 +9,7 @@ import { Redirected } from '../compile/models/http-post.ts';
 import { ModelFault } from '../compile/models/model.ts';
 import { explainOpenAi } from '../compile/models/openai-errors.ts';
 import type { Config } from '../config.ts';
+import { exitCodes, stop } from '../errors.ts';
 
 export interface ServedModel {
   /** Null where it is not told. */
@@ -17,20 +18,27 @@ export interface ServedModel {
   generates: boolean;
 }
 
-/** Where the calls of a provider go. */
+/** Where the calls of a provider go. @throws OperatorError `bad_settings` where the text is no URL. */
 export function addressOf({ provider }: ModelChoice, config: Config): URL {
   switch (provider) {
     case 'gemini':
-      return new URL(config['gemini.baseUrl'] ?? geminiAddress);
+      return urlOf('gemini.baseUrl', config['gemini.baseUrl'] ?? geminiAddress);
     case 'vertex':
       return new URL(vertexAddress(config['vertex.location']));
     case 'openai-compatible':
-      return new URL(config['openai.baseUrl'] ?? '');
+      return urlOf('openai.baseUrl', config['openai.baseUrl'] ?? '');
     default: {
       const never: never = provider;
       return never;
     }
   }
+}
+
+function urlOf(setting: string, text: string): URL {
+  if (/^https?:/.test(text) && URL.canParse(text)) return new URL(text);
+  throw stop('bad_settings', `${setting} must be a URL that begins with http:// or https://`, {
+    exitCode: exitCodes.configuration,
+  });
 }
 
 /**

@@ -33,7 +33,7 @@ function originCheck({ origins }: LoadedConfig): Check {
   const said = [...places].map(([place, count]) => `${count} from ${place.replace(/^file \((.*)\)$/, '$1')}`);
   return ok(
     'settings',
-    said.length === 0 ? 'every setting has its default' : `settings: ${said.join(', ')}, the others by default`,
+    said.length === 0 ? 'every setting has its default' : `${said.join(', ')}, the others by default`,
   );
 }
 

@@ -64,6 +64,7 @@ it('both models of a tier are looked up, and nothing is asked of them', async ()
 it('a key that is missing or malformed is a failure, and nobody is asked', async () => {
   expect(faults(await look({ GEMINI_API_KEY: '' }))).toContain('failure model_key_missing');
   expect(faults(await look({ GEMINI_API_KEY: 'not a real key' }))).toContain('failure model_key_malformed');
+  expect(faults(await look({ TC_GEMINI_BASE_URL: 'gemini.test' }))).toContain('failure bad_settings');
   expect(gemini.received).toEqual([]);
 });
 
