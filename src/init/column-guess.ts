@@ -106,19 +106,11 @@ function wordsOf(name: string): string[] {
     .filter((word) => word !== '');
 }
 
-const patterns: Record<Exclude<Kind, 'any'>, RegExp> = {
-  word: /^(text|character|uuid|bigint|integer|smallint|numeric|"?char|name|citext)/,
-  number: /^(numeric|real|double|bigint|integer|smallint|money)/,
-  moment: /^(timestamp|date)/,
-};
-
 function suits(type: string, kind: Kind): boolean {
-  return kind === 'any' || patterns[kind].test(type) || (kind === 'word' && isNamedType(type));
-}
-
-/** An enumeration or a domain, whose name says nothing. */
-function isNamedType(type: string): boolean {
-  return !/^(json|bytea|boolean|bool|interval|time|date|timestamp|real|double|money|inet|point|tsvector|.*\[\])/.test(
-    type,
+  if (kind === 'number') return /^(numeric|real|double|bigint|integer|smallint|money)/.test(type);
+  if (kind === 'moment') return /^(timestamp|date)/.test(type);
+  // An enumeration or a domain is a word too, and its name may be anything.
+  return (
+    kind === 'any' || !/^(json|bytea|bool|interval|time|date|real|double|money|inet|point|tsvector|.*\[\])/.test(type)
   );
 }
