@@ -6,7 +6,10 @@ import { tablesOf } from '../compile/budget/ledger-schema.ts';
 import { usdOf } from '../compile/budget/limits.ts';
 import { billingOf } from '../compile/models/attempt.ts';
 import type { Door } from '../compile/models/door.ts';
-import { listSource } from '../compile/models/prices.ts';
+import type { Model } from '../compile/models/model.ts';
+import { createBound, listSource, namesOf } from '../compile/models/prices.ts';
+import { mostTokens } from '../compile/models/tokens.ts';
+import { maxOutputTokens } from '../compile/prompt.ts';
 import { refuseUncounted } from '../compiling.ts';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
@@ -20,7 +23,7 @@ export async function examineSpending(list: Checklist, config: Config): Promise<
   const billed = asked.map(({ door }) => door).filter(isBilled);
   const listed = billed.filter(({ model, isPriced }) => isPriced && !Object.hasOwn(config.prices, model.name));
   if (listed.length > 0) list.add(ageCheck(new Date()));
-  if (billed.length > 0) list.add(capCheck(config));
+  if (billed.length > 0) list.add(capCheck(config), roomCheck(config, billed, new Date()));
   list.add(await list.attempt('budget', () => spentCheck(config, new Date())));
 }
 
@@ -79,6 +82,34 @@ function capCheck(config: Config): Check {
   }
   const caps = [day === null ? null : `${day} USD a day`, month === null ? null : `${month} USD a month`];
   return ok(name, `models may cost ${caps.filter((cap) => cap !== null).join(' and ')} at most`);
+}
+
+/** A character that is a token, in a window that is full: what a call is reserved at. */
+const charsPerToken = 4;
+
+/** Null where no cap is set, or no call has a price. */
+function roomCheck(config: Config, billed: readonly Door[], at: Date): Check | null {
+  const caps = (['budget.perCall', 'budget.perTrajectory', 'budget.perDay', 'budget.perMonth'] as const)
+    .map((setting) => ({ setting, usd: config[setting] }))
+    // A cap of nothing is a pause, and meant.
+    .filter((cap): cap is typeof cap & { usd: number } => cap.usd !== null && cap.usd > 0);
+  const bounds = billed.map(({ model }) => ({ model: model.name, usd: fullCallUsd(model, config, at) ?? 0 }));
+  const dearest = bounds.reduce((a, b) => (b.usd > a.usd ? b : a));
+  if (caps.length === 0 || dearest.usd === 0) return null;
+  const name = 'budget_room';
+  const least = caps.reduce((a, b) => (b.usd < a.usd ? b : a));
+  const said = `a call of ${dearest.model} with a full window may cost up to ${dearest.usd.toFixed(3)} USD`;
+  if (dearest.usd <= least.usd) return ok(name, `${said}, and ${least.setting} is ${least.usd}`);
+  const remedy = `raise ${least.setting} to ${(Math.ceil(dearest.usd * 100) / 100).toFixed(2)} or more, or lower compile.windowTokens`;
+  return warning(name, `${said}, and ${least.setting} is ${least.usd}: such a call is refused`, remedy);
+}
+
+function fullCallUsd(model: Model, config: Config, at: Date): number | null {
+  const request = { system: '', prompt: '', schema: {}, maxOutputTokens };
+  const { input, output } = model.mostTokens?.(request) ?? mostTokens(request);
+  const tokens = { input: input + config['compile.windowTokens'] * charsPerToken, output };
+  const most = { billing: billingOf(model), models: namesOf(model.name), tokens, at };
+  return createBound(config.prices)({ ...most, timeoutMs: config['compile.timeout'] });
 }
 
 /** Of the ledger of this machine: what several hosts spend is looked at with their store. */

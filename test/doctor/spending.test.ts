@@ -29,6 +29,17 @@ it('the models of a tier have a price, and that nothing limits the cost is warne
   expect(faults(await look({ TC_BUDGET_PER_DAY: '5' }))).toEqual([]);
 });
 
+it('a cap that is below what one call may cost is warned of, one of nothing is a pause', async () => {
+  const small = named(await look({ TC_BUDGET_PER_DAY: '5', TC_BUDGET_PER_CALL: '0.01' }), 'budget_room');
+  expect(small.outcome).toBe('warning');
+  expect(small.sentence).toMatch(
+    /^a call of gemini-3\.8-flash .* up to 0\.\d+ USD, and budget\.perCall is 0\.01: such/,
+  );
+  expect(small.remedy).toMatch(/^raise budget\.perCall to 0\.\d\d or more, or lower compile\.windowTokens$/);
+  expect(named(await look({ TC_BUDGET_PER_DAY: '5' }), 'budget_room').outcome).toBe('ok');
+  expect(faults(await look({ TC_BUDGET_PER_DAY: '0' }))).toEqual([]);
+});
+
 it('a model without a price is a warning, and under a cap a failure', async () => {
   const env = { TC_COMPILE_MODEL: 'nobody-knows', TC_VERIFY_MODE: 'off' };
   const unpriced = named(await look(env), 'model_price');
