@@ -22,7 +22,7 @@ const outcome: Row = {
         lines({
           title: 'Segments per hour',
           description:
-            'Segments by what came of them in the hour before each point; failed ones are asked again later.',
+            'Segments by what came of them in the hour before each point; many failed ones have their reasons beside.',
           unit: 'suffix:/h',
           width: 8,
           min: 0,
@@ -120,8 +120,7 @@ const pairs: Row = {
         }),
         bars({
           title: 'Verdicts',
-          description:
-            'Verdicts of the time shown with their reasons; errors are asked again, held pairs wait for a person.',
+          description: 'Verdicts of the time shown with their reasons; exports take proved and passed pairs only.',
           unit: 'locale',
           width: 8,
           decimals: 0,

@@ -54,7 +54,7 @@ const glance: Row = {
         figureNow({
           title: 'Calls of unknown cost',
           description:
-            'Calls in the time shown that no figure here counts; above 0, a model has no price or calls break off: set one.',
+            'Calls in the time shown that no figure here counts; above 0, a model has no price, which the settings can give, or calls break off.',
           unit: 'locale',
           width: 4,
           decimals: 0,
@@ -144,7 +144,7 @@ const shares: Row = {
       panels: [
         bars({
           title: 'Cost by model and stage',
-          description: 'Cost in the time shown; verifying should cost less than compiling.',
+          description: 'Cost in the time shown; worry when one of them grows and the others do not.',
           unit: 'currencyUSD',
           width: 8,
           queries: [{ expr: total(metrics.modelCost, ['model', 'stage']), legend: '{{model}} {{stage}}' }],
@@ -153,7 +153,7 @@ const shares: Row = {
         bars({
           title: 'Cost by agent group',
           description:
-            'Cost in the time shown of whose sessions were compiled; one group that eats all needs a sampling rule.',
+            'Cost in the time shown by whose sessions were compiled; worry about a group that takes most of it for few pairs.',
           unit: 'currencyUSD',
           width: 8,
           queries: [{ expr: total(metrics.modelCost, ['agent_group']), legend: '{{agent_group}}' }],
