@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { type ExitCode, exitCodes } from '../errors.ts';
-import { administratorSql } from '../init/administrator.ts';
+import { type ExitCode, exitCodes, stop } from '../errors.ts';
+import { type AdministratorSql, administratorSql } from '../init/administrator.ts';
 import { defaultSettingsFile, refuseExisting, type WrittenFiles, writeSettings } from '../init/settings-file.ts';
 import { askOnTerminal } from '../init/terminal-ask.ts';
 import { askForPlan, type Plan, type ServerTask } from '../init/wizard.ts';
@@ -67,9 +67,12 @@ export function defineInit(program: Command, act: Act): void {
 
 const fileOf = ({ write }: Options) => (typeof write === 'string' ? write : undefined);
 
+/** @throws OperatorError where all that is left to do is ruled out. */
 function taskOf({ printSql, run, write }: Options): ServerTask {
   if (printSql === true) return 'print';
-  return run || write === undefined ? 'create' : 'nothing';
+  if (run) return 'create';
+  if (write !== undefined) return 'nothing';
+  throw stop('usage', '--no-run leaves nothing to do: it goes with --write', { exitCode: exitCodes.usage });
 }
 
 /** On a terminal, where nothing says yet which server is meant; never where a script waits for JSON. */
@@ -110,20 +113,24 @@ async function carryOut(context: CommandContext, plan: Plan, { file, force, role
     print(JSON.stringify({ ...result, ...script, ...files }));
     return exitCodes.ok;
   }
-  if (script !== null) print(script.sql.trimEnd());
-  if (script !== null && script.unasked !== null)
-    note(`warning: ${script.unasked}; the SQL says what is always needed`);
+  if (script !== null) tellScript(context, script);
+  else tellOutcome(context, result);
+  return exitCodes.ok;
+}
+
+/** It ends with what comes next itself. */
+function tellScript({ print, note }: CommandContext, { sql, unasked }: AdministratorSql): void {
+  print(sql.trimEnd());
+  if (unasked !== null) note(`warning: ${unasked}; the SQL says what is always needed`);
+}
+
+function tellOutcome({ config, print, note }: CommandContext, result: InitResult | null): void {
   if (result !== null) {
-    print(
-      result.created.length === 0
-        ? 'nothing to do: publication and slot are there'
-        : `created ${result.created.join(', ')}`,
-    );
+    const { created } = result;
+    print(created.length === 0 ? 'nothing to do: publication and slot are there' : `created ${created.join(', ')}`);
     note('from now on the server keeps WAL for the slot: start `run` soon, or drop it with `teardown`');
   }
-  // The script ends with what comes next itself.
-  if (script === null) for (const line of nextSteps(context.config['postgres.url'] === null, result)) note(line);
-  return exitCodes.ok;
+  for (const line of nextSteps(config['postgres.url'] === null, result)) note(line);
 }
 
 function writtenText({ file, schema, backup }: WrittenFiles): string {

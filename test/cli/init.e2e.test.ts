@@ -38,6 +38,13 @@ test('init creates, says what comes next in a line each, and writes no file', as
   expect((await init()).stdout).toBe('nothing to do: publication and slot are there\n');
 });
 
+test('--no-run alone creates nothing: it says what it goes with', async () => {
+  const { code, stderr } = await init('--create-table', '--no-run');
+  expect(code).toBe(2);
+  expect(stderr).toContain('--no-run leaves nothing to do: it goes with --write');
+  expect(await slots()).toEqual([]);
+});
+
 test('--write leaves a file that the next commands run by, without the connection string', async () => {
   await init('--create-table');
   const written = lastJson(await init('--write', '--json', '--session-idle-timeout', '90s'));
