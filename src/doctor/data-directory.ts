@@ -1,5 +1,5 @@
 /** Where everything of this installation lies: whether it can be written, for how long there is room, and each file. */
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Check, type Checklist, failure, ok, warning } from '../checks.ts';
@@ -10,7 +10,7 @@ import { openDigestKey } from '../row-digest.ts';
 import { filesOf } from '../stages.ts';
 import type { StoredStart } from '../stream/start.ts';
 import { captureLockCheck } from './capture-lock.ts';
-import { examineFiles, readStart } from './files.ts';
+import { countMessages, examineFiles, readStart } from './files.ts';
 
 /** @returns what the journal stored; null where there is none, or it can't be read. */
 export async function examineDataDir(list: Checklist, config: Config): Promise<StoredStart | null> {
@@ -25,6 +25,7 @@ export async function examineDataDir(list: Checklist, config: Config): Promise<S
     await list.attempt('digest_key', readable, () => 'the key of the digests can be read');
   }
   await examineFiles(list, config);
+  if (captures) list.add(await list.attempt('topics', () => leftoverCheck(config)));
   if (await exists(journal)) {
     return await list.attempt(
       'journal',
@@ -34,6 +35,19 @@ export async function examineDataDir(list: Checklist, config: Config): Promise<S
   }
   list.add(captures ? ok('journal', `${journal} is not there yet: the first run makes it`) : journalCheck(config));
   return null;
+}
+
+/** A capture on a cluster forgets the bodies that messages of the embedded topics refer to: it does not start. */
+function leftoverCheck(config: Config): Check | null {
+  const { topics } = filesOf(config);
+  if (config['topics.transport'] !== 'kafka' || !existsSync(topics)) return null;
+  const messages = countMessages(topics);
+  if (messages === 0) return ok('topics', `${topics} holds nothing that is unfinished`);
+  return failure(
+    'topics_unfinished',
+    `topics.transport is kafka, and ${topics} still holds ${messages} messages that wait or are parked`,
+    'finish them with topics.transport embedded (`run --role compile,sink --until-idle`, `dlq requeue`), or move the file away to give them up',
+  );
 }
 
 /** A part that takes its bodies from the journal of another process finds them in the same folder, or nowhere. */

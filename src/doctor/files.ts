@@ -51,6 +51,16 @@ export function readStart(path: string): StoredStart {
   }));
 }
 
+/** Whose rows a journal holds; null where it has taken in none. */
+export function readSource(path: string): string | null {
+  return reading(path, 'journal', (db) => readFact<string>(db, 'source'));
+}
+
+/** Messages that a file of topics keeps: those that wait, and those that are parked. */
+export function countMessages(path: string): number {
+  return reading(path, 'topics', (db) => db.prepare('SELECT count(*) FROM messages').pluck().get() as number);
+}
+
 /** Changes nothing, and leaves nothing behind. @throws OperatorError as `openSqlite`. */
 export function reading<T>(path: string, what: FileName, read: (db: SqliteDatabase) => T): T {
   const before = existsSync(`${path}-wal`);

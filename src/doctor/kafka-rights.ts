@@ -8,7 +8,7 @@ import { saying, topicsOf } from './kafka-topics.ts';
 
 export async function examineRights(list: Checklist, config: Config, admin: Admin): Promise<void> {
   await examineGroups(list, config, admin);
-  list.add(await sessionTimeoutCheck(config, admin), await writingCheck(admin));
+  list.add(...(await brokerChecks(config, admin)), await writingCheck(admin));
 }
 
 /** Who may not describe a group may not join it either. */
@@ -22,12 +22,17 @@ async function examineGroups(list: Checklist, config: Config, admin: Admin): Pro
   );
 }
 
-async function sessionTimeoutCheck(config: Config, admin: Admin): Promise<Check | null> {
+/** None where the brokers do not show their settings to our user. */
+async function brokerChecks(config: Config, admin: Admin): Promise<Check[]> {
+  const names = ['group.min.session.timeout.ms', 'group.max.session.timeout.ms', 'socket.request.max.bytes'];
+  const limits = await brokerSettings(admin, names);
+  if (limits === null) return [];
+  const [least, most, request] = limits.map(Number) as [number, number, number];
+  return [sessionTimeoutCheck(config['kafka.sessionTimeout'], { least, most }), requestSizeCheck(config, request)];
+}
+
+function sessionTimeoutCheck(timeoutMs: number, { least, most }: { least: number; most: number }): Check {
   const name = 'kafka_session_timeout';
-  const timeoutMs = config['kafka.sessionTimeout'];
-  const limits = await brokerSettings(admin, ['group.min.session.timeout.ms', 'group.max.session.timeout.ms']);
-  if (limits === null) return null;
-  const [least, most] = limits.map(Number) as [number, number];
   if (timeoutMs >= least && timeoutMs <= most) {
     return ok(name, `the brokers take a kafka.sessionTimeout of ${durationText(timeoutMs)}`);
   }
@@ -36,6 +41,17 @@ async function sessionTimeoutCheck(config: Config, admin: Admin): Promise<Check 
     `kafka.sessionTimeout is ${durationText(timeoutMs)}, and the brokers take ${durationText(least)} to ${durationText(most)}`,
     `set kafka.sessionTimeout to ${durationText(Math.min(most, Math.max(least, timeoutMs)))}`,
   );
+}
+
+/** What stands around the message in a request, headers of a dead letter included. */
+const aroundMessageBytes = 128 * 1024;
+
+function requestSizeCheck(config: Config, request: number): Check {
+  const name = 'kafka_request_size';
+  const message = config['kafka.maxMessageSize'];
+  const said = `kafka.maxMessageSize is ${message} bytes, and the brokers read requests of ${request}`;
+  if (message + aroundMessageBytes <= request) return ok(name, said);
+  return failure(name, said, `set kafka.maxMessageSize to ${request - aroundMessageBytes}B or less`);
 }
 
 /** Null where they are not shown to our user. */

@@ -47,7 +47,7 @@ async function examineModel(
   const check = await servedCheck(asked, { config, address, from }, signal);
   list.add(check);
   if (check.outcome === 'failure') return false;
-  list.add(structuredCheck(choice), shutdownCheck(asked, new Date()));
+  list.add(structuredCheck(choice), thinkingCheck(choice), shutdownCheck(asked, new Date()));
   return true;
 }
 
@@ -103,6 +103,24 @@ function structuredCheck({ provider, model }: ModelChoice): Check {
   const name = 'structured_output';
   if (provider !== 'openai-compatible') return ok(name, `${model} is held to a schema by the API`);
   return ok(name, `whether ${model} is held to a schema is found out by its first call: --probe makes it now`);
+}
+
+function thinkingCheck({ provider, model }: ModelChoice): Check {
+  const name = 'model_thinking';
+  const { thinking, thinkingTokens, maxOutputTokens } = capabilityOf(model);
+  const room = `room for ${count(thinkingTokens)} tokens of thoughts`;
+  if (thinking !== null && 'level' in thinking)
+    return ok(name, `${model} thinks at level ${thinking.level}, with ${room}`);
+  if (thinking !== null && 'effort' in thinking) return ok(name, `${model} thinks with little effort, with ${room}`);
+  if (thinking !== null) return ok(name, `${model} thinks within a budget of ${count(thinking.budget)} tokens`);
+  if (provider === 'openai-compatible' || Number.isFinite(maxOutputTokens)) {
+    return ok(name, `${model} is asked for nothing about thinking, with ${room}`);
+  }
+  return warning(
+    name,
+    `this version knows nothing of ${model}: not how it thinks, which may cut answers short, nor when it is shut down`,
+    'upgrade trajectory-compiler, or take a model of the tier by leaving the setting out',
+  );
 }
 
 const dayMs = 86_400_000;

@@ -9,6 +9,8 @@ import { openCallStore } from '../../src/compile/calls.ts';
 import { examineDataDir, fileSystemOf, roomCheck } from '../../src/doctor/data-directory.ts';
 import { createLogger } from '../../src/log.ts';
 import { openSqliteSink } from '../../src/sinks/sqlite.ts';
+import { asBytes } from '../../src/topic/codec.ts';
+import { openEmbeddedTopic } from '../../src/topic/embedded.ts';
 import { checksOf, faults, load, named } from './looking.ts';
 
 let dir: string;
@@ -111,6 +113,22 @@ it('a worker without the journal of a capture is warned, unless Kafka carries th
   });
   const kafka = { TC_TOPICS_TRANSPORT: 'kafka', TC_KAFKA_BROKERS: '127.0.0.1:9' };
   expect(named(await look({ TC_ROLES: 'compile', ...kafka }), 'journal').outcome).toBe('ok');
+});
+
+it('messages that the embedded topics still hold keep a capture from starting on Kafka', async () => {
+  const topic = openEmbeddedTopic<Uint8Array>({
+    ...{ path: join(dir, 'topics.sqlite'), name: 'trajectories', codec: asBytes, groups: ['compile'] },
+    log: createLogger('silent'),
+  });
+  await topic.publish({ id: 'a', key: 'k', value: Buffer.from('x') });
+  await topic.close();
+  const kafka = { TC_TOPICS_TRANSPORT: 'kafka', TC_KAFKA_BROKERS: '127.0.0.1:9' };
+  expect(named(await look(kafka), 'topics_unfinished')).toMatchObject({
+    outcome: 'failure',
+    sentence: expect.stringContaining('still holds 1 messages'),
+    remedy: expect.stringContaining('run --role compile,sink --until-idle'),
+  });
+  expect(faults(await look())).toEqual([]);
 });
 
 it('a key of the digests that is too short is a failure', async () => {

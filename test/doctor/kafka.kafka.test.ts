@@ -89,12 +89,15 @@ describeKafka('a cluster that asks nobody who they are', () => {
     expect(refused.exitCode).toBe(3);
   });
 
-  it('takes no session timeout that its own limits forbid', async () => {
+  it('takes no session timeout and no message that its own limits forbid', async () => {
     const check = named(
       await look(settings(kafka.brokers, { TC_KAFKA_SESSION_TIMEOUT: '1s' })),
       'kafka_session_timeout',
     );
     expect(check).toMatchObject({ outcome: 'failure', remedy: 'set kafka.sessionTimeout to 6s' });
+    const large = await look(settings(kafka.brokers, { TC_KAFKA_MAX_MESSAGE_SIZE: '200MiB' }));
+    const request = named(large, 'kafka_request_size');
+    expect(request).toMatchObject({ outcome: 'failure', remedy: 'set kafka.maxMessageSize to 104726528B or less' });
   });
 
   it('is reached by one address that answers, and the others are named', async () => {

@@ -106,6 +106,13 @@ it('a model that generates no text, or reads less than a window, is a failure', 
   });
 });
 
+it('a model of the Gemini API that this version does not know is warned of', async () => {
+  gemini.play(serving({}));
+  const checks = await look({ TC_COMPILE_MODEL: 'gemini-9-ultra', TC_VERIFY_MODE: 'off' });
+  expect(named(checks, 'model_thinking')).toMatchObject({ outcome: 'warning' });
+  expect(named(await look({ TC_VERIFY_MODE: 'off' }), 'model_thinking').sentence).toContain('level MINIMAL');
+});
+
 it('an address where nobody is, is named, and is no fault of the settings', async () => {
   await gemini.close();
   const { host } = new URL(gemini.baseUrl);
