@@ -169,12 +169,25 @@ const writing: Row = {
     {
       height: 8,
       panels: [
+        lines({
+          title: 'From session end to dataset',
+          description:
+            'Median and 95th percentile of the time from a trajectory’s last row to the sink, session.idleTimeout included; worry when it climbs.',
+          unit: 's',
+          width: 8,
+          min: 0,
+          queries: [
+            { expr: quantile(0.5, metrics.sinkDelay, ['sink']), legend: '{{sink}}, median' },
+            { expr: quantile(0.95, metrics.sinkDelay, ['sink']), legend: '{{sink}}, p95' },
+          ],
+          noValue: 'nothing was written',
+        }),
         bars({
           title: 'Rows by effect',
           description:
             'Rows of the messages written in the time shown; unchanged ones were there already: duplicates absorbed.',
           unit: 'locale',
-          width: 12,
+          width: 8,
           decimals: 0,
           queries: [{ expr: total(metrics.sinkRows, ['sink', 'effect']), legend: '{{sink}} {{effect}}' }],
           noValue: 'nothing was written',
@@ -184,7 +197,7 @@ const writing: Row = {
           description:
             'Pairs in force in the SQLite dataset without duplicates, and those that a gate refused; worry when pairs stop growing.',
           unit: 'short',
-          width: 12,
+          width: 8,
           min: 0,
           queries: [
             { expr: highest(metrics.datasetPairs), legend: 'Pairs' },

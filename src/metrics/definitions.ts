@@ -404,6 +404,12 @@ export const definitions = {
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
     { sink },
   ),
+  sinkDelay: sinks.histogram(
+    'tc_sink_delay_seconds',
+    'From a trajectory’s last row, by the server’s clock, to its being in the sink: session.idleTimeout and what follows.',
+    [10, 30, 60, 300, 600, 660, 720, 900, 1800, 3600, 7200, 21_600, 86_400],
+    { sink },
+  ),
   sinkRows: sinks.counter('tc_sink_rows_total', 'Rows of the messages written to a sink.', {
     sink,
     effect: {

@@ -60,6 +60,7 @@ export function observeSink(sink: Sink, metrics: Metrics): Sink {
   for (const outcome of ['ok', 'error']) metrics.sinkWrites.inc({ sink: name, outcome }, 0);
   for (const effect of effects) metrics.sinkRows.inc({ sink: name, effect }, 0);
   metrics.sinkDuration.zero({ sink: name });
+  metrics.sinkDelay.zero({ sink: name });
   return {
     name,
     close: () => sink.close(),
@@ -69,6 +70,8 @@ export function observeSink(sink: Sink, metrics: Metrics): Sink {
         const rows = await sink.write(message, signal);
         stopTimer();
         metrics.sinkWrites.inc({ sink: name, outcome: 'ok' });
+        if (message.spec === 'compiled/1')
+          metrics.sinkDelay.observe({ sink: name }, Math.max(0, Date.now() - message.trajectory.endedAt / 1000) / 1000);
         for (const effect of effects) metrics.sinkRows.inc({ sink: name, effect }, rows[effect]);
         return rows;
       } catch (error) {

@@ -20,6 +20,9 @@ type Made<D> =
 
 export type Metrics = { readonly [K in keyof Definitions]: Made<Definitions[K]> } & { readonly registry: Registry };
 
+/** The event loop is looked at this often: each look wakes the process, and every 10 ms they cost 0.4 % of a core. */
+const eventLoopEveryMs = 20;
+
 /** Of one process. Series whose labels are known beforehand are there from the start: what was never counted is 0. */
 export function createMetrics(version: string): Metrics {
   const registry = new Registry();
@@ -28,7 +31,7 @@ export function createMetrics(version: string): Metrics {
   );
   const metrics = { ...made, registry } as Metrics;
   metrics.buildInfo.set({ version, node: process.versions.node }, 1);
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: eventLoopEveryMs });
   return metrics;
 }
 

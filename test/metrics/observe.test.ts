@@ -153,6 +153,8 @@ describe('a sink', () => {
     expect(await counted(metrics, 'tc_sink_writes_total')).toEqual(['ok,sqlite 2']);
     expect(await counted(metrics, 'tc_sink_rows_total')).toEqual(['written,sqlite 10', 'unchanged,sqlite 4']);
     expect(await countOf('tc_sink_write_duration_seconds')).toBe('sqlite 2');
+    // By the trajectory's last row; what was compiled long ago is late by as much.
+    expect(await countOf('tc_sink_delay_seconds')).toBe('sqlite 2');
     expect(sink.name).toBe('sqlite');
     await sink.close();
     expect(close).toHaveBeenCalledOnce();
