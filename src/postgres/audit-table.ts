@@ -240,7 +240,8 @@ export function createTableSql({ table, columns = {} }: TableSettings): string[]
     duration: 'integer',
     time: 'timestamptz NOT NULL DEFAULT clock_timestamp()',
   };
-  const order: (keyof Columns)[] = ['key', ...roles.filter((role) => role !== 'key')];
+  const left = (role: keyof Columns) => columns[role] === noColumn;
+  const order: (keyof Columns)[] = ['key', ...roles.filter((role) => role !== 'key' && !left(role))];
   const nameOf = (role: keyof Columns) => quoteIdent(columns[role] ?? defaultColumns[role]);
   const lines = order.map((role) => `${nameOf(role)} ${types[role]}`);
   for (const extra of columns.metadata ?? []) lines.push(`${quoteIdent(extra)} text`);
@@ -251,7 +252,7 @@ export function createTableSql({ table, columns = {} }: TableSettings): string[]
     `CREATE TABLE IF NOT EXISTS ${sql} (\n  ${lines.join(',\n  ')}\n)`,
     index('session', nameOf('sessionId')),
     // The order of history: what backfill and reconcile read a range of.
-    index('time', `${nameOf('time')}, ${nameOf('key')}`),
+    ...(left('time') ? [] : [index('time', `${nameOf('time')}, ${nameOf('key')}`)]),
   ];
 }
 

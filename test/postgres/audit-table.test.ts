@@ -125,3 +125,9 @@ test('rows are recognised by name and type of key and time, types of the same te
   expect(known(typed('uuid'))).not.toEqual(known(typed('text')));
   expect(known(typed('text'), { key: 'session_id' })).toEqual({ key: 'session_id (text)', time: null });
 });
+
+test('a created audit log has no column for what the settings leave out', () => {
+  const sql = createTableSql({ table: 'log', columns: { cost: '-', time: '-' } }).join(';\n');
+  expect(sql).not.toMatch(/"-"|cost_usd|created_at|log_time/);
+  expect(sql).toContain('"duration_ms" integer');
+});
