@@ -105,7 +105,16 @@ test('where all is well every line is ok, before the first run, while one runs, 
     const after = await look();
     expect(after('file_journal')).toMatch(/sound$/);
     expect(after('position')).toContain('goes on from');
+    expect(after('journal_source')).toContain('belongs to this table');
     expect(readdirSync(env.TC_DATA_DIR).sort()).toEqual(files);
+
+    await queryOn(
+      options.url,
+      'CREATE TABLE other (LIKE audit_log INCLUDING ALL); ALTER PUBLICATION p SET TABLE other',
+    );
+    const moved = await runCli(['doctor'], { env: { ...env, TC_POSTGRES_TABLE: 'public.other' }, cwd: here });
+    expect(moved.code).toBe(3);
+    expect(moved.stdout).toMatch(/^FAILURE journal_other_source: .*TC_DATA_DIR/m);
   } finally {
     await server.stop();
     rmSync(here, { recursive: true, force: true });
