@@ -1,4 +1,5 @@
 /** The same dashboards over Kafka, where rules compile: what is about models alone is empty, and says so. */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,10 +40,12 @@ describePrometheus('over Kafka', () => {
 
     async function play(): Promise<void> {
       const [url, calls] = [await postgres.createDatabase(), await postgres.createDatabase()];
+      const prefix = `observed-${randomUUID().slice(0, 8)}.`;
       const settings = (part: string) => ({
         ...settingsFor(url, join(dir, part)),
         TC_TOPICS_TRANSPORT: 'kafka',
         TC_KAFKA_BROKERS: kafka.brokers.join(','),
+        TC_KAFKA_TOPIC_PREFIX: prefix,
         TC_KAFKA_PARTITIONS: '3',
         TC_CALLS_URL: calls,
       });

@@ -135,6 +135,17 @@ describePrometheus('the pipe, scraped by a real Prometheus under load and faults
       expect(await highest(`tc_budget_spent_usd{scope="${scope}"}`)).toBeGreaterThanOrEqual(cost - 1e-9);
   });
 
+  it('what panels show for the whole time is what happened in it', async () => {
+    const funnel = ['tc_source_rows_total', 'tc_parts_closed_total', 'tc_trajectories_compiled_total'];
+    const counters = [...funnel, 'tc_pairs_accepted_total', 'tc_llm_cost_usd_total', 'tc_llm_tokens_total'];
+    for (const counter of counters) {
+      const happened = await sum(counter);
+      // Prometheus reckons what lies before the first scrape and after the last.
+      const reckoned = (await figure(`sum(increase(${counter}[6h]))`)) / happened;
+      expect(Math.abs(reckoned - 1), `${counter}: ${reckoned} of ${happened}`).toBeLessThan(0.1);
+    }
+  });
+
   it('promtool finds nothing against the pages', async () => {
     for (const page of await scenario.pipeline.pages()) {
       // Two gauges of prom-client’s own are called totals.

@@ -82,6 +82,11 @@ function modelSettings(baseUrl: string): Record<string, string> {
     TC_COMPILE_TOKENS_PER_MINUTE: '100000000',
     TC_BUDGET_PER_DAY: '20',
     TC_BUDGET_PER_MONTH: '300',
+    // Named beforehand, their series are there before the first event.
+    TC_METRICS_AGENT_GROUPS: JSON.stringify([
+      { group: 'depot', agents: ['depot-*'] },
+      { group: 'recorded', agents: ['*'] },
+    ]),
     // Segments of one shape, of which then one in so many is compiled.
     TC_COVERAGE_FIRST: '8',
   };

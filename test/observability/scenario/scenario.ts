@@ -59,7 +59,7 @@ async function play(pipeline: ScrapedPipeline, prometheus: TestPrometheus): Prom
       'sum(max_over_time(tc_topic_depth[3s])) == 0',
     );
 
-  await untilSeen('min(tc_source_connected) == 1');
+  await untilSeen('min(tc_source_connected) == 1', 'sum(up) == 2');
   const mirrorFailed = pipeline.failMirror();
   const first = [...recordedRows(), ...sessionsOf(firstWave, 1)];
   const resume = await pipeline.stall();
