@@ -17,15 +17,15 @@ import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
 import { type DataDisk, dataDisk } from './data-files.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
-import { codeOf, kindOf, messageOf } from './errors.ts';
-import { pause, persevere, Releasers, within } from './lifecycle.ts';
+import { codeOf, messageOf } from './errors.ts';
+import { persevere, Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Marking, openMarking } from './marking.ts';
 import { createCompileObserver } from './metrics/compile-observer.ts';
 import { observeCompile, observeSink } from './metrics/observe.ts';
 import type { Metrics } from './metrics/registry.ts';
 import { createPauses, type Pause, type Pauses } from './pausing.ts';
-import { createReadiness, type Readiness } from './readiness.ts';
+import { createReadiness } from './readiness.ts';
 import type { Trajectory } from './records.ts';
 import type { Requests } from './requests.ts';
 import type { Reseal } from './resealing.ts';
@@ -33,18 +33,12 @@ import type { Journal } from './sessionizer/journal.ts';
 import type { SessionRules } from './sessionizer/part.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { SqliteDatabase } from './sqlite.ts';
-import { filesOf, openSinks, urlOf } from './stages.ts';
+import { filesOf, openSinks } from './stages.ts';
+import { awayFrom, lagsOf, type Standing, untilDone } from './standing.ts';
 import type { Source } from './stream/contract.ts';
-import { currentTarget } from './stream/target.ts';
 import { Waker } from './topic/waker.ts';
 import { openTransport } from './transport/open.ts';
-import {
-  type CompiledTopic,
-  compileGroup,
-  type GroupLag,
-  type TopicCounts,
-  type TrajectoryTopic,
-} from './transport/transport.ts';
+import type { CompiledTopic, GroupLag, TopicCounts, TrajectoryTopic } from './transport/transport.ts';
 
 export interface PipelineOptions {
   config: Config;
@@ -100,15 +94,14 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   }
 }
 
-interface Parts {
+interface Parts extends Standing {
   capture: { journal: Journal; source: Source; rules: SessionRules; requests: Requests; reseal: Reseal } | null;
-  compile: CompileStage | null;
-  sinks: Sink[];
   trajectories: TrajectoryTopic | null;
   compiled: CompiledTopic | null;
+  compile: CompileStage | null;
+  sinks: Sink[];
   stored: SqliteDatabase | null;
   marking: Marking | null;
-  readiness: Readiness;
   pauses: Pauses;
 }
 
@@ -171,40 +164,6 @@ function hooksOf({ config, metrics, drain }: PipelineOptions): CompilingHooks {
   return { ...createCompileObserver(metrics, config['metrics.agentGroups']), drain };
 }
 
-function awayFrom({ capture: capturing, readiness }: Parts): string | null {
-  const source = capturing?.source.status().connected === false ? 'not connected to Postgres' : null;
-  const reasons = [source, readiness.away()].filter((reason) => reason !== null);
-  return reasons.length === 0 ? null : reasons.join('\n');
-}
-
-async function lagsOf(parts: Parts): Promise<GroupLag[]> {
-  const asked = await Promise.all(topicsOf(parts).map((topic) => lagsOrNull(topic, parts)));
-  return asked.flatMap((lags) => lags ?? []);
-}
-
-function topicsOf({ trajectories, compiled }: Parts): { name: string; lags(): Promise<GroupLag[]> }[] {
-  return [
-    ...(trajectories === null ? [] : [{ name: 'trajectories', lags: () => trajectories.lags() }]),
-    ...(compiled === null ? [] : [{ name: 'compiled', lags: () => compiled.lags() }]),
-  ];
-}
-
-/** Brokers that are away are asked for longer than a scrape, a status line or a stop may wait. */
-const answerWithinMs = 3000;
-
-/** Null where the topic can't be asked just now. */
-async function lagsOrNull(
-  { name, lags }: ReturnType<typeof topicsOf>[number],
-  { readiness }: Parts,
-): Promise<GroupLag[] | null> {
-  try {
-    return (await within(answerWithinMs, readiness.attempt(`the topic ${name}`, lags))) ?? null;
-  } catch (error) {
-    if (kindOf(error) === 'retry') return null;
-    throw error;
-  }
-}
-
 async function runLoops(parts: Parts, options: PipelineOptions): Promise<void> {
   const done = new AbortController();
   const failed = new AbortController();
@@ -219,7 +178,7 @@ async function runLoops(parts: Parts, options: PipelineOptions): Promise<void> {
     ...compileLoops(parts, options, signal, abort),
     ...sinkLoops(parts, options, signal, abort),
     ...(parts.marking === null ? [] : [parts.marking.keepUp(signal)]),
-    ...(options.until === 'stopped' ? [] : [watchForEnd(parts, options, captured, signal).then(() => done.abort())]),
+    ...(options.until === 'stopped' ? [] : [untilDone(parts, options, captured, signal).then(() => done.abort())]),
   ];
   const outcomes = await Promise.allSettled(
     running.map((loop) =>
@@ -299,33 +258,4 @@ function sinkLoops(
       { concurrency: sinkConcurrency, signal, abort },
     );
   });
-}
-
-const watchEveryMs = 200;
-
-/** Resolves when everything committed by now was taken in, nothing is in work and, for `idle`, no part is open. */
-async function watchForEnd(
-  parts: Parts,
-  { config, feed, until }: PipelineOptions,
-  captured: { all: boolean },
-  signal: AbortSignal,
-): Promise<void> {
-  await feed;
-  const { journal, requests } = parts.capture ?? {};
-  const at = journal === undefined ? 0 : (await currentTarget(urlOf(config))).at;
-  const quiet = () => journal === undefined || ((journal.watermark ?? 0) >= at && journal.totals().open === 0);
-  const asked = () => (requests?.next() ?? null) !== null || (journal?.injection ?? null) !== null;
-  const taken = () => (until === 'once' ? captured.all : quiet() && !asked());
-  while (!signal.aborted && !(taken() && (await isIdle(parts)))) await pause(watchEveryMs, signal);
-}
-
-/** Nothing waits for a part that runs in this process. */
-async function isIdle(parts: Parts): Promise<boolean> {
-  if ((parts.capture?.journal.outbox.depth() ?? 0) > 0) return false;
-  const mine = new Set([...(parts.compile === null ? [] : [compileGroup]), ...parts.sinks.map(({ name }) => name)]);
-  for (const topic of topicsOf(parts)) {
-    const lags = await lagsOrNull(topic, parts);
-    if (lags === null || lags.some(({ group, lag }) => mine.has(group) && lag.messages > 0)) return false;
-  }
-  return true;
 }
