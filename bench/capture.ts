@@ -64,7 +64,7 @@ const size = values.short
       delaySeconds: 60,
       long: 1e6,
       history: 2e6,
-      metered: 400_000,
+      metered: 200_000,
       rounds: 9,
     };
 

@@ -1,10 +1,11 @@
 /**
  * One capture as `run --role capture --once` does it, its metrics counted and served, or none at all: the two that
- * bench/capture/overhead.ts compares. Settings come from the environment. Where the metrics are is said in a line on
- * stdout, and what the pass took in the last one, as JSON.
+ * bench/capture/overhead.ts compares. Settings come from the environment. Where the metrics are (or `-`) is said in a line on
+ * stdout; it begins when stdin ends, and says in a last line what the pass took, as JSON.
  *
  *   npx tsx bench/metered.ts on|off
  */
+import { once } from 'node:events';
 import { Registry } from 'prom-client';
 import { loadConfig } from '../src/config.ts';
 import { serveHttp } from '../src/http.ts';
@@ -18,6 +19,7 @@ export interface MeteredPass {
   ms: number;
   /** Of the whole process, threads included, while rows came. */
   cpuMs: number;
+  pageFaults: number;
 }
 
 const { config } = loadConfig({ env: process.env, flags: {} });
@@ -34,12 +36,15 @@ const pipeline = await openPipeline({
   abort: never,
 });
 const server = metered ? await serve(pipeline) : null;
-if (server !== null) process.stdout.write(`${server.url}/metrics\n`);
+process.stdout.write(`${server === null ? '-' : `${server.url}/metrics`}\n`);
+await once(process.stdin.resume(), 'end');
+const faultsBefore = process.resourceUsage().minorPageFault;
 const began = performance.now();
 const before = process.cpuUsage();
 await pipeline.run();
 const { user, system } = process.cpuUsage(before);
-const pass: MeteredPass = { ms: performance.now() - began, cpuMs: (user + system) / 1000 };
+const pageFaults = process.resourceUsage().minorPageFault - faultsBefore;
+const pass: MeteredPass = { ms: performance.now() - began, cpuMs: (user + system) / 1000, pageFaults };
 process.stdout.write(`${JSON.stringify(pass)}\n`);
 await server?.close();
 await pipeline.close();

@@ -21,6 +21,8 @@ export interface Reader {
   env?: NodeJS.ProcessEnv;
   /** `received`: it ends when it has received everything. `confirmed`: it is done when the slot says so. */
   done: 'received' | 'confirmed';
+  /** It waits for its stdin to end. */
+  held?: boolean;
 }
 
 const waitingPollMs = 2;
@@ -77,8 +79,8 @@ export interface RunningReader {
   finished: Promise<{ endedAt: number; figures: ProcessFigures }>;
 }
 
-export function startReader({ command, args, env = process.env }: Reader): RunningReader {
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+export function startReader({ command, args, env = process.env, held = false }: Reader): RunningReader {
+  const child = spawn(command, args, { env, stdio: [held ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
   const figures: ProcessFigures = { cpuMs: 0, peakBytes: 0 };
   let at: number | null = null;
   const exit = exitOf(child).finally(() => {

@@ -87,5 +87,11 @@ export function ourCapture({ main }: Built, run: CaptureRun): Reader {
 export function meteredCapture(run: CaptureRun, metrics: 'on' | 'off'): Reader {
   const script = join(root, 'bench', 'metered.ts');
   const args = ['--import', import.meta.resolve('tsx'), script, metrics];
-  return { command: process.execPath, args, env: { ...captureEnv(run), TC_ROLES: 'capture' }, done: 'confirmed' };
+  return {
+    command: process.execPath,
+    args,
+    env: { ...captureEnv(run), TC_ROLES: 'capture' },
+    done: 'confirmed',
+    held: true,
+  };
 }
