@@ -30,5 +30,7 @@ function legend(format: string, labels: Record<string, string>): string {
 }
 
 function figure(value: number): string {
+  // Increases are extrapolated to the range: a count of 77 may come as 77.4.
+  if (value >= 10) return Math.round(value).toLocaleString('en');
   return value.toLocaleString('en', { maximumSignificantDigits: 4 });
 }

@@ -19,7 +19,7 @@ export class Page {
   }
 
   prose(text: string): void {
-    this.#parts.push(text.trim());
+    this.#parts.push(this.#clean(text).trim());
   }
 
   /** Something to look at: a file, a statement. */

@@ -97,7 +97,11 @@ export async function firstHour({ repository, folder, postgres, say }: Scene): P
   page.prose(tableText);
   page.show('sql', createTable);
   page.prose(settingsText);
-  await typed(owner, ['init', '--write', '--no-run', ...columnFlags, '--session-idle-timeout', '20s']);
+  const write = ['init', '--write', '--no-run', ...columnFlags, '--session-idle-timeout', '20s'];
+  page.command(
+    `npm start --silent -- ${write.join(' ')}`,
+    (await run({ ...shell, env: { TC_POSTGRES_URL: owner } }, 'npm', ['start', '--silent', '--', ...write])).output,
+  );
   page.prose('What stands in it, the lines that are comments aside:');
   const active = readFileSync(join(checkout, 'trajectory-compiler.yaml'), 'utf8').split('\n');
   page.command("grep -v '^ *#' trajectory-compiler.yaml", active.filter((line) => !/^\s*(#|$)/.test(line)).join('\n'));
@@ -109,9 +113,11 @@ export async function firstHour({ repository, folder, postgres, say }: Scene): P
   page.heading('What the administrator runs');
   page.prose(administratorText);
   const alter = "ALTER SYSTEM SET wal_level = 'logical'; ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';";
-  page.show('sql', `${alter.replace('; ', ';\n')}\n-- and a restart of the server`);
+  const index = 'CREATE INDEX CONCURRENTLY ON ops.agent_events (happened_at);';
+  page.show('sql', `${alter.replace('; ', ';\n')}\n-- and a restart of the server\n${index}`);
   await execute(owner, ...statementsOf(alter.replace('; ', ';\n')));
   await postgres.restart();
+  await execute(owner, index);
   const setup = ['init', '--print-sql', '--for-role', 'trajectory_compiler'];
   const printed = await program(owner, setup);
   page.command(`npm start --silent -- ${setup.join(' ')}`, printed.output);
@@ -260,7 +266,7 @@ questions, where the connection string comes from \`TC_POSTGRES_URL\` and is nev
 after ten minutes without a row; for this walk it is twenty seconds:`;
 
 const administratorText = `
-Two settings of the server and a restart come first, since the doctor says so. The rest is a script that \`init\` prints, for
+Two settings of the server, a restart and an index come first, since the doctor says so. The rest is a script that \`init\` prints, for
 whoever may run it; with the rights of the table's owner, \`init\` alone does it itself:`;
 
 const greenText = `
