@@ -1,4 +1,6 @@
 /** Load and faults, from an empty log to a dataset at rest, while Prometheus looks on. */
+import { join } from 'node:path';
+import { countIn } from '../../e2e/pipe.ts';
 import { until } from '../../support/capture.ts';
 import type { TestPrometheus } from '../../support/prometheus.ts';
 import { type Lane, parcelOf, rowsOf } from './parcels.ts';
@@ -26,6 +28,9 @@ const firstWave: Partial<Record<Lane, number>> = {
   patient: 1,
 };
 const secondWave: Partial<Record<Lane, number>> = { passes: 6, easy: 2, unsupported: 2, refused: 2, unreadable: 1 };
+const parkedAgent = 'depot-parked';
+/** The default of session.minTurns. */
+const minTurns = 10;
 const patienceMs = 120_000;
 
 export async function playScenario(): Promise<Scenario> {
@@ -47,17 +52,22 @@ export async function playScenario(): Promise<Scenario> {
 }
 
 async function play(pipeline: ScrapedPipeline, prometheus: TestPrometheus): Promise<LoggedRow[]> {
-  const untilSeen = (...conditions: string[]) =>
-    until(conditions.join(' and '), () => hold(prometheus, conditions), patienceMs);
-  const untilAtRest = (rows: number) =>
-    untilSeen(
-      `sum(tc_source_rows_total) == ${rows}`,
-      // Both were scraped, and all the time.
-      'sum(min_over_time(up[3s])) == 2',
-      'sum(tc_sessions_open) + sum(tc_outbox_depth) == 0',
-      // Processes are scraped one after the other: what passes from one to the other is seen by the next scrape.
-      'sum(max_over_time(tc_topic_depth[3s])) == 0',
+  /** All at the same moment. */
+  const untilSeen = (...conditions: string[]) => {
+    const all = conditions.map((condition) => `(${condition})`).join(' and on () ');
+    return until(all, async () => (await prometheus.query(all)).length > 0, patienceMs);
+  };
+  const untilAtRest = async (rows: readonly LoggedRow[]) => {
+    const due = dueTrajectories(rows);
+    const done = () => countIn(join(pipeline.dataDir, 'qa_pairs.sqlite'), 'SELECT count(*) FROM trajectories');
+    await until(`${due} trajectories in the dataset`, () => done() === due, patienceMs);
+    await untilSeen(
+      `min(timestamp(up)) > ${Date.now() / 1000}`,
+      'sum(up) == 2',
+      `sum(tc_source_rows_total) == ${rows.length}`,
+      'sum(tc_topic_depth) == 0',
     );
+  };
 
   await untilSeen('min(tc_source_connected) == 1', 'sum(up) == 2');
   const mirrorFailed = pipeline.failMirror();
@@ -74,17 +84,19 @@ async function play(pipeline: ScrapedPipeline, prometheus: TestPrometheus): Prom
   await pipeline.tamper();
   await mirrorFailed;
   await untilSeen('sum(tc_source_reconnects_total) > 0');
-  await untilAtRest(first.length);
+  await untilAtRest(first);
   const second = sessionsOf(secondWave, 100);
   await pipeline.append(second);
-  await untilAtRest(first.length + second.length);
+  await untilAtRest([...first, ...second]);
   await untilSeen('sum(tc_source_append_only_violations_total) > 0');
   return [...first, ...second];
 }
 
-async function hold(prometheus: TestPrometheus, conditions: readonly string[]): Promise<boolean> {
-  const met = await Promise.all(conditions.map((condition) => prometheus.query(condition)));
-  return met.every((samples) => samples.length > 0);
+/** Sessions that are long enough, apart from those that become dead letters. */
+function dueTrajectories(rows: readonly LoggedRow[]): number {
+  const turns = new Map<string, number>();
+  for (const { session_id: id, agent } of rows) if (agent !== parkedAgent) turns.set(id, (turns.get(id) ?? 0) + 1);
+  return [...turns.values()].filter((count) => count >= minTurns).length;
 }
 
 function sessionsOf(wave: Partial<Record<Lane, number>>, from: number): LoggedRow[] {
