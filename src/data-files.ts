@@ -1,5 +1,6 @@
 /** How much room the data directory takes, and how much is left where it lies. */
-import { stat, statfs } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import type { Config } from './config.ts';
 import { filesOf } from './stages.ts';
 
@@ -15,20 +16,23 @@ const growing = ['journal', 'topics', 'calls', 'placeholders', 'budget', 'covera
 
 export async function dataDisk(config: Config): Promise<DataDisk> {
   const paths = filesOf(config);
-  const sized = growing.map(async (file) => ({ file, bytes: await bytesOf(paths[file]) }));
+  const sized = growing.map((file) => ({ file, bytes: bytesOf(paths[file]) }));
   const freeBytes = await statfs(config.dataDir).then(
     ({ bavail, bsize }) => bavail * bsize,
     () => null,
   );
-  return { files: (await Promise.all(sized)).filter(({ bytes }) => bytes > 0), freeBytes };
+  return { files: sized.filter(({ bytes }) => bytes > 0), freeBytes };
 }
 
-async function bytesOf(path: string): Promise<number> {
-  const sizes = ['', '-wal', '-shm'].map((ending) =>
-    stat(`${path}${ending}`).then(
-      ({ size }) => size,
-      () => 0,
-    ),
-  );
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+function bytesOf(path: string): number {
+  return ['', '-wal', '-shm'].reduce((sum, ending) => sum + sizeOf(`${path}${ending}`), 0);
+}
+
+/** Most of these files are not there, and an error for each would cost more than all the rest of a scrape. */
+function sizeOf(path: string): number {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return 0;
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * What metrics cost: the same rows captured with metrics that are scraped every second that it runs, and without any, in two processes
- * at the same time, so that what else the machine does falls on both alike.
+ * What metrics cost: the same rows captured with metrics that are scraped about every second, and without any, in two
+ * processes at the same time, so that what else the machine does falls on both alike.
  */
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
