@@ -56,6 +56,18 @@ describePrometheus('promtool', () => {
   });
 });
 
+test('unit tests evaluate every group of rules, those first that others read', () => {
+  const groups = inFolder('rules').flatMap((path) => {
+    const names = (parse(read(path)) as { groups: { name: string }[] }).groups.map(({ name }) => name);
+    return names.map((name) => ({ name, first: path.endsWith('recording.yml') }));
+  });
+  const inOrder = groups.toSorted((a, b) => Number(b.first) - Number(a.first)).map(({ name }) => name);
+  for (const path of inFolder('tests')) {
+    const { rule_files: files, group_eval_order: order } = parse(read(path)) as Record<string, string[]>;
+    expect(order, path).toEqual(files?.length === 1 ? undefined : inOrder);
+  }
+});
+
 describe('every alert', () => {
   test.each(alerts.map((rule) => [rule.alert, rule] as const))(
     '%s says how grave, what and what to do',
