@@ -28,6 +28,8 @@ interface Round {
 export interface OverheadResult {
   rows: number;
   rounds: Round[];
+  /** Rounds that were not counted, by which of the two had the page faults. */
+  unlike: Record<'on' | 'off', number>;
   /** With metrics, over without; 1 for no difference. */
   cpu: Spread;
   time: Spread;
@@ -56,15 +58,18 @@ export async function measureOverhead({ rows, rounds, say }: OverheadOptions): P
     const warm = await roundOf(log, expected);
     say(`${rows} rows, about ${(warm.on.ms / 1000).toFixed(0)} s a round`);
     const all: OverheadResult['rounds'] = [];
+    const unlike = { on: 0, off: 0 };
     for (let tries = 1; all.length < rounds && tries <= 4 * rounds; tries++) {
       const round = await roundOf(log, expected);
       if (isMatched(round)) all.push(round);
+      else unlike[round.on.pageFaults > round.off.pageFaults ? 'on' : 'off'] += 1;
       say(sentenceOf(round));
     }
     if (all.length < rounds) throw new Error(`only ${all.length} of ${4 * rounds} rounds can be compared`);
     return {
       rows,
       rounds: all,
+      unlike,
       cpu: spreadOf(all.map(({ on, off }) => on.cpuMs / off.cpuMs)),
       time: spreadOf(all.map(({ on, off }) => on.ms / off.ms)),
     };
