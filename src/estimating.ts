@@ -4,7 +4,7 @@ import type { ModelChoice } from './compile/models/doors.ts';
 import type { Billing } from './compile/models/model.ts';
 import { createOpenAiCompatible } from './compile/models/openai-compatible.ts';
 import { listSource } from './compile/models/prices.ts';
-import { lookingModel, writingModel } from './compiling.ts';
+import { lookingModel, writingModel } from './compiling/models.ts';
 import type { Config } from './config.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
 import { measuredOf } from './estimate/recorded.ts';

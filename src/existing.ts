@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import PQueue from 'p-queue';
 import type { CompileStage } from './compile/compile.ts';
-import { openCompiling } from './compiling.ts';
+import { openCompiling } from './compiling/compiling.ts';
 import type { Config } from './config.ts';
 import {
   arrivingAmong,

@@ -12,7 +12,7 @@ import { capture, type From, forgetFinished, openCaptureJournal, openCaptureSour
 import type { BudgetLevel } from './compile/budget/budget.ts';
 import type { CompileStage } from './compile/compile.ts';
 import type { DoorStatus } from './compile/models/door.ts';
-import { type CompilingHooks, openCompiling } from './compiling.ts';
+import { type CompilingHooks, openCompiling } from './compiling/compiling.ts';
 import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
 import { type DataDisk, dataDisk } from './data-files.ts';

@@ -6,7 +6,7 @@ import { type Kind, kindNames, kinds } from './compile/redact/kinds.ts';
 import { openRedactor, type TextRedactor } from './compile/redact/open-redactor.ts';
 import { createMemoryPlaceholders } from './compile/redact/placeholders-sqlite.ts';
 import { openRestore } from './compile/redact/restore.ts';
-import { openPlaceholders, readNames } from './compiling.ts';
+import { openPlaceholders, readNames } from './compiling/redaction.ts';
 import type { Config } from './config.ts';
 import { exitCodes, stop } from './errors.ts';
 import { openInput } from './load/lines.ts';

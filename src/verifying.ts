@@ -1,7 +1,7 @@
 /** Verdicts on pairs of the dataset, asked for again: what `verify` does. */
 import PQueue from 'p-queue';
 import { gatesVersion } from './compile/compile.ts';
-import { openCompiling } from './compiling.ts';
+import { openCompiling } from './compiling/compiling.ts';
 import type { Config } from './config.ts';
 import { storedTrajectory } from './dataset/known.ts';
 import { openDataset } from './dataset/open.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type AskedModel, type CompilingHooks, openCompiling } from '../src/compiling.ts';
+import { type AskedModel, type CompilingHooks, openCompiling } from '../src/compiling/compiling.ts';
 import { loadConfig } from '../src/config.ts';
 import { createLogger } from '../src/log.ts';
 import { createCompileObserver } from '../src/metrics/compile-observer.ts';

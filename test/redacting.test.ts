@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
-import { openRedaction } from '../src/compiling.ts';
+import { openRedaction } from '../src/compiling/redaction.ts';
 import type { Config } from '../src/config.ts';
 import { exitCodes } from '../src/errors.ts';
 import { createLogger } from '../src/log.ts';

@@ -1,5 +1,5 @@
 /** A compile worker as pipeline.ts wires it, with a clock. */
-import { openCompiling } from '../../src/compiling.ts';
+import { openCompiling } from '../../src/compiling/compiling.ts';
 import { loadConfig } from '../../src/config.ts';
 import { pause, Releasers } from '../../src/lifecycle.ts';
 import { createLogger } from '../../src/log.ts';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { openRedaction } from '../compiling.ts';
+import { openRedaction } from '../compiling/redaction.ts';
 import { count, usd } from '../dataset/figures.ts';
 import { datasetTotals } from '../dataset/stats.ts';
 import { dryRun, renderDryRequest } from '../dry-run.ts';

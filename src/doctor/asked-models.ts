@@ -3,7 +3,7 @@ import type { Budget } from '../compile/budget/budget.ts';
 import type { CallStore } from '../compile/calls.ts';
 import type { Door } from '../compile/models/door.ts';
 import { createDoors, type Doors, type ModelChoice } from '../compile/models/doors.ts';
-import { doorSettings, lookingModel, writingModel } from '../compiling.ts';
+import { doorSettings, lookingModel, writingModel } from '../compiling/models.ts';
 import type { Config } from '../config.ts';
 import { createLogger } from '../log.ts';
 

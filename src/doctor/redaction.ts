@@ -1,7 +1,7 @@
 /** Redaction: the operator's list of names, and the keys. */
 import { existsSync } from 'node:fs';
 import { type Check, type Checklist, ok, warning } from '../checks.ts';
-import { readNames, redactionKey, refuseUnsharedKey, vaultKeyOf } from '../compiling.ts';
+import { readNames, redactionKey, refuseUnsharedKey, vaultKeyOf } from '../compiling/redaction.ts';
 import type { Config } from '../config.ts';
 import { count } from '../dataset/figures.ts';
 import { filesOf } from '../stages.ts';

@@ -1,7 +1,7 @@
 /** Settings that each are allowed, and that together are seldom meant. */
 import { type Check, ok, warning } from '../checks.ts';
 import { capabilityOf } from '../compile/models/capabilities.ts';
-import { lookingModel, writingModel } from '../compiling.ts';
+import { lookingModel, writingModel } from '../compiling/models.ts';
 import type { Config, LoadedConfig } from '../config.ts';
 import { durationText } from './duration.ts';
 import type { Visit } from './visit.ts';

@@ -10,7 +10,7 @@ import type { Model } from '../compile/models/model.ts';
 import { createBound, listSource, namesOf } from '../compile/models/prices.ts';
 import { mostTokens } from '../compile/models/tokens.ts';
 import { maxOutputTokens } from '../compile/prompt.ts';
-import { refuseUncounted } from '../compiling.ts';
+import { refuseUncounted } from '../compiling/models.ts';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { filesOf } from '../stages.ts';

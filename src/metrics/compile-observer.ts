@@ -1,6 +1,6 @@
 /** What compiling tells while it works, as metrics: segments once each, model calls as they are made. */
 import type { SegmentResult } from '../compile/calls.ts';
-import type { AskedModel, CompilingHooks } from '../compiling.ts';
+import type { AskedModel, CompilingHooks } from '../compiling/compiling.ts';
 import type { ModelCall, QaPair } from '../records.ts';
 import { type AgentGroup, createAgentGroups, type GroupOf, knownGroups } from './agent-groups.ts';
 import type { Metrics } from './registry.ts';

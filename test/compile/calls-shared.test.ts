@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CallStore, openCallStore } from '../../src/compile/calls.ts';
 import { createCompileStage } from '../../src/compile/compile.ts';
 import type { Compiler } from '../../src/compile/compiler.ts';
-import { createDoor, type Question } from '../../src/compile/models/door.ts';
+import { createDoor } from '../../src/compile/models/door.ts';
 import { type Model, ModelFault, type ModelReply, noUsage } from '../../src/compile/models/model.ts';
+import type { Question } from '../../src/compile/models/question.ts';
 import { noRedaction } from '../../src/compile/redact/redactor.ts';
 import { heavierDraft, leadsDraft, parcelRows, trajectoryOf } from '../support/trajectories.ts';
 

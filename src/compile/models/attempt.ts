@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { ModelCall } from '../../records.ts';
 import { digestOf } from '../digest.ts';
-import type { Question } from './door.ts';
 import { type Billing, type Model, ModelFault, type ModelReply, type ModelRequest, noUsage } from './model.ts';
 import type { Cost, Priced } from './prices.ts';
+import type { Question } from './question.ts';
 
 export interface Attempt {
   /** The call's id, and its reservation's. */

@@ -12,10 +12,11 @@ import { type Attempt, answerKey, attempt, billingOf, callOf, newCallId, reused 
 import { type BreakerOptions, type BreakerState, createBreaker, type Pass } from './breaker.ts';
 import { shutdownOf } from './capabilities.ts';
 import { createLimiter, type Lease, type LimitUse } from './limiter.ts';
-import { type Model, ModelFault, type ModelReply, type ModelRequest } from './model.ts';
+import { type Model, ModelFault, type ModelReply } from './model.ts';
 import { orAborted } from './or-aborted.ts';
 import { errorOf, isShed, signOf, tokensOf } from './outcome.ts';
 import { createBound, createPricing, namesOf, type PriceTable } from './prices.ts';
+import type { Answer, Question } from './question.ts';
 import { estimatedTokens, mostTokens } from './tokens.ts';
 
 export interface DoorOptions {
@@ -54,23 +55,6 @@ export interface DoorOptions {
   onRetry?: (before: ModelCall) => void;
   now?: () => Date;
   random?: () => number;
-}
-
-export interface Question {
-  request: ModelRequest;
-  segmentId: string;
-  trajectoryId: string;
-  /** Who did most of it: budgets are shared out by agent. */
-  agent: string | null;
-  stage: ModelCall['stage'];
-  /** Ask again although the answer is known. */
-  fresh: boolean;
-}
-
-export interface Answer {
-  reply: ModelReply;
-  /** Every attempt, the one that answered last. */
-  calls: ModelCall[];
 }
 
 export interface DoorStatus {

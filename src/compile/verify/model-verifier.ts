@@ -7,8 +7,9 @@ import { BudgetRefusal } from '../budget/budget.ts';
 import type { SegmentView } from '../compiler.ts';
 import { normalise } from '../fold.ts';
 import { familyOf } from '../models/capabilities.ts';
-import type { Answer, Door } from '../models/door.ts';
+import type { Door } from '../models/door.ts';
 import type { ModelRequest } from '../models/model.ts';
+import type { Answer } from '../models/question.ts';
 import {
   type BlindAnswer,
   blindAnswers,

@@ -2,9 +2,10 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Budget, BudgetRefusal, type SpendAsk } from '../../../src/compile/budget/budget.ts';
 import { type CallStore, openCallStore } from '../../../src/compile/calls.ts';
-import { createDoor, type DoorOptions, type Question } from '../../../src/compile/models/door.ts';
+import { createDoor, type DoorOptions } from '../../../src/compile/models/door.ts';
 import { createDoors } from '../../../src/compile/models/doors.ts';
 import { type Model, ModelFault, type ModelReply } from '../../../src/compile/models/model.ts';
+import type { Question } from '../../../src/compile/models/question.ts';
 import { until } from '../../support/capture.ts';
 
 let calls: CallStore;

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CallStore, openCallStore } from '../../../src/compile/calls.ts';
-import { createDoor, type DoorOptions, type Question } from '../../../src/compile/models/door.ts';
+import { createDoor, type DoorOptions } from '../../../src/compile/models/door.ts';
 import { createGemini, createVertex } from '../../../src/compile/models/gemini.ts';
 import { quotaRenewal } from '../../../src/compile/models/pacific-day.ts';
+import type { Question } from '../../../src/compile/models/question.ts';
 import { OperatorError } from '../../../src/errors.ts';
 import type { ModelCall } from '../../../src/records.ts';
 import {

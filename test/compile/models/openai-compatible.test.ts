@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CallStore, openCallStore } from '../../../src/compile/calls.ts';
-import { createDoor, type Question } from '../../../src/compile/models/door.ts';
+import { createDoor } from '../../../src/compile/models/door.ts';
 import { ModelFault, type ModelRequest } from '../../../src/compile/models/model.ts';
 import { createOpenAiCompatible, type OpenAiOptions } from '../../../src/compile/models/openai-compatible.ts';
 import { withoutThoughts } from '../../../src/compile/models/openai-wire.ts';
+import type { Question } from '../../../src/compile/models/question.ts';
 import {
   answer,
   type OpenAiServer,

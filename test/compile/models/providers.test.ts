@@ -1,10 +1,11 @@
 /** Everything that goes wrong with a model, the same for whoever serves it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CallStore, openCallStore } from '../../../src/compile/calls.ts';
-import { createDoor, type DoorOptions, type Question } from '../../../src/compile/models/door.ts';
+import { createDoor, type DoorOptions } from '../../../src/compile/models/door.ts';
 import { createGemini } from '../../../src/compile/models/gemini.ts';
 import type { Model } from '../../../src/compile/models/model.ts';
 import { createOpenAiCompatible } from '../../../src/compile/models/openai-compatible.ts';
+import type { Question } from '../../../src/compile/models/question.ts';
 import { exitCodes, OperatorError } from '../../../src/errors.ts';
 import type { ModelCall } from '../../../src/records.ts';
 import { until } from '../../support/capture.ts';
