@@ -41,5 +41,5 @@ are the ones to rely on. Whoever translates them, in a collector for instance, f
   `Required there are \`gen_ai.operation.name\` (\`generate_content\` for \`gemini\` and \`vertex\`, \`chat\` for
 \`openai-compatible\`), \`gen_ai.provider.name\` (label \`provider\`: \`gcp.gemini\`, \`gcp.vertex_ai\`; for others the provider’s
 own name) and \`gen_ai.request.model\` (label \`model\`); recommended is \`gen_ai.response.model\`, which metrics here do not
-tell and the calls in the dataset do. The labels \`stage\`, \`tier\` and \`agent_group\` have no counterpart.`,
+tell and the calls in the dataset do. The labels \`stage\` and \`tier\` have no counterpart.`,
 ];

@@ -17,10 +17,12 @@ import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
 import { type DataDisk, dataDisk } from './data-files.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
+import { busiestAgents } from './dataset/stats.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { persevere, Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { type Marking, openMarking } from './marking.ts';
+import { mostAgents } from './metrics/agent-groups.ts';
 import { createCompileObserver } from './metrics/compile-observer.ts';
 import { observeCompile, observeSink } from './metrics/observe.ts';
 import type { Metrics } from './metrics/registry.ts';
@@ -111,14 +113,15 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
 
   const opened = does('capture') ? await openCaptureJournal(config, from, log, releasers) : null;
   for (const role of config.roles) metrics.roles.set({ role }, 1);
-  const compiling = does('compile') ? await openCompiling(config, log, hooksOf(options)) : null;
-  if (compiling !== null) releasers.push('compile stage', () => compiling.close());
   const sinks = (does('sink') ? await openSinks(config, log) : []).map((sink) => observeSink(sink, metrics));
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
   const marking = sinks.length > 0 ? openMarking(config, log) : null;
   releasers.push('marks of duplicates', () => marking?.close());
   const stored = openDatasetIfPresent(filesOf(config).dataset);
   releasers.push('dataset', () => void stored?.close());
+  const agents = stored === null ? [] : busiestAgents(stored, mostAgents);
+  const compiling = does('compile') ? await openCompiling(config, log, hooksOf(options, agents)) : null;
+  if (compiling !== null) releasers.push('compile stage', () => compiling.close());
 
   const transport = openTransport(
     config,
@@ -160,8 +163,8 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   };
 }
 
-function hooksOf({ config, metrics, drain }: PipelineOptions): CompilingHooks {
-  return { ...createCompileObserver(metrics, config['metrics.agentGroups']), drain };
+function hooksOf({ config, metrics, drain }: PipelineOptions, agents: readonly string[]): CompilingHooks {
+  return { ...createCompileObserver(metrics, config['metrics.agentGroups'], agents), drain };
 }
 
 async function runLoops(parts: Parts, options: PipelineOptions): Promise<void> {

@@ -87,7 +87,7 @@ it('counts what is compiled and paid for once, and what is known neither again',
   const once = {
     segments: ['compiled, 1'],
     pairs: ['unverified,factoid 1'],
-    cost: [`clerk,${model},standard 0.0008`],
+    cost: [`${model},standard 0.0008`],
     tokens: [`${model},input 1000`, `${model},output 200`],
   };
   try {

@@ -156,7 +156,7 @@ const shares: Row = {
             'Cost in the time shown by whose sessions were compiled; worry about a group that takes most of it for few pairs.',
           unit: 'currencyUSD',
           width: 8,
-          queries: [{ expr: total(metrics.modelCost, ['agent_group']), legend: '{{agent_group}}' }],
+          queries: [{ expr: total(metrics.agentCost, ['agent_group']), legend: '{{agent_group}}' }],
           ...noModel,
         }),
         bars({
@@ -180,7 +180,7 @@ const shares: Row = {
           width: 8,
           queries: [
             {
-              expr: `${total(metrics.modelCost, ['agent_group'])} / (${total(metrics.acceptedPairs, ['agent_group'])} > 0)`,
+              expr: `${total(metrics.agentCost, ['agent_group'])} / (${total(metrics.acceptedPairs, ['agent_group'])} > 0)`,
               legend: '{{agent_group}}',
             },
           ],

@@ -82,6 +82,14 @@ export function datasetTotals(db: SqliteDatabase): DatasetTotals {
   };
 }
 
+/** Those with most pairs first. */
+export function busiestAgents(db: SqliteDatabase, most: number): string[] {
+  return db
+    .prepare('SELECT agent FROM qa_pairs WHERE agent IS NOT NULL GROUP BY agent ORDER BY count(*) DESC, agent LIMIT ?')
+    .pluck()
+    .all(most) as string[];
+}
+
 export function datasetStats(db: SqliteDatabase): DatasetStats {
   // One state of the file for all queries, however busily it is written.
   return db.transaction((): DatasetStats => {

@@ -7,7 +7,7 @@ export interface AgentGroup {
 }
 
 /** Whoever has more agents than this names groups. */
-const mostNames = 50;
+export const mostAgents = 50;
 /** Names come from rows. */
 const longestName = 100;
 
@@ -23,7 +23,7 @@ export function createAgentGroups(groups: readonly AgentGroup[]): GroupOf {
     if (agent === null || agent === '') return nobody;
     if (groups.length > 0)
       return groups.find(({ agents }) => agents.some((pattern) => fits(agent, pattern)))?.group ?? anyOther;
-    if (names.size < mostNames && agent.length <= longestName) names.add(agent);
+    if (names.size < mostAgents && agent.length <= longestName) names.add(agent);
     return names.has(agent) ? agent : anyOther;
   };
 }

@@ -1,16 +1,26 @@
 /** What compiling tells while it works, as metrics: segments once each, model calls as they are made. */
 import type { SegmentResult } from '../compile/calls.ts';
+import { heldReasons } from '../compile/reasons.ts';
+import { errorReasons, failReasons, unseenReasons } from '../compile/verify/reasons.ts';
 import type { AskedModel, CompilingHooks } from '../compiling/compiling.ts';
-import type { ModelCall, QaPair } from '../records.ts';
+import type { ModelCall, QaPair, Verification } from '../records.ts';
 import { type AgentGroup, createAgentGroups, type GroupOf, knownGroups } from './agent-groups.ts';
 import type { Metrics } from './registry.ts';
 
-export function createCompileObserver(metrics: Metrics, agentGroups: readonly AgentGroup[]) {
+/** @param agents - that have worked before, where somebody knows: their series are there from the start */
+export function createCompileObserver(
+  metrics: Metrics,
+  agentGroups: readonly AgentGroup[],
+  agents: readonly string[] = [],
+) {
   const groupOf = createAgentGroups(agentGroups);
-  const groups = knownGroups(agentGroups);
-  for (const group of groups) metrics.acceptedPairs.inc({ agent_group: group }, 0);
+  for (const group of [...knownGroups(agentGroups), ...agents.map(groupOf)]) {
+    metrics.acceptedPairs.inc({ agent_group: group }, 0);
+    metrics.agentCost.inc({ agent_group: group }, 0);
+  }
+  expectVerdicts(metrics);
   return {
-    onModel: (asked) => expectModel(asked, groups, metrics),
+    onModel: (asked) => expectModel(asked, metrics),
     onCall: (call, agent) => countCall(call, groupOf(agent), metrics),
     onRetry: (before) => metrics.modelRetries.inc({ ...askedOf(before), reason: before.outcome }),
     onStage: (stage, seconds) => metrics.stageDuration.observe({ stage }, seconds),
@@ -18,16 +28,35 @@ export function createCompileObserver(metrics: Metrics, agentGroups: readonly Ag
   } satisfies CompilingHooks;
 }
 
+const reasonsOf = {
+  unverified: ['', 'budget'],
+  proved: [''],
+  pass: [''],
+  fail: Object.keys(failReasons),
+  held: [...Object.keys(heldReasons), ...Object.keys(unseenReasons)],
+  error: Object.keys(errorReasons),
+} satisfies Record<Verification['status'], string[]>;
+
+function expectVerdicts(metrics: Metrics): void {
+  for (const [status, reasons] of Object.entries(reasonsOf))
+    for (const reason of reasons) metrics.verdicts.inc({ status, reason }, 0);
+}
+
+/** What a model that is busy, or a network, brings about. */
+const usualFaults = ['rate_limited', 'unavailable', 'timeout', 'network', 'garbled'] as const;
 const tokenTypes = ['input', 'cached', 'output', 'thinking'] as const;
 
 /** A series that is born with its first call shows no increase: so each is there, at 0, before there is one. */
-function expectModel({ tiers, ...asked }: AskedModel, groups: readonly string[], metrics: Metrics): void {
+function expectModel({ tiers, ...asked }: AskedModel, metrics: Metrics): void {
   metrics.modelCalls.inc({ ...asked, outcome: 'ok' }, 0);
+  for (const outcome of usualFaults) {
+    metrics.modelCalls.inc({ ...asked, outcome }, 0);
+    metrics.modelRetries.inc({ ...asked, reason: outcome }, 0);
+  }
   metrics.modelDuration.zero(asked);
   for (const type of tokenTypes) metrics.modelTokens.inc({ ...asked, type }, 0);
   metrics.modelCostUnknown.inc(asked, 0);
-  for (const tier of tiers)
-    for (const group of groups) metrics.modelCost.inc({ ...asked, tier, agent_group: group }, 0);
+  for (const tier of tiers) metrics.modelCost.inc({ ...asked, tier }, 0);
 }
 
 /**
@@ -52,7 +81,9 @@ function countCall(call: ModelCall, agentGroup: string, metrics: Metrics): void 
   };
   for (const type of tokenTypes) metrics.modelTokens.inc({ ...asked, type }, tokens[type]);
   if (costUsd === null) metrics.modelCostUnknown.inc(asked);
-  else metrics.modelCost.inc({ ...asked, tier: serviceTier, agent_group: agentGroup }, costUsd);
+  if (costUsd === null) return;
+  metrics.modelCost.inc({ ...asked, tier: serviceTier }, costUsd);
+  metrics.agentCost.inc({ agent_group: agentGroup }, costUsd);
 }
 
 function countSegment({ outcome: of, pairs, rejected }: SegmentResult, groupOf: GroupOf, metrics: Metrics): void {

@@ -340,10 +340,12 @@ export const definitions = {
       model,
       stage: modelStage,
       tier: { means: 'service tier that answered: standard, flex, priority' },
-      agent_group: agentGroup,
     },
     'none standard; `gen_ai.client.operation.cost` where one is used',
   ),
+  agentCost: models.counter('tc_agent_cost_usd_total', 'The same cost, by the agent whose work was compiled.', {
+    agent_group: agentGroup,
+  }),
   modelCostUnknown: models.counter(
     'tc_llm_cost_unknown_total',
     'Model calls whose cost is not known: no price, or no answer that says what it took.',

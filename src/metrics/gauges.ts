@@ -34,8 +34,6 @@ export interface Gauged {
 
 /** Reads every gauge. */
 export async function refreshGauges(metrics: Metrics, gauged: Gauged): Promise<void> {
-  const { capture } = gauged;
-  if (capture !== null) refreshCapture(metrics, capture);
   metrics.paused.reset();
   const pause = gauged.paused();
   if (pause !== null) metrics.paused.set({ reason: pause.code }, 1);
@@ -55,6 +53,8 @@ export async function refreshGauges(metrics: Metrics, gauged: Gauged): Promise<v
     gauged.lags().then((lags) => refreshLags(metrics, lags)),
     gauged.disk().then((disk) => refreshDisk(metrics, disk)),
   ]);
+  // Last: counters are read as they then are, and what is counted together must not tell of two moments.
+  if (gauged.capture !== null) refreshCapture(metrics, gauged.capture);
 }
 
 function refreshCapture(metrics: Metrics, { source, journal }: NonNullable<Gauged['capture']>): void {

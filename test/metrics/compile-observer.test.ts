@@ -126,7 +126,8 @@ describe('a model call', () => {
       'gemini-2.5-flash,gemini,compile,output 500',
       'gemini-2.5-flash,gemini,compile,thinking 60',
     ]);
-    expect(await counted(metrics, 'tc_llm_cost_usd_total')).toEqual(['mail,gemini-2.5-flash,gemini,compile,flex 0.25']);
+    expect(await counted(metrics, 'tc_llm_cost_usd_total')).toEqual(['gemini-2.5-flash,gemini,compile,flex 0.25']);
+    expect(await counted(metrics, 'tc_agent_cost_usd_total')).toEqual(['mail 0.25']);
     expect(await sumOf('tc_llm_request_duration_seconds')).toBe('gemini-2.5-flash,gemini,compile 0.9');
     expect(await counted(metrics, 'tc_llm_cost_unknown_total')).toEqual([]);
   });
@@ -160,20 +161,24 @@ describe('before anything is asked', () => {
     stage: 'verify',
     tiers: ['flex', 'standard'],
   } as const;
+  const usualFaults = ['rate_limited', 'unavailable', 'timeout', 'network', 'garbled'];
   const verifying = 'gemini-3.8-flash,gemini,verify';
 
   it('the series of a model that will be are there at 0: an increase from nothing is none to Prometheus', async () => {
     observer().onModel(asked);
-    expect(await present(metrics, 'tc_llm_requests_total')).toEqual(['gemini-3.8-flash,ok,gemini,verify 0']);
+    expect(await present(metrics, 'tc_llm_requests_total')).toEqual(
+      ['ok', ...usualFaults].map((outcome) => `gemini-3.8-flash,${outcome},gemini,verify 0`),
+    );
+    expect(await present(metrics, 'tc_llm_retries_total')).toEqual(
+      usualFaults.map((reason) => `gemini-3.8-flash,gemini,${reason},verify 0`),
+    );
     expect(await present(metrics, 'tc_llm_tokens_total')).toEqual(
       ['input', 'cached', 'output', 'thinking'].map((type) => `${verifying},${type} 0`),
     );
     expect(await present(metrics, 'tc_llm_cost_unknown_total')).toEqual([`${verifying} 0`]);
     expect(await present(metrics, 'tc_llm_request_duration_seconds_count')).toEqual([`${verifying} 0`]);
     expect((await present(metrics, 'tc_llm_cost_usd_total')).sort()).toEqual(
-      ['mail', 'other', 'unknown'].flatMap((group) =>
-        ['flex', 'standard'].map((tier) => `${group},${verifying},${tier} 0`),
-      ),
+      ['flex', 'standard'].map((tier) => `${verifying},${tier} 0`),
     );
   });
 
@@ -192,12 +197,24 @@ describe('before anything is asked', () => {
 
   it('groups of agents that are named have none accepted', async () => {
     observer();
-    expect(await present(metrics, 'tc_pairs_accepted_total')).toEqual(['mail 0', 'other 0', 'unknown 0']);
+    for (const name of ['tc_pairs_accepted_total', 'tc_agent_cost_usd_total'])
+      expect(await present(metrics, name)).toEqual(['mail 0', 'other 0', 'unknown 0']);
   });
 
-  it('agents that go by their own names are not known', async () => {
+  it('verdicts are there with each of their reasons', async () => {
+    observer();
+    const series = await present(metrics, 'tc_verdicts_total');
+    expect(series).toEqual(
+      expect.arrayContaining([',proved 0', ',pass 0', 'not_supported,fail 0', 'untrusted,held 0']),
+    );
+  });
+
+  it('agents that go by their own names are known as far as somebody has seen them before', async () => {
+    createCompileObserver(metrics, [], ['phone', 'inbox-triage']);
+    expect(await present(metrics, 'tc_agent_cost_usd_total')).toEqual(['phone 0', 'inbox-triage 0']);
+    metrics = createMetrics('test');
     observer([]).onModel(asked);
-    expect(await present(metrics, 'tc_llm_cost_usd_total')).toEqual([]);
+    expect(await present(metrics, 'tc_agent_cost_usd_total')).toEqual([]);
     expect(await present(metrics, 'tc_pairs_accepted_total')).toEqual([]);
   });
 });

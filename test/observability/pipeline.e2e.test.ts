@@ -53,7 +53,7 @@ describePrometheus('the pipe, scraped by a real Prometheus under load and faults
     shown = new Map(
       await Promise.all(dashboards.map(async (one) => [one.uid, await show(one, prometheus, begun)] as const)),
     );
-  }, 300_000);
+  }, 480_000);
   afterAll(async () => {
     await scenario?.stop();
     const tested = testedAlerts().size;
