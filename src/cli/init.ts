@@ -42,6 +42,7 @@ export function defineInit(program: Command, act: Act): void {
         const { config: given } = program.opts<{ config?: string }>();
         const usual = given ?? defaultSettingsFile;
         if (wantsQuestions(context, options)) return await asked(context, options, fileOf(options) ?? usual);
+        refuseIdle(options);
         const file = options.write === true ? usual : options.write;
         const plan: Plan = {
           loaded: context.loaded,
@@ -73,6 +74,14 @@ function taskOf({ printSql, run, write }: Options): ServerTask {
   if (run) return 'create';
   if (write !== undefined) return 'nothing';
   throw stop('usage', '--no-run leaves nothing to do: it goes with --write', { exitCode: exitCodes.usage });
+}
+
+/** @throws OperatorError where an option says something about what is not done. */
+function refuseIdle({ force, write, forRole, printSql }: Options): void {
+  const idle = (option: string, other: string) =>
+    stop('usage', `${option} says nothing without ${other}`, { exitCode: exitCodes.usage });
+  if (force === true && write === undefined) throw idle('--force', '--write');
+  if (forRole !== undefined && printSql !== true) throw idle('--for-role', '--print-sql');
 }
 
 /** On a terminal, where nothing says yet which server is meant; never where a script waits for JSON. */

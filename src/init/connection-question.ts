@@ -7,8 +7,7 @@ import { checkServer } from '../stream/server.ts';
 import type { Ask } from './ask.ts';
 
 const about = `The database that holds the audit log, such as postgres://user@db.example.com:5432/app
-Leave the password out: it is asked for by itself, and not shown. Neither is ever written
-into the settings file: TC_POSTGRES_URL holds the string, or a file that TC_POSTGRES_URL_FILE names.`;
+Leave the password out: it is asked for by itself, and not shown. Neither is ever written into the settings file: TC_POSTGRES_URL holds the string, or a file that TC_POSTGRES_URL_FILE names.`;
 
 export interface Connected {
   url: string;

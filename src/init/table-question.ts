@@ -62,8 +62,15 @@ function tableOf(tables: LogTable[], text: string): LogTable | undefined {
 }
 
 function columnsOf({ columns }: LogTable): string {
-  const names = columns.map(({ name }) => name);
-  return names.length > 8 ? `${names.slice(0, 8).join(', ')}, …` : names.join(', ');
+  return shortened(columns.map(({ name }) => name));
+}
+
+const mostNamed = 8;
+
+/** Of a table of many columns, what is asked next would be pushed off the screen. */
+function shortened(names: readonly string[]): string {
+  const more = names.length - mostNamed;
+  return more > 0 ? `${names.slice(0, mostNamed).join(', ')} and ${more} more` : names.join(', ');
 }
 
 const meanings: Record<keyof Columns, string> = {
@@ -85,7 +92,7 @@ async function askColumns(ask: Ask, table: LogTable): Promise<ColumnGuess> {
   for (const role of required) {
     if (columns[role] !== null) continue;
     ask.complain(`no column of ${table.setting} looks like ${meanings[role]}, and it cannot be done without`);
-    columns[role] = await askColumn(ask, table, role);
+    columns[role] = await askColumn(ask, table, role, null);
   }
   for (;;) {
     ask.show(`Columns of ${table.setting}`, columnTable(table, columns));
@@ -97,19 +104,24 @@ async function askColumns(ask: Ask, table: LogTable): Promise<ColumnGuess> {
     }));
     const chosen = await ask.choose('What is read from which column', [...right, ...change]);
     if (chosen === 'right') return columns;
-    columns[chosen] = await askColumn(ask, table, chosen);
+    columns[chosen] = await askColumn(ask, table, chosen, columns[chosen]);
   }
 }
 
-async function askColumn(ask: Ask, { columns }: LogTable, role: keyof Columns): Promise<string | null> {
+async function askColumn(
+  ask: Ask,
+  { columns }: LogTable,
+  role: keyof Columns,
+  now: string | null,
+): Promise<string | null> {
   const choices: Choice<string | null>[] = columns.map(({ name, type }) => ({ value: name, label: name, hint: type }));
   if (!required.includes(role)) choices.push({ value: null, label: 'none', hint: 'the table has no such column' });
-  return await ask.choose(`Column of ${meanings[role]}`, choices);
+  return await ask.choose(`Column of ${meanings[role]}`, choices, now);
 }
 
 function columnTable({ columns }: LogTable, mapped: ColumnGuess): string {
   const wide = Math.max(...roles.map((role) => meanings[role].length));
-  const widest = Math.max(...columns.map(({ name }) => name.length));
+  const widest = Math.max(...roles.map((role) => mapped[role]?.length ?? 0));
   const lines = roles.map((role) => {
     const type = columns.find(({ name }) => name === mapped[role])?.type ?? '';
     return `${meanings[role].padEnd(wide)}  ${(mapped[role] ?? '-').padEnd(widest)}  ${type}`.trimEnd();
@@ -118,7 +130,7 @@ function columnTable({ columns }: LogTable, mapped: ColumnGuess): string {
   const rest = columns.map(({ name }) => name).filter((name) => !used.has(name));
   return [
     ...lines,
-    ...(rest.length === 0 ? [] : ['', `not read (columns.metadata can add them): ${rest.join(', ')}`]),
+    ...(rest.length === 0 ? [] : ['', `not read (columns.metadata can add them): ${shortened(rest)}`]),
   ].join('\n');
 }
 

@@ -45,6 +45,16 @@ test('--no-run alone creates nothing: it says what it goes with', async () => {
   expect(await slots()).toEqual([]);
 });
 
+test.each([
+  ['--force', '--write', ['--force']],
+  ['--for-role', '--print-sql', ['--for-role', 'capture']],
+])('%s is refused without %s', async (option, other, args) => {
+  const { code, stderr } = await init('--create-table', ...args);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`${option} says nothing without ${other}`);
+  expect(await slots()).toEqual([]);
+});
+
 test('--write leaves a file that the next commands run by, without the connection string', async () => {
   await init('--create-table');
   const written = lastJson(await init('--write', '--json', '--session-idle-timeout', '90s'));

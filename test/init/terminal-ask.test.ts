@@ -1,4 +1,5 @@
 /** The questions as a terminal puts them: keys go in, and what is drawn is not looked at but for what must not be there. */
+import { getEventListeners } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { askOnTerminal } from '../../src/init/terminal-ask.ts';
@@ -82,4 +83,14 @@ test('a signal ends the question that is asked, and those that would follow', as
   stop.abort();
   await expect(answer).rejects.toMatchObject({ code: 'cancelled' });
   await expect(ask.confirm('go on?')).rejects.toMatchObject({ code: 'cancelled' });
+});
+
+test('an answered question listens to no signal any more', async () => {
+  const { ask, press, stop } = terminal();
+  for (const name of ['a', 'b', 'c']) {
+    const answer = ask.text({ message: name });
+    press(enter);
+    await answer;
+  }
+  expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
 });

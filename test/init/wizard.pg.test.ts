@@ -135,6 +135,24 @@ describe('the table', () => {
     });
   });
 
+  test('of many columns is told in a few lines, and a column that is looked at again begins at what it is', async () => {
+    const more = Array.from({ length: 50 }, (_, n) => `a_rather_long_name_of_a_column_${n} text`).join(', ');
+    const url = await database(`CREATE TABLE wide (id int PRIMARY KEY, session_id text, tool text, ${more})`);
+    const { config, heard } = await plan({ 'postgres.url': url }, [/read from which column/, 'change the tool']);
+    expect(config['columns.tool']).toBe('tool');
+    const table = heard[heard.indexOf('Columns of public.wide') + 1]!;
+    expect(table).toMatch(/column_6, a_rather_long_name_of_a_column_7 and 42 more$/);
+    expect(table).toMatch(/^the tool +tool +text$/m);
+    expect(
+      Math.max(
+        ...table
+          .split('\n')
+          .slice(0, 9)
+          .map((line) => line.length),
+      ),
+    ).toBeLessThan(60);
+  });
+
   test('may be any other that can be tailed, with any name, partitioned too', async () => {
     const url = await database(`CREATE SCHEMA "Odd schema"; CREATE VIEW shown AS SELECT 1 AS id;
       CREATE TABLE "Odd schema"."lo.g" (k int, s text, at timestamptz, PRIMARY KEY (k, at)) PARTITION BY RANGE (at);
