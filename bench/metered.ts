@@ -55,7 +55,7 @@ function serve(running: Pipeline) {
     host: '127.0.0.1',
     port: 0,
     registry: metrics.registry,
-    beforeScrape: () => refreshGauges(metrics, { ...running, pairs: () => null, logged }),
+    beforeScrape: () => refreshGauges(metrics, { ...running, dataset: async () => null, logged }),
     notReady: () => running.away(),
     status: () => ({}),
   });

@@ -17,7 +17,8 @@ import type { Config } from './config.ts';
 import { crashPoint } from './crash-points.ts';
 import { type DataDisk, dataDisk } from './data-files.ts';
 import { openDatasetIfPresent } from './dataset/open.ts';
-import { busiestAgents } from './dataset/stats.ts';
+import { followSize } from './dataset/size.ts';
+import { busiestAgents, type DatasetTotals } from './dataset/stats.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { persevere, Releasers } from './lifecycle.ts';
 import type { Logger } from './log.ts';
@@ -36,7 +37,7 @@ import type { SessionRules } from './sessionizer/part.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { SqliteDatabase } from './sqlite.ts';
 import { filesOf, openSinks } from './stages.ts';
-import { awayFrom, lagsOf, type Standing, untilDone } from './standing.ts';
+import { awayFrom, lagsOf, type Standing, spendingOf, untilDone } from './standing.ts';
 import type { Source } from './stream/contract.ts';
 import { Waker } from './topic/waker.ts';
 import { openTransport } from './transport/open.ts';
@@ -71,7 +72,9 @@ export interface Pipeline {
   counts(): TopicCounts[];
   /** What compiling waits for just now; null for nothing. */
   paused(): Pause | null;
-  /** What the current day and month cost so far; empty where no model is called, or the books can't be read. */
+  /** How large that is, as it was counted last; null too where nothing was counted yet. */
+  dataset(): Promise<DatasetTotals | null>;
+  /** What the current day and month cost so far; empty where no model is called, or the books can't be read just now. */
   spending(): Promise<BudgetLevel[]>;
   /** Every model that is asked here. */
   models(): DoorStatus[];
@@ -112,7 +115,7 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
   const does = (role: Config['roles'][number]) => config.roles.includes(role);
 
   const opened = does('capture') ? await openCaptureJournal(config, from, log, releasers) : null;
-  for (const role of config.roles) metrics.roles.set({ role }, 1);
+  for (const role of config.roles) metrics.roles.set({ role, until: options.until }, 1);
   const sinks = (does('sink') ? await openSinks(config, log) : []).map((sink) => observeSink(sink, metrics));
   for (const sink of sinks) releasers.push(`sink ${sink.name}`, () => sink.close());
   const marking = sinks.length > 0 ? openMarking(config, log) : null;
@@ -151,7 +154,8 @@ async function assemble(options: PipelineOptions, releasers: Releasers): Promise
     lags: () => lagsOf(parts),
     paused: () => parts.pauses.current(),
     away: () => awayFrom(parts),
-    spending: async () => (await compiling?.spending().catch(() => [])) ?? [],
+    dataset: stored === null ? async () => null : followSize(stored),
+    spending: () => spendingOf(compiling),
     models: () => compiling?.models() ?? [],
     disk: () => dataDisk(config),
     counts: () => [trajectories, compiled].flatMap((topic) => topic?.counts() ?? []),

@@ -1,4 +1,5 @@
 /** How the parts of a pipe stand: what waits, what is away, whether all is done. */
+import type { BudgetLevel } from './compile/budget/budget.ts';
 import type { Config } from './config.ts';
 import { kindOf } from './errors.ts';
 import { pause, within } from './lifecycle.ts';
@@ -40,7 +41,7 @@ function topicsOf({ trajectories, compiled }: Standing): { name: string; lags():
   ];
 }
 
-/** Brokers that are away are asked for longer than a scrape, a status line or a stop may wait. */
+/** Brokers and databases that are away are asked for longer than a scrape, a status line or a stop may wait. */
 const answerWithinMs = 3000;
 
 /** Null where the topic can't be asked just now. */
@@ -54,6 +55,12 @@ async function lagsOrNull(
     if (kindOf(error) === 'retry') return null;
     throw error;
   }
+}
+
+/** Of the current day and month; empty where no model is called, or the books can't be read just now. */
+export async function spendingOf(compiling: { spending(): Promise<BudgetLevel[]> } | null): Promise<BudgetLevel[]> {
+  const levels = compiling?.spending().catch(() => []);
+  return (await within(answerWithinMs, levels ?? Promise.resolve([]))) ?? [];
 }
 
 const watchEveryMs = 200;

@@ -268,7 +268,7 @@ const running: Row = {
             },
           ],
           columns: { instance: 'Instance', role: 'Role', version: 'Version', node: 'Node.js', Value: 'Runs for' },
-          hidden: ['Time', 'job'],
+          hidden: ['Time', 'job', 'until'],
         }),
       ],
     },

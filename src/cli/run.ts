@@ -1,13 +1,12 @@
 import { type Command, Option } from 'commander';
 import { openRedaction } from '../compiling/redaction.ts';
 import { count, usd } from '../dataset/figures.ts';
-import { datasetTotals } from '../dataset/stats.ts';
 import { dryRun, renderDryRequest } from '../dry-run.ts';
 import { type ExitCode, exitCodes, OperatorError } from '../errors.ts';
 import { type HttpServer, serveHttp } from '../http.ts';
 import { registerInstance } from '../instance/register.ts';
 import type { Identity } from '../instance/status.ts';
-import { type Gauged, refreshGauges } from '../metrics/gauges.ts';
+import { refreshGauges } from '../metrics/gauges.ts';
 import { createMetrics } from '../metrics/registry.ts';
 import { openPipeline, type Pipeline, type PipelineOptions } from '../pipeline.ts';
 import { flat, type Totals, totalsOf } from '../totals.ts';
@@ -134,7 +133,7 @@ async function serveMetrics(
       host,
       port: at,
       registry: metrics.registry,
-      beforeScrape: () => refreshGauges(metrics, { ...pipeline, pairs: () => pairsIn(pipeline), logged }),
+      beforeScrape: () => refreshGauges(metrics, { ...pipeline, logged }),
       notReady: () => pipeline.away(),
       status: () => status.latest(),
     });
@@ -150,10 +149,6 @@ async function serveMetrics(
 
 function identityOf({ config, version }: CommandContext): Identity {
   return { version, pid: process.pid, roles: [...config.roles], startedAt: new Date().toISOString() };
-}
-
-function pairsIn({ stored }: Pipeline): ReturnType<Gauged['pairs']> {
-  return stored === null ? null : datasetTotals(stored);
 }
 
 function summary({ capture: captured, dataset, parked }: Totals, { capture }: Pipeline): string[] {

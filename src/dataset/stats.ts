@@ -66,7 +66,7 @@ const expenses = `
   SELECT substr(started_at, 1, 10) AS day, cost_usd, 1 AS calls FROM llm_calls
   UNION ALL SELECT substr(created_at, 1, 10), cost_usd, 0 FROM qa_pairs WHERE segment_id IS NULL`;
 
-const inView = "status = 'active' AND duplicate_of IS NULL";
+export const inView = "status = 'active' AND duplicate_of IS NULL";
 
 export function datasetTotals(db: SqliteDatabase): DatasetTotals {
   const count = (table: string, where: string) =>

@@ -1,7 +1,6 @@
 /** How a running process stands: what its status line shows and what `/status` answers with. */
 import { z } from 'zod';
 import type { Pipeline } from '../pipeline.ts';
-import { totalsOf } from '../totals.ts';
 
 const dollars = z.number().nullable();
 
@@ -37,7 +36,7 @@ export const instanceStatusSchema = z.object({
     .nullable(),
   /** Messages of the topics that are open here. */
   messages: z.object({ waiting: z.number(), inWork: z.number(), parked: z.number() }),
-  /** Of the data directory; null where none is kept here. Unknown cost is null. */
+  /** Of the data directory; null where none is kept here, or nothing was counted yet. Unknown cost is null. */
   dataset: z.object({ pairs: z.number(), rejected: z.number(), costUsd: dollars }).nullable(),
   /** Of the current day and month, UTC; empty where no model is called. */
   spending: z.array(
@@ -61,7 +60,7 @@ export async function readStatus(
 ): Promise<InstanceStatus> {
   const lags = await pipeline.lags();
   const sum = (of: (lag: (typeof lags)[number]['lag']) => number) => lags.reduce((all, { lag }) => all + of(lag), 0);
-  const { dataset = null } = await totalsOf({ ...pipeline, lags: async () => lags });
+  const size = await pipeline.dataset();
   const spending = await pipeline.spending();
   const pause = pipeline.paused();
   const at = new Date().toISOString();
@@ -75,7 +74,7 @@ export async function readStatus(
       inWork: sum(({ inWork }) => inWork),
       parked: sum(({ deadLetters }) => deadLetters),
     },
-    dataset,
+    dataset: size === null ? null : { pairs: size.pairs, rejected: size.rejected, costUsd: size.costUsd },
     spending: spending.map(({ scope, period, limitUsd, spentUsd }) => ({ scope, period, limitUsd, spentUsd })),
     paused: pause === null ? null : { ...pause, until: pause.until.toISOString() },
     away: pipeline.away(),

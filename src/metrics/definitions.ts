@@ -95,6 +95,10 @@ export const definitions = {
   }),
   roles: program.gauge('tc_role', '1 for each role that this process has.', {
     role: { means: 'part of the pipe', values: ['capture', 'compile', 'sink'] },
+    until: {
+      means: 'when it ends: told to (`stopped`), `run --once` or `run --until-idle`',
+      values: ['stopped', 'once', 'idle'],
+    },
   }),
   logLines: program.counter('tc_log_lines_total', 'Lines of the log that call for attention.', {
     level: { means: 'severity', values: ['warn', 'error'] },

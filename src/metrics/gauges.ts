@@ -27,7 +27,7 @@ export interface Gauged {
   /** Of the data directory. */
   disk(): Promise<{ files: { file: string; bytes: number }[]; freeBytes: number | null }>;
   /** Null where none is kept here. */
-  pairs(): { pairs: number; rejected: number } | null;
+  dataset(): Promise<{ pairs: number; rejected: number } | null>;
   /** Lines of the log so far. */
   logged: Readonly<Record<'warn' | 'error', number>>;
 }
@@ -43,12 +43,8 @@ export async function refreshGauges(metrics: Metrics, gauged: Gauged): Promise<v
     metrics.logLines,
     Object.entries(gauged.logged).map(([level, total]) => ({ labels: { level }, total })),
   );
-  const dataset = gauged.pairs();
-  if (dataset !== null) {
-    metrics.datasetPairs.set(dataset.pairs);
-    metrics.datasetRejected.set(dataset.rejected);
-  }
   await Promise.all([
+    gauged.dataset().then((dataset) => refreshDataset(metrics, dataset)),
     gauged.spending().then((levels) => refreshBudget(metrics, levels)),
     gauged.lags().then((lags) => refreshLags(metrics, lags)),
     gauged.disk().then((disk) => refreshDisk(metrics, disk)),
@@ -140,7 +136,17 @@ function refreshModel(metrics: Metrics, status: DoorStatus): void {
   if (shutdownAt !== null) metrics.modelShutdown.set(labels, shutdownAt.getTime() / 1000);
 }
 
+function refreshDataset(metrics: Metrics, dataset: Awaited<ReturnType<Gauged['dataset']>>): void {
+  metrics.datasetPairs.remove();
+  metrics.datasetRejected.remove();
+  if (dataset === null) return;
+  metrics.datasetPairs.set(dataset.pairs);
+  metrics.datasetRejected.set(dataset.rejected);
+}
+
 function refreshBudget(metrics: Metrics, levels: Awaited<ReturnType<Gauged['spending']>>): void {
+  // Books that can't be read say nothing of a new day, and what the old one cost is no news.
+  for (const gauge of [metrics.budgetLimit, metrics.budgetSpent, metrics.budgetReserved]) gauge.reset();
   for (const { scope, limitUsd, spentUsd, reservedUsd } of levels) {
     if (limitUsd !== null) metrics.budgetLimit.set({ scope }, limitUsd);
     metrics.budgetSpent.set({ scope }, spentUsd);
@@ -149,6 +155,8 @@ function refreshBudget(metrics: Metrics, levels: Awaited<ReturnType<Gauged['spen
 }
 
 function refreshDisk(metrics: Metrics, { files, freeBytes }: Awaited<ReturnType<Gauged['disk']>>): void {
+  metrics.dataFileBytes.reset();
+  metrics.dataFree.remove();
   for (const { file, bytes } of files) metrics.dataFileBytes.set({ file }, bytes);
   if (freeBytes !== null) metrics.dataFree.set(freeBytes);
 }

@@ -81,7 +81,7 @@ function gauged(changes: Partial<Gauged> = {}, source: Partial<SourceStatus> = {
     spending: async () => [{ scope: 'day', limitUsd: 5, spentUsd: 1.5, reservedUsd: 0.25 }],
     models: () => [door],
     disk: async () => ({ files: [{ file: 'journal', bytes: 8_192 }], freeBytes: 1e9 }),
-    pairs: () => ({ pairs: 11, rejected: 7 }),
+    dataset: async () => ({ pairs: 11, rejected: 7 }),
     logged: { warn: 2, error: 1 },
     ...changes,
   };
@@ -256,10 +256,23 @@ describe('money, disk, dataset and log', () => {
     await refresh({
       spending: async () => [{ scope: 'day', limitUsd: null, spentUsd: 0, reservedUsd: 0 }],
       disk: async () => ({ files: [], freeBytes: null }),
-      pairs: () => null,
+      dataset: async () => null,
     });
     expect(await read('tc_budget_spent_usd')).toBe('day 0');
     for (const name of ['tc_budget_limit_usd', 'tc_data_free_bytes', 'tc_dataset_pairs', 'tc_dataset_rejected'])
+      expect(await read(name), name).toBe('');
+  });
+
+  it('say nothing any more of what can no longer be read: books, a dataset, a file that is gone', async () => {
+    await refresh();
+    await refresh({
+      spending: async () => [],
+      dataset: async () => null,
+      disk: async () => ({ files: [], freeBytes: null }),
+    });
+    for (const name of ['tc_budget_limit_usd', 'tc_budget_spent_usd', 'tc_budget_reserved_usd', 'tc_dataset_pairs'])
+      expect(await read(name), name).toBe('');
+    for (const name of ['tc_dataset_rejected', 'tc_data_file_bytes', 'tc_data_free_bytes'])
       expect(await read(name), name).toBe('');
   });
 
