@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { Registry } from 'prom-client';
-import { exitCodes, messageOf, stop } from './errors.ts';
+import { exitCodes, messageOf, type OperatorError, stop } from './errors.ts';
 
 export interface HttpOptions {
   host: string;
@@ -30,7 +30,7 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** @throws OperatorError `port_unusable` where the address is taken or not ours. */
+/** @throws OperatorError `port_taken` where somebody listens there, `port_unusable` where it is not ours to listen at. */
 export async function serveHttp({
   host,
   port,
@@ -57,14 +57,18 @@ export async function serveHttp({
         close: () => new Promise<void>((done) => server.close(() => done())),
       });
     });
-    server.once('error', (error) =>
-      reject(
-        stop(
-          'port_unusable',
-          `can't listen on ${host}:${port}: ${messageOf(error)}: set metrics.port to another port, or to 0 for none`,
-          { exitCode: exitCodes.configuration, cause: error },
-        ),
-      ),
-    );
+    server.once('error', (error) => reject(unlistenable(error, host, port)));
   });
 }
+
+function unlistenable(error: NodeJS.ErrnoException, host: string, port: number): OperatorError {
+  const [code, remedy] = error.code === 'EADDRINUSE' ? ['port_taken', otherPort] : ['port_unusable', otherAddress];
+  return stop(code, `can't listen on ${host}:${port}: ${messageOf(error)}: ${remedy}`, {
+    exitCode: exitCodes.configuration,
+    cause: error,
+  });
+}
+
+export const otherPort = 'set metrics.port (TC_METRICS_PORT) to another port, or to 0 for none';
+export const otherAddress =
+  'set metrics.host (TC_METRICS_HOST) to an address of this host, and metrics.port to a port that may be used here';

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { openRedaction } from '../compiling/redaction.ts';
 import { count, usd } from '../dataset/figures.ts';
 import { dryRun, renderDryRequest } from '../dry-run.ts';
-import { type ExitCode, exitCodes, OperatorError } from '../errors.ts';
+import { codeOf, type ExitCode, exitCodes, OperatorError } from '../errors.ts';
 import { type HttpServer, serveHttp } from '../http.ts';
 import { registerInstance } from '../instance/register.ts';
 import type { Identity } from '../instance/status.ts';
@@ -94,14 +94,14 @@ export async function runPipeline(
     const asked = until === 'stopped' || context.loaded.origins['metrics.port'] !== 'default';
     const status = await followStatus(pipeline, identityOf(context));
     const server = asked ? await serveMetrics(context, metrics, pipeline, status) : null;
-    const registered = server === null ? null : registerInstance(config.dataDir, { pid: process.pid, url: server.url });
+    const registered = registerInstance(config.dataDir, { pid: process.pid, url: server?.url ?? null });
     const line = showStatus(() => statusLine(status.latest()), until === 'stopped' ? 30_000 : 5000);
     try {
       await pipeline.run();
     } finally {
       status.stop();
       line.stop();
-      registered?.release();
+      registered.release();
       await server?.close();
     }
     const totals = await totalsOf(pipeline);
@@ -139,7 +139,7 @@ async function serveMetrics(
     });
   const server = await serve(port).catch(async (error: unknown) => {
     // A port that somebody chose must work; the default one is a convenience, and a second run may well want it too.
-    if (loaded.origins['metrics.port'] !== 'default' || !(error instanceof OperatorError)) throw error;
+    if (loaded.origins['metrics.port'] !== 'default' || codeOf(error) !== 'port_taken') throw error;
     log.warn(`port ${port} is taken: metrics are on another one`);
     return await serve(0);
   });

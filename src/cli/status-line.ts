@@ -21,7 +21,7 @@ export function showStatus(text: () => string, plainEveryMs = 5000): StatusLine 
   const live = stream.isTTY === true;
   const draw = () => {
     if (!live) stream.write(`${text()}\n`);
-    else stream.write(`\r\u001b[2K${text().slice(0, Math.max(1, (stream.columns ?? 80) - 1))}`);
+    else stream.write(`\r\u001b[2K${fitted(text(), (stream.columns ?? 80) - 1)}`);
     drawn = live;
   };
   const timer = setInterval(draw, live ? liveEveryMs : plainEveryMs);
@@ -39,3 +39,13 @@ export function showStatus(text: () => string, plainEveryMs = 5000): StatusLine 
     },
   };
 }
+
+/** Whole figures, as many as there is room for: half of one could be read as another. */
+export function fitted(line: string, width: number): string {
+  if (line.length <= width) return line;
+  const end = line.lastIndexOf(between, width - more.length);
+  return end > 0 ? `${line.slice(0, end)}${more}` : line.slice(0, Math.max(1, width));
+}
+
+const between = ' · ';
+const more = ' …';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { exitCodes, messageOf, stop } from '../errors.ts';
+import { exitCodes, messageOf, OperatorError, stop } from '../errors.ts';
 import { askStatus } from '../instance/ask.ts';
 import { instancesOf } from '../instance/register.ts';
 import type { InstanceStatus } from '../instance/status.ts';
@@ -24,7 +24,8 @@ export function defineStatus(program: Command, act: Act): void {
           const shown = await show(context, url);
           while (watch && !context.drain.aborted) {
             await pause(watchEveryMs, context.drain);
-            if (!context.drain.aborted) await show(context, url, true);
+            // Who watches sees a restart through, and not the first moment without anybody.
+            if (!context.drain.aborted) await show(context, url, true).catch((error) => complain(context, error));
           }
           return shown || watch ? exitCodes.ok : exitCodes.failed;
         },
@@ -39,7 +40,7 @@ const watchEveryMs = 2000;
 async function show(context: CommandContext, given: string[] | undefined, again = false): Promise<boolean> {
   const asked = await Promise.all(urlsOf(context, given).map(ask));
   const { json, print, note } = context;
-  if (again && !json && process.stdout.isTTY === true) print(clearScreen.trimEnd());
+  if (again) clearScreen(context);
   for (const [index, { url, status, error }] of asked.entries()) {
     if (status === null) note(`error: ${error}`);
     else if (json) print(JSON.stringify({ url, ...status }));
@@ -53,7 +54,15 @@ async function show(context: CommandContext, given: string[] | undefined, again 
   return asked.every(({ status }) => status !== null);
 }
 
-const clearScreen = '\u001b[H\u001b[2J';
+function complain(context: CommandContext, error: unknown): void {
+  if (!(error instanceof OperatorError)) throw error;
+  clearScreen(context);
+  context.note(`error: ${error.message}`);
+}
+
+function clearScreen({ json }: CommandContext): void {
+  if (!json && process.stdout.isTTY === true) process.stdout.write('\u001b[H\u001b[2J');
+}
 
 async function ask(url: string): Promise<{ url: string; status: InstanceStatus | null; error: string }> {
   try {
@@ -64,13 +73,29 @@ async function ask(url: string): Promise<{ url: string; status: InstanceStatus |
 }
 
 function urlsOf({ config, loaded }: CommandContext, given: string[] | undefined): string[] {
-  if (given !== undefined) return given.map((url) => url.replace(/\/+$/, ''));
-  const here = instancesOf(config.dataDir).map(({ url }) => url);
-  if (here.length > 0) return here;
+  if (given !== undefined) return given.map(addressOf);
+  const here = instancesOf(config.dataDir);
+  const served = here.flatMap(({ url }) => url ?? []);
+  if (served.length > 0) return served;
   const { 'metrics.host': host, 'metrics.port': port } = config;
   if (port !== 0 && loaded.origins['metrics.port'] !== 'default') return [`http://${host}:${port}`];
+  if (here.length > 0) {
+    throw stop(
+      'not_served',
+      `process ${here.map(({ pid }) => pid).join(', ')} runs in ${config.dataDir} and serves no metrics, so it can't be asked: start it with metrics.port above 0`,
+    );
+  }
   throw stop(
     'not_running',
     `nothing runs in ${config.dataDir}: start \`run\`, or say with --url where the metrics of an instance on another host or in a container are served`,
   );
+}
+
+/** Of whatever was copied: `127.0.0.1:9464` and `http://127.0.0.1:9464/metrics` are `http://127.0.0.1:9464`. */
+function addressOf(given: string): string {
+  const url = /^https?:\/\//.test(given) ? given : `http://${given}`;
+  if (URL.canParse(url)) return new URL(url).origin;
+  throw stop('usage', `--url must be an address such as http://127.0.0.1:9464, not ${JSON.stringify(given)}`, {
+    exitCode: exitCodes.usage,
+  });
 }

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { type Check, type Checklist, failure, ok, warning } from '../checks.ts';
 import type { LoadedConfig } from '../config.ts';
 import { messageOf } from '../errors.ts';
+import { otherAddress, otherPort } from '../http.ts';
 
 const answerWithinMs = 3_000;
 
@@ -20,15 +21,11 @@ async function portCheck({ config, origins }: LoadedConfig, signal: AbortSignal)
   if (fault.code === 'EADDRINUSE' && (await isOurs(host, port, signal))) {
     return ok(name, `a run of this program serves /metrics at ${at}`);
   }
-  const chosen = origins['metrics.port'] !== 'default' || fault.code !== 'EADDRINUSE';
-  return takenCheck(name, `can't listen on ${at}: ${fault.message}`, chosen);
-}
-
-/** A port that somebody chose must work; without the default one a run goes on. */
-function takenCheck(name: string, sentence: string, chosen: boolean): Check {
-  const remedy =
-    'set metrics.port to another port, or to 0 for none (TC_METRICS_PORT), and metrics.host to an address of this host';
-  return chosen ? failure(name, sentence, remedy) : warning(name, `${sentence}: a run would serve no metrics`, remedy);
+  const sentence = `can't listen on ${at}: ${fault.message}`;
+  if (fault.code !== 'EADDRINUSE') return failure(name, sentence, otherAddress);
+  if (origins['metrics.port'] !== 'default') return failure(name, sentence, otherPort);
+  // A port that somebody chose must work; from the default one a run moves away.
+  return warning(name, `${sentence}; a run takes another port, whichever is free, and says so`, otherPort);
 }
 
 function listen(host: string, port: number): Promise<{ code: string | undefined; message: string } | null> {

@@ -45,7 +45,7 @@ async function examinePart({ name, limitMs, examine }: Part, drain: AbortSignal)
   const looked = look(() => examine(list, signal), list, signal);
   const done = (await Promise.race([looked, pause(limitMs, signal)])) === true;
   // What it adds from here on is not told.
-  const checks = done ? list.checks : [...list.checks, timedOut(limitMs)];
+  const checks = done ? list.checks : [...list.checks, timedOut(name, limitMs)];
   over.abort();
   return { part: name, checks, givenUp: !done };
 }
@@ -60,8 +60,8 @@ async function look(work: () => void | Promise<void>, list: Checklist, signal: A
   return true;
 }
 
-function timedOut(limitMs: number): Check {
-  const sentence = `no answer within ${limitMs / 1000} s: what is not said here was not looked at`;
-  const remedy = 'look at the network between this host and that one, then run doctor again';
+function timedOut(part: string, limitMs: number): Check {
+  const sentence = `${part}: not all could be looked at within ${limitMs / 1000} s, and what is not said here was not`;
+  const remedy = 'look at the network between this host and the addresses of the settings, then run doctor again';
   return { ...failure('timed_out', sentence, remedy), exitCode: exitCodes.sourceUnavailable };
 }

@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { z } from 'zod';
 
-const instanceSchema = z.object({ pid: z.int().positive(), url: z.string() });
+/** Without a URL it serves no metrics, and can't be asked. */
+const instanceSchema = z.object({ pid: z.int().positive(), url: z.string().nullable() });
 export type Instance = z.infer<typeof instanceSchema>;
 
 const prefix = 'run-';

@@ -86,6 +86,38 @@ it('says what to do where nothing runs, and is not misled by what a killed insta
   expect(stderr).toMatch(/nothing runs in .*left: start `run`, or say with --url/);
 });
 
+it('tells a run that serves no metrics from none, and goes on watching where it ends', async () => {
+  const running = startCli(['run'], { env: { ...env, TC_METRICS_PORT: '0' } });
+  await until(() => expect(registered()).toHaveLength(1));
+  const { code, stderr } = await runCli(['status'], { env: asking() });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(new RegExp(`process ${running.child.pid} runs in .*data and serves no metrics`));
+  running.child.kill('SIGTERM');
+  expect((await running.finished).code).toBe(0);
+
+  const served = startCli(['run'], { env });
+  await until(() => expect(registered()).toHaveLength(1));
+  const watching = startCli(['status', '--watch', '--json'], { env: asking() });
+  await until(() => expect(watching.output().stdout).toContain('"spec":"status/1"'));
+  served.child.kill('SIGTERM');
+  await served.finished;
+  await until(() => expect(watching.output().stderr.match(/nothing runs in/g)?.length).toBeGreaterThan(1));
+  watching.child.kill('SIGINT');
+  expect((await watching.finished).code).toBe(0);
+});
+
+it.each(['127.0.0.1:1', 'http://127.0.0.1:1/metrics'])('asks at %s, however it was copied', async (address) => {
+  const { code, stderr } = await runCli(['status', '--url', address]);
+  expect(code).toBe(1);
+  expect(stderr).toContain('nothing answers at http://127.0.0.1:1 (');
+});
+
+it('refuses what is no address', async () => {
+  const { code, stderr } = await runCli(['status', '--url', 'http://']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('--url must be an address such as http://127.0.0.1:9464, not "http://"');
+});
+
 it('tells an instance that does not answer from something else on its port', async () => {
   const other: Server = createServer((_, response) => response.end('hello')).listen(0, '127.0.0.1');
   await vi.waitFor(() => expect(other.listening).toBe(true));

@@ -44,3 +44,15 @@ it('an address that is not of this host is a failure', async () => {
   const check = await look({ TC_METRICS_HOST: '192.0.2.1', TC_METRICS_PORT: String(await freePort()) });
   expect(check).toMatchObject({ outcome: 'failure', remedy: expect.stringContaining('metrics.host') });
 });
+
+it('the port that nobody chose may be taken: a run moves to another one', async () => {
+  const stranger = await listen('hello');
+  const loaded = load({ TC_METRICS_PORT: String(stranger.port) });
+  loaded.origins['metrics.port'] = 'default';
+  const checks = await checksOf((list) => examineMetricsPort(list, loaded, forever));
+  await stranger.close();
+  expect(named(checks, 'metrics_port')).toMatchObject({
+    outcome: 'warning',
+    sentence: expect.stringContaining('a run takes another port'),
+  });
+});
