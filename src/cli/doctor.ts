@@ -4,12 +4,13 @@ import { terminalOf } from '../dataset/terminal.ts';
 import { examineAll, exitCodeOf } from '../doctor/examine.ts';
 import type { Examined } from '../doctor/parts.ts';
 import { marks, renderPart } from '../doctor/render.ts';
+import { type ExitCode, exitCodes } from '../errors.ts';
 import type { Act, CommandContext } from './context.ts';
 import { counted } from './figures.ts';
 
 const help = `
 Exit codes: 0 where nothing or warnings alone were found; 3 where something has to be changed; 5 where all that is wrong
-is that something is away just now (Postgres, Kafka, a model, a store, a sink).`;
+is that something is away just now (Postgres, Kafka, a model, a store, a sink); 6 where it was stopped before the end.`;
 
 export function defineDoctor(program: Command, act: Act): void {
   program
@@ -25,20 +26,27 @@ export function defineDoctor(program: Command, act: Act): void {
     )
     .addHelpText('after', help)
     .action(
-      act(async (context, { probe = false }: { probe?: boolean }) => {
-        const { loaded, version, drain } = context;
-        const found: Examined[] = [];
-        const visit = { loaded, version, env: process.env, probe, drain };
-        for await (const examined of examineAll(visit, (part) => announce(part, context))) {
-          found.push(examined);
-          show(examined, context);
-        }
-        const checks = found.flatMap((part) => part.checks);
-        context.note(summary(checks));
-        if (found.some(({ givenUp }) => givenUp)) leaveSoon();
-        return exitCodeOf(checks);
-      }),
+      act(async (context, { probe = false }: { probe?: boolean }) => await look(context, probe), { stopping: null }),
     );
+}
+
+async function look(context: CommandContext, probe: boolean): Promise<ExitCode> {
+  const { loaded, version, drain, note } = context;
+  const found: Examined[] = [];
+  const visit = { loaded, version, env: process.env, probe, drain };
+  for await (const examined of examineAll(visit, (part) => announce(part, context))) {
+    found.push(examined);
+    show(examined, context);
+  }
+  if (drain.aborted) {
+    note('stopped: what is not said here was not looked at');
+    leaveSoon();
+    return exitCodes.partial;
+  }
+  const checks = found.flatMap((part) => part.checks);
+  note(summary(checks));
+  if (found.some(({ givenUp }) => givenUp)) leaveSoon();
+  return exitCodeOf(checks);
 }
 
 /** Nobody is to wait in silence. */

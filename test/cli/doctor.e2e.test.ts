@@ -134,3 +134,21 @@ test('a server that takes connections and says nothing is given up, and keeps no
   expect(given.stdout).toMatch(/^ok metrics_port|^ok redact_mode/m);
   expect(given.stdout + given.stderr).not.toContain('hunter2');
 });
+
+test('who stops it is told that not all was looked at, and waits for no server', async () => {
+  const silent = createServer((socket) => void socket.on('error', () => {}));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const stopped = startCli(['doctor'], {
+    env: { TC_POSTGRES_URL: `postgres://nobody@127.0.0.1:${port}/nowhere` },
+    cwd: dir,
+  });
+  await vi.waitFor(() => expect(stopped.output().stdout).toContain('data_dir'), { timeout: 20_000 });
+  const at = performance.now();
+  stopped.child.kill('SIGINT');
+  const { code, stderr } = await stopped.finished;
+  silent.close();
+  expect(performance.now() - at).toBeLessThan(5_000);
+  expect(code).toBe(6);
+  expect(stderr).toBe('stopped: what is not said here was not looked at\n');
+});
