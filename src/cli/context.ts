@@ -29,6 +29,8 @@ export type Action<O, A extends string[]> = (context: CommandContext, options: O
 export interface ActOptions {
   /** What is said at the first signal; null for nothing, as of a command that has nothing in work. */
   stopping?: string | null;
+  /** True of what only reads: a signal ends it as it ends any process. */
+  endsAtOnce?: boolean;
 }
 
 /** Ties an action to the settings, the logger and the signals of this run. */

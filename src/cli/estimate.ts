@@ -21,14 +21,17 @@ export function defineEstimate(program: Command, act: Act): void {
     .option('--day <rows>', 'of a day that brings so many rows, like those of the log', parseCount)
     .option('--file <file>', 'of a file of recorded rows (JSONL, plain or gzip) in place of the log')
     .action(
-      act(async ({ config, log, json, print }, { day, file }: Options) => {
-        const result = await estimate(config, log, {
-          ...(day === undefined ? {} : { day }),
-          ...(file === undefined ? {} : { file }),
-        });
-        print(json ? JSON.stringify({ ...result, assumed }) : textOf(result, config));
-        return exitCodes.ok;
-      }),
+      act(
+        async ({ config, log, json, print }, { day, file }: Options) => {
+          const result = await estimate(config, log, {
+            ...(day === undefined ? {} : { day }),
+            ...(file === undefined ? {} : { file }),
+          });
+          print(json ? JSON.stringify({ ...result, assumed }) : textOf(result, config));
+          return exitCodes.ok;
+        },
+        { endsAtOnce: true },
+      ),
     );
 }
 

@@ -13,15 +13,18 @@ export function defineExtract(program: Command, act: Act): void {
     .description('sessions that are in the table already, longest first; read-only, without a slot')
     .option('--limit <n>', 'how many', parseCount, 20)
     .action(
-      act(async (context, { limit }: { limit: number }) => {
-        const { config, log, json, print, note } = context;
-        const existing = await listExisting(config, limit, log);
-        if (json) print(JSON.stringify(existing));
-        else if (existing.sessions.length > 0) print(asTable(existing.sessions));
-        for (const sentence of closing(existing, config['session.minTurns'])) note(sentence);
-        await noteEstimate(context, existing.sessions, 'these sessions');
-        return exitCodes.ok;
-      }),
+      act(
+        async (context, { limit }: { limit: number }) => {
+          const { config, log, json, print, note } = context;
+          const existing = await listExisting(config, limit, log);
+          if (json) print(JSON.stringify(existing));
+          else if (existing.sessions.length > 0) print(asTable(existing.sessions));
+          for (const sentence of closing(existing, config['session.minTurns'])) note(sentence);
+          await noteEstimate(context, existing.sessions, 'these sessions');
+          return exitCodes.ok;
+        },
+        { endsAtOnce: true },
+      ),
     );
 }
 

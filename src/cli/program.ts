@@ -23,7 +23,7 @@ import { defineRecover } from './recover.ts';
 import { defineRedact } from './redact.ts';
 import { defineRun } from './run.ts';
 import { defineSample } from './sample.ts';
-import { listenForStop } from './signals.ts';
+import { listenForStop, unheardStop } from './signals.ts';
 import { defineStats } from './stats.ts';
 import { defineStatus } from './status.ts';
 import { clearStatus } from './status-line.ts';
@@ -129,7 +129,7 @@ function actWith(program: Command, terminal: Terminal, state: { exitCode: ExitCo
 function createContext(
   program: Command,
   { env, out, err, version }: Terminal,
-  { stopping }: ActOptions,
+  { stopping, endsAtOnce = false }: ActOptions,
 ): { context: CommandContext; release: () => void } {
   const given = program.opts<Record<string, unknown>>();
   const loaded = loadConfig({
@@ -142,7 +142,7 @@ function createContext(
     err(`${line}\n`);
   };
   for (const warning of loaded.warnings) note(`warning: ${warning}`);
-  const { drain, abort, release } = listenForStop(note, stopping);
+  const { drain, abort, release } = endsAtOnce ? unheardStop() : listenForStop(note, stopping);
   const logged = { warn: 0, error: 0 };
   const context: CommandContext = {
     config: loaded.config,

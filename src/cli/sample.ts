@@ -36,30 +36,33 @@ export function defineSample(program: Command, act: Act): void {
     .option('--duplicates', 'also pairs that ask what others of their agent and week ask')
     .option('--seed <n>', 'another seed draws other pairs', parseCount, 0)
     .action(
-      act(async ({ config, json, print, note }, { limit, qaType, agent, session, seed, ...more }: Options) => {
-        const { verification, duplicates = false } = more;
-        const db = openDataset(filesOf(config).dataset);
-        try {
-          const options = {
-            limit,
-            seed,
-            duplicates,
-            ...(qaType === undefined ? {} : { qaType }),
-            ...(agent === undefined ? {} : { agent }),
-            ...(session === undefined ? {} : { sessionId: session }),
-          };
-          const { pairs, verified } =
-            verification === undefined
-              ? sampleExported(db, options)
-              : { pairs: samplePairs(db, { ...options, verification: [verification] }), verified: true };
-          if (pairs.length === 0) note('no pair is like that: see `stats` for what there is');
-          else if (!verified) note('no pair like that is proved or verified yet: these are unverified');
-          if (json) for (const pair of pairs) print(JSON.stringify(pair));
-          else if (pairs.length > 0) print(renderSample(pairs, terminalOf(process.stdout, process.env.NO_COLOR)));
-        } finally {
-          db.close();
-        }
-        return exitCodes.ok;
-      }),
+      act(
+        async ({ config, json, print, note }, { limit, qaType, agent, session, seed, ...more }: Options) => {
+          const { verification, duplicates = false } = more;
+          const db = openDataset(filesOf(config).dataset);
+          try {
+            const options = {
+              limit,
+              seed,
+              duplicates,
+              ...(qaType === undefined ? {} : { qaType }),
+              ...(agent === undefined ? {} : { agent }),
+              ...(session === undefined ? {} : { sessionId: session }),
+            };
+            const { pairs, verified } =
+              verification === undefined
+                ? sampleExported(db, options)
+                : { pairs: samplePairs(db, { ...options, verification: [verification] }), verified: true };
+            if (pairs.length === 0) note('no pair is like that: see `stats` for what there is');
+            else if (!verified) note('no pair like that is proved or verified yet: these are unverified');
+            if (json) for (const pair of pairs) print(JSON.stringify(pair));
+            else if (pairs.length > 0) print(renderSample(pairs, terminalOf(process.stdout, process.env.NO_COLOR)));
+          } finally {
+            db.close();
+          }
+          return exitCodes.ok;
+        },
+        { endsAtOnce: true },
+      ),
     );
 }

@@ -7,6 +7,12 @@ export interface StopSignals {
 
 const finishing = 'stopping: what is in work is finished first; again to give it up (nothing is lost either way)';
 
+/** Of a command that a signal simply ends. */
+export function unheardStop(): StopSignals {
+  const { signal } = new AbortController();
+  return { drain: signal, abort: signal, release: () => {} };
+}
+
 export function listenForStop(note: (line: string) => void, stopping: string | null = finishing): StopSignals {
   const drain = new AbortController();
   const abort = new AbortController();

@@ -13,16 +13,19 @@ export function defineStats(program: Command, act: Act): void {
     .command('stats')
     .description('the dataset in figures: pairs, sessions, rejections, cost')
     .action(
-      act(async ({ config, json, print }) => {
-        const db = openDataset(filesOf(config).dataset);
-        try {
-          const { prices, 'compile.windowTokens': windowTokens } = config;
-          const stats = { ...datasetStats(db), settled: settledAgainstEstimate(db, { prices, windowTokens }) };
-          print(json ? JSON.stringify(stats) : renderStats(stats, terminalOf(process.stdout, process.env.NO_COLOR)));
-        } finally {
-          db.close();
-        }
-        return exitCodes.ok;
-      }),
+      act(
+        async ({ config, json, print }) => {
+          const db = openDataset(filesOf(config).dataset);
+          try {
+            const { prices, 'compile.windowTokens': windowTokens } = config;
+            const stats = { ...datasetStats(db), settled: settledAgainstEstimate(db, { prices, windowTokens }) };
+            print(json ? JSON.stringify(stats) : renderStats(stats, terminalOf(process.stdout, process.env.NO_COLOR)));
+          } finally {
+            db.close();
+          }
+          return exitCodes.ok;
+        },
+        { endsAtOnce: true },
+      ),
     );
 }
