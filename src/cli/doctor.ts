@@ -7,6 +7,7 @@ import { marks, renderPart } from '../doctor/render.ts';
 import { type ExitCode, exitCodes } from '../errors.ts';
 import type { Act, CommandContext } from './context.ts';
 import { counted } from './figures.ts';
+import { leaveSoon } from './signals.ts';
 
 const help = `
 Exit codes: 0 where nothing or warnings alone were found; 3 where something has to be changed; 5 where all that is wrong
@@ -52,13 +53,6 @@ async function look(context: CommandContext, probe: boolean): Promise<ExitCode> 
 /** Nobody is to wait in silence. */
 function announce(part: string, { note, json }: CommandContext): void {
   if (!json && process.stderr.isTTY === true) note(`looking at ${part} …`);
-}
-
-const graceMs = 500;
-
-/** A connection that nobody answers would keep the process; without one it ends before that. */
-function leaveSoon(): void {
-  setTimeout(() => process.exit(), graceMs).unref();
 }
 
 function show(examined: Examined, { json, print }: CommandContext): void {

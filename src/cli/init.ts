@@ -8,6 +8,7 @@ import { askForPlan, type Plan, type ServerTask } from '../init/wizard.ts';
 import { type InitResult, initialise, tearDown } from '../setup.ts';
 import { urlOf } from '../stages.ts';
 import type { Act, CommandContext } from './context.ts';
+import { leaveSoon } from './signals.ts';
 
 interface Options {
   createTable?: boolean;
@@ -96,7 +97,9 @@ function wantsQuestions({ config, loaded, json }: CommandContext, { ask, yes, pr
 
 async function asked(context: CommandContext, options: Options, file: string): Promise<ExitCode> {
   const ask = askOnTerminal(process.stdin, process.stderr, context.drain);
-  const plan = await askForPlan(ask, context.loaded, file);
+  const plan = await askForPlan(ask, context.loaded, file).finally(() => {
+    if (context.drain.aborted) leaveSoon();
+  });
   return await carryOut(context, plan, { file, force: true, role: options.forRole });
 }
 

@@ -33,3 +33,10 @@ export function listenForStop(note: (line: string) => void, stopping: string | n
   process.on('SIGTERM', onSignal);
   return { drain: drain.signal, abort: abort.signal, release };
 }
+
+const graceMs = 500;
+
+/** A connection that nobody answers would keep the process; without one it ends before that. */
+export function leaveSoon(): void {
+  setTimeout(() => process.exit(), graceMs).unref();
+}

@@ -7,13 +7,15 @@ export interface Choice<T> {
   hint?: string;
 }
 
-/** Every question rejects with `cancelled` where the person would rather stop: Ctrl-C, Escape, or a signal. */
+/** Every question and every wait rejects with `cancelled` where the person would rather stop: Ctrl-C, Escape, or a signal. */
 export interface Ask {
   text(question: TextQuestion): Promise<string>;
   /** What is typed is not shown. */
   hidden(message: string): Promise<string>;
   choose<T>(message: string, choices: Choice<T>[], initial?: T): Promise<T>;
   confirm(message: string, initial?: boolean): Promise<boolean>;
+  /** What is waited for meanwhile, such as a server, is said; whoever stops waits no longer. */
+  wait<T>(message: string, work: Promise<T>): Promise<T>;
   /** Something to read, under a title. */
   show(title: string, text: string): void;
   /** What came of an answer, in a line. */

@@ -50,7 +50,11 @@ async function connect(ask: Ask, typed: string): Promise<Connected | null> {
   for (;;) {
     try {
       replicationConfig(url, { purpose: 'init' });
-      const client = await openClient(clientConfig(url, { purpose: 'init', settings: { statement_timeout: '10s' } }));
+      const { user, host } = targetOf(url);
+      const client = await ask.wait(
+        `connecting to ${host} as ${user} …`,
+        openClient(clientConfig(url, { purpose: 'init', settings: { statement_timeout: '10s' } })),
+      );
       await describe(ask, client, url);
       return { url, client };
     } catch (error) {

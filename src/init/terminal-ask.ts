@@ -1,6 +1,7 @@
 /** Questions on a terminal. Everything goes to stderr: stdout is for data, such as the SQL that was asked for. */
 import type { Readable, Writable } from 'node:stream';
 import { confirm, isCancel, log, note, password, select, text } from '@clack/prompts';
+import { orAborted } from '../compile/models/or-aborted.ts';
 import { terminalOf, wrap } from '../dataset/terminal.ts';
 import { type Ask, cancelled } from './ask.ts';
 
@@ -55,6 +56,12 @@ export function askOnTerminal(input: Readable, output: Writable, signal: AbortSi
       return choices[chosen]!.value;
     },
     confirm: (message, initial = true) => put((streams) => confirm({ ...streams, message, initialValue: initial })),
+    wait: async (message, work) => {
+      log.step(wrapped(message, output), { output });
+      return await orAborted(work, signal).catch((error: unknown) => {
+        throw signal.aborted ? cancelled() : error;
+      });
+    },
     show: (title, said) => note(said, title, { output, format: (line) => line }),
     tell: (line) => log.success(wrapped(line, output), { output }),
     complain: (line) => log.error(wrapped(line, output), { output }),

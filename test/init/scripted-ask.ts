@@ -46,6 +46,10 @@ export function scriptedAsk(...script: Answer[]): ScriptedAsk {
       return chosen.value;
     },
     confirm: async (message, initial = true) => next(message, initial) === true,
+    wait: async (message, work) => {
+      heard.push(message);
+      return await work;
+    },
     show: (title, text) => void heard.push(title, text),
     tell: (line) => void heard.push(line),
     complain: (line) => void heard.push(line),

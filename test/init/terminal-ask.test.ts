@@ -94,3 +94,13 @@ test('an answered question listens to no signal any more', async () => {
   }
   expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
 });
+
+test('what is waited for is said, and a signal ends the wait', async () => {
+  const { ask, stop, drawn } = terminal();
+  expect(await ask.wait('asking', Promise.resolve('there'))).toBe('there');
+  await expect(ask.wait('asking', Promise.reject(new Error('away')))).rejects.toThrow('away');
+  const waiting = ask.wait('asking again', new Promise(() => {}));
+  stop.abort();
+  await expect(waiting).rejects.toMatchObject({ code: 'cancelled' });
+  expect(drawn()).toContain('asking again');
+});
