@@ -58,7 +58,7 @@ async function connect(ask: Ask, typed: string): Promise<Connected | null> {
       await describe(ask, client, url);
       return { url, client };
     } catch (error) {
-      if (!(error instanceof OperatorError)) throw error;
+      if (!(error instanceof OperatorError) || error.code === 'cancelled') throw error;
       if (codeOf(error) !== 'source_auth' || hasPassword(url)) {
         ask.complain(error.message);
         return null;

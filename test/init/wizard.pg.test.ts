@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
+import { cancelled } from '../../src/init/ask.ts';
 import type { Given } from '../../src/init/given-settings.ts';
 import { settingsText } from '../../src/init/settings-file.ts';
 import { askForPlan } from '../../src/init/wizard.ts';
@@ -66,6 +67,21 @@ describe('the connection', () => {
     expect(said).toMatch(/PostgreSQL \d+ at 127\.0\.0\.1 answers postgres/);
     expect(said + settingsText(loaded)).not.toContain(new URL(url).password);
     expect(said).not.toContain('not-the-password');
+  });
+
+  test('is complained of no more by who stops while it is waited for', async () => {
+    const ask = scriptedAsk();
+    ask.wait = async (_message, work) => {
+      await work.catch(() => {});
+      throw cancelled();
+    };
+    const known = loadConfig({
+      env: {},
+      flags: { 'postgres.url': 'postgres://u@127.0.0.1:1/nowhere' },
+      file: '/dev/null',
+    });
+    await expect(askForPlan(ask, known, file())).rejects.toMatchObject({ code: 'cancelled' });
+    expect(ask.heard).toEqual([]);
   });
 
   test('that is known already is not asked for', async () => {
