@@ -97,6 +97,7 @@ export async function firstHour({ repository, folder, postgres, say }: Scene): P
   page.prose(tableText);
   page.show('sql', createTable);
   page.prose(settingsText);
+  page.show('console', exported('postgres'));
   const write = ['init', '--write', '--no-run', ...columnFlags, '--session-idle-timeout', '20s'];
   page.command(
     `npm start --silent -- ${write.join(' ')}`,
@@ -123,7 +124,7 @@ export async function firstHour({ repository, folder, postgres, say }: Scene): P
   page.command(`npm start --silent -- ${setup.join(' ')}`, printed.output);
   await execute(owner, ...statementsOf(printed.stdout), `ALTER ROLE trajectory_compiler PASSWORD '${password}'`);
   page.prose(greenText);
-  page.show('console', '$ export TC_POSTGRES_URL=postgres://trajectory_compiler:…@127.0.0.1:5432/app');
+  page.show('console', exported('trajectory_compiler'));
   await typed(capture, ['doctor']);
 
   page.heading('Run it');
@@ -171,6 +172,7 @@ export async function firstHour({ repository, folder, postgres, say }: Scene): P
   const { output } = await running.ended;
   page.command('npm start --silent -- run', shortened(output, 30));
   page.prose(endText);
+  page.show('console', exported('postgres'));
   await typed(owner, ['teardown']);
   return page.text('The first hour');
 }
@@ -248,6 +250,9 @@ scrape_configs:
     'rules/alerts.yml': rule('alerts.yml'),
   };
 }
+
+/** As whom the commands that follow go to the database. */
+const exported = (role: string) => `$ export TC_POSTGRES_URL=postgres://${role}:…@127.0.0.1:5432/app`;
 
 const quoted = (word: string) => (/^[\w./=-]+$/.test(word) ? word : `'${word}'`);
 
