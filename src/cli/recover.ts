@@ -6,7 +6,7 @@ import type { Act } from './context.ts';
 
 interface RecoverFlags {
   since?: string;
-  former: string[];
+  former?: string[];
   changed: ChangedRows;
 }
 
@@ -20,13 +20,15 @@ export function defineRecover(program: Command, act: Act): void {
     .option(
       '--former <dir>',
       'dataDir of a capture that has ended and whose sessions this one goes on with, as when --shard i/n gets another n; several times',
-      (dir: string, before: string[]) => [...before, dir],
-      [],
+      (dir: string, before: string[] = []) => [...before, dir],
     )
     .addOption(changedOption())
     .action(
       act(
-        async ({ config, log, version, json, print, note, drain, abort }, { since, former, changed }: RecoverFlags) => {
+        async (
+          { config, log, version, json, print, note, drain, abort },
+          { since, former = [], changed }: RecoverFlags,
+        ) => {
           const progress = showBackfill(note);
           try {
             const options = { config, log, version, drain, abort, onProgress: progress.show };

@@ -24,6 +24,8 @@ export function defineRedact(program: Command, act: Act): void {
     .action(
       act(async (context, options: Options, file: string | undefined) => {
         const input = file === undefined || file === '-' ? process.stdin : file;
+        if (input === process.stdin && process.stdin.isTTY === true)
+          context.note('reading what is typed, until Ctrl-D');
         await (options.restore === true ? restore(context, options, input) : show(context, input));
         return exitCodes.ok;
       }),

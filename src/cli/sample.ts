@@ -53,7 +53,7 @@ export function defineSample(program: Command, act: Act): void {
               verification === undefined
                 ? sampleExported(db, options)
                 : { pairs: samplePairs(db, { ...options, verification: [verification] }), verified: true };
-            if (pairs.length === 0) note('no pair is like that: see `stats` for what there is');
+            if (pairs.length === 0) note('no pair to show: `stats` says what there is');
             else if (!verified) note('no pair like that is proved or verified yet: these are unverified');
             if (json) for (const pair of pairs) print(JSON.stringify(pair));
             else if (pairs.length > 0) print(renderSample(pairs, terminalOf(process.stdout, process.env.NO_COLOR)));
