@@ -13,7 +13,10 @@ const topicDetails = { uid: 'tc-sinks-and-topics', title: 'Sinks and topics' };
 const accepted = { outcome: /proved|pass/ };
 
 /** Alerts carry the job, and the instance only where their expression keeps it. */
-const firing = 'ALERTS{alertstate="firing", job=~"$job|", instance=~"$instance|"}';
+function firing(which?: string): string {
+  const labels = ['alertstate="firing"', 'job=~"$job|"', 'instance=~"$instance|"', which];
+  return `ALERTS{${labels.filter((label) => label !== undefined).join(', ')}}`;
+}
 
 const wrong: Row = {
   title: 'Is anything wrong?',
@@ -23,10 +26,11 @@ const wrong: Row = {
       panels: [
         figureNow({
           title: 'Alerts firing',
-          description: 'How many alerts fire now; above 0, look at the list at the bottom and follow its runbook.',
+          description:
+            'How many alerts fire now that want a person, which those of severity info do not; above 0, see the list at the bottom.',
           unit: 'none',
           width: 4,
-          queries: [{ expr: `count(${firing}) or vector(0)`, legend: 'firing' }],
+          queries: [{ expr: `count(${firing('severity!="info"')}) or vector(0)`, legend: 'firing' }],
           steps: ['green', [1, 'red']],
         }),
         figureNow({
@@ -248,7 +252,7 @@ const running: Row = {
           unit: 'none',
           width: 12,
           queries: [
-            { expr: `sort_desc(count by (alertname, severity) (${firing}))`, legend: '{{alertname}} {{severity}}' },
+            { expr: `sort_desc(count by (alertname, severity) (${firing()}))`, legend: '{{alertname}} {{severity}}' },
           ],
           columns: { alertname: 'Alert', severity: 'Severity', Value: 'Firing' },
           hidden: ['Time'],
