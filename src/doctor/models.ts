@@ -1,5 +1,5 @@
 /** The models of the settings: key, whether they are served, what they can, for how long, and one question each if asked. */
-import { type Check, type Checklist, failure, ok, warning } from '../checks.ts';
+import { type Check, Checklist, failure, ok, warning } from '../checks.ts';
 import { capabilityOf, familyOf } from '../compile/models/capabilities.ts';
 import type { ModelChoice } from '../compile/models/doors.ts';
 import { ModelFault } from '../compile/models/model.ts';
@@ -22,7 +22,15 @@ export async function examineModels(list: Checklist, visit: Visit, signal: Abort
   const asked = await list.attempt('models', () => askedModels(config));
   if (asked === null) return;
   const served: AskedModel[] = [];
-  for (const one of asked) if (await examineModel(list, one, visit, signal)) served.push(one);
+  // At once: together they have no more time than one of them has.
+  const examined = asked.map(async (one) => {
+    const own = new Checklist();
+    return { one, own, usable: await examineModel(own, one, visit, signal) };
+  });
+  for (const { one, own, usable } of await Promise.all(examined)) {
+    list.add(...own.checks);
+    if (usable) served.push(one);
+  }
   list.add(...familyChecks(config, asked));
   await examineProbe(list, served, visit, signal);
 }

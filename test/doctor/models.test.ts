@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { examineModels, proxyCheck, shutdownCheck } from '../../src/doctor/models.ts';
 import type { Visit } from '../../src/doctor/visit.ts';
 import {
@@ -50,7 +50,7 @@ it('both models of a tier are looked up, and nothing is asked of them', async ()
   gemini.play(serving({ inputTokenLimit: 1_048_576, outputTokenLimit: 65_536 }));
   const checks = await look();
   expect(faults(checks)).toEqual([]);
-  expect(asked()).toEqual(['/v1beta/models/gemini-3.5-flash-lite', '/v1beta/models/gemini-3.8-flash']);
+  expect(asked().toSorted()).toEqual(['/v1beta/models/gemini-3.5-flash-lite', '/v1beta/models/gemini-3.8-flash']);
   expect(gemini.received.map(({ apiKey }) => apiKey)).toEqual([key, key]);
   const served = checks.filter(({ name }) => name === 'model_served').map(({ sentence }) => sentence);
   expect(served[0]).toMatch(/^gemini-3\.5-flash-lite \(writes pairs\) is served, .*environment \(GEMINI_API_KEY\)$/);
@@ -59,6 +59,15 @@ it('both models of a tier are looked up, and nothing is asked of them', async ()
     /^not asked: --probe sends one question to gemini-3\.5-flash-lite \(at most 0\.00\d\d USD\) and gemini-3\.8-flash \(at most 0\.00\d\d USD\)$/,
   );
   expect(JSON.stringify(checks)).not.toContain(key);
+});
+
+it('a model that says nothing keeps no other waiting', async () => {
+  gemini.play(silence, silence);
+  const stop = new AbortController();
+  const looking = checksOf((list) => examineModels(list, visitOf(settings()), stop.signal));
+  await vi.waitFor(() => expect(asked()).toHaveLength(2));
+  stop.abort();
+  await expect(looking).rejects.toThrow(/abort/i);
 });
 
 it('a key that is missing or malformed is a failure, and nobody is asked', async () => {
