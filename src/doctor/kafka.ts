@@ -2,7 +2,7 @@
 import type { Admin } from 'kafkajs';
 import { type Checklist, failure, ok, warning } from '../checks.ts';
 import type { Config } from '../config.ts';
-import { exitCodes, type OperatorError, stop } from '../errors.ts';
+import { exitCodes, type OperatorError, retry, stop } from '../errors.ts';
 import { createLogger } from '../log.ts';
 import { kafkaConnection } from '../stages.ts';
 import { type KafkaCluster, openKafka } from '../topic/kafka/client.ts';
@@ -59,7 +59,7 @@ async function connect(
       const admin = await cluster.admin();
       return { admin, ...(await admin.describeCluster()) };
     } catch (error) {
-      throw misledBy(error, cluster.brokers) ?? explainKafka(error, connecting);
+      throw misledBy(error, cluster.brokers) ?? withRemedy(explainKafka(error, connecting));
     }
   });
   if (found === null) return null;
@@ -94,6 +94,13 @@ async function examineAdvertised(
 }
 
 const listeners = 'set advertised.listeners of that broker to an address that this host reaches, or make it known here';
+
+/** Somebody takes connections there, and says nothing that kafkajs understands. */
+function withRemedy(fault: OperatorError): OperatorError {
+  if (fault.code !== 'kafka_failed') return fault;
+  const remedy = 'check that a broker listens at that port, and that kafka.tls and kafka.saslMechanism agree with it';
+  return retry('kafka_unanswered', `${fault.message}: ${remedy}`, { cause: fault });
+}
 
 /** A connection that failed at an address that nobody gave: the cluster told it. Null for any other error. */
 function misledBy(error: unknown, brokers: readonly string[]): OperatorError | null {
