@@ -24,7 +24,9 @@ session they are about. Which session it was, the dataset tells.
 
 **A restart** begins every counter at 0 again. \`rate()\` and \`increase()\` allow for that; the bare value of a counter says
 nothing. Gauges of what lies on disk, at the broker or at the server (topics, budgets, sessions, files, the slot, the
-dataset) are read before each scrape and go on where they were. A gauge that was never read is absent, not 0.
+dataset) are read before each scrape and go on where they were. A gauge that was never read, or that nobody can read just now
+(the topics while the brokers are away, the budget while its database is), is absent, not 0; those of the slot stand still while the
+server is away. A large dataset is counted in the background, so that its size may be some seconds old.
 
 **Series** whose labels are known beforehand are there from the start, at 0. The others begin with their first event, and
 \`increase()\` does not see what the first scrape of a series finds: sums of money over a time may miss a first call, the
