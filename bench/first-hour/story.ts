@@ -288,7 +288,8 @@ dashboards and alerts; \`deploy/README.md\` says how to add them to what you hav
 
 const overviewText = `
 This walk had a Prometheus and no Grafana: what the figures of the overview show is what Prometheus answered to their
-expressions.`;
+expressions. What happened within a time it estimates from its scrapes, so these come near the counts above and do not meet
+them; pairs accepted are all that passed the gates, those that ask the same of other things too.`;
 
 const endText = `
 The next \`run\` goes on where this one stopped. Who is done for good drops publication and slot, as the owner: a slot that
