@@ -93,6 +93,6 @@ describe('the size of a dataset', () => {
       const size = followSize(copy);
       await settled(size, db);
       copy.close();
-      expect(await size()).toBeNull();
+      await vi.waitFor(async () => expect(await size()).toBeNull(), { timeout: 10_000, interval: 10 });
     }));
 });
