@@ -210,7 +210,12 @@ function unknownVariables(env: ConfigSources['env']): string[] {
     .map((key) => `${key} is set, but there is no such setting: see trajectory-compiler config print`);
 }
 
-const connectionStrings = ['postgres.url', 'calls.url', 'budget.url', 'supabase.databaseUrl'] as const satisfies SettingName[];
+const connectionStrings = [
+  'postgres.url',
+  'calls.url',
+  'budget.url',
+  'supabase.databaseUrl',
+] as const satisfies SettingName[];
 
 function passwordInFile(name: SettingName, url: unknown, origin: Origin | undefined): string[] {
   if (typeof url !== 'string' || !origin?.startsWith('file') || !/^[a-z]+:\/\/[^/@:]*:[^/@]+@/.test(url)) return [];

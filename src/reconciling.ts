@@ -134,7 +134,8 @@ function remarks(parts: Parts): string[] {
   const { table, indexed } = parts.reader;
   const { gap } = journal.ledger;
   const role = (name: 'time' | 'key') => quoteIdent(table.mapping.names[table.mapping.at[name]] ?? '');
-  const create = (name: 'time' | 'key') => `CREATE INDEX CONCURRENTLY ON ${table.sql} (${role(name)})`;
+  const concurrently = table.partitioned ? '' : 'CONCURRENTLY ';
+  const create = (name: 'time' | 'key') => `CREATE INDEX ${concurrently}ON ${table.sql} (${role(name)})`;
   const noIndex = indexed.key
     ? `the time column of ${table.sql} has no index, so the table is read whole, in the order of its key: ${create('time')} makes a range of it cheap`
     : `neither the time column nor the key of ${table.sql} has an index, so each page scans the table: ${create('time')}`;

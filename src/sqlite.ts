@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { OperatorError, retry, stop } from './errors.ts';
+import { exitCodes, OperatorError, retry, stop } from './errors.ts';
 
 export type SqliteDatabase = Database.Database;
 
@@ -80,7 +80,7 @@ export function explainSqlite(error: unknown, what: string, path: string): unkno
     return stop(
       'file_unusable',
       `no folder for ${what} ${path}: ${error.message}: make it writable, or set another dataDir (TC_DATA_DIR)`,
-      { cause: error },
+      { exitCode: exitCodes.configuration, cause: error },
     );
   }
   if (error instanceof OperatorError || !(error instanceof Database.SqliteError)) return error;

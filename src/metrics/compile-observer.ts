@@ -1,9 +1,9 @@
 /** What compiling tells while it works, as metrics: segments once each, model calls as they are made. */
 import type { SegmentResult } from '../compile/calls.ts';
-import { heldReasons } from '../compile/reasons.ts';
+import { heldReasons, type SegmentReason } from '../compile/reasons.ts';
 import { errorReasons, failReasons, unseenReasons } from '../compile/verify/reasons.ts';
 import type { AskedModel, CompilingHooks } from '../compiling/compiling.ts';
-import type { ModelCall, QaPair, Verification } from '../records.ts';
+import type { ModelCall, QaPair, SegmentOutcome, Verification } from '../records.ts';
 import { type AgentGroup, createAgentGroups, type GroupOf, knownGroups } from './agent-groups.ts';
 import type { Metrics } from './registry.ts';
 
@@ -18,7 +18,7 @@ export function createCompileObserver(
     metrics.acceptedPairs.inc({ agent_group: group }, 0);
     metrics.agentCost.inc({ agent_group: group }, 0);
   }
-  expectVerdicts(metrics);
+  expectOutcomes(metrics);
   return {
     onModel: (asked) => expectModel(asked, metrics),
     onCall: (call, agent) => countCall(call, groupOf(agent), metrics),
@@ -28,7 +28,14 @@ export function createCompileObserver(
   } satisfies CompilingHooks;
 }
 
-const reasonsOf = {
+const segmentReasonsOf = {
+  compiled: [''],
+  no_structure: ['no_structure', 'all_rejected'],
+  skipped: ['too_few_turns', 'coverage', 'budget'],
+  failed: ['truncated', 'blocked', 'empty', 'unparsable'],
+} satisfies Record<SegmentOutcome['outcome'], (SegmentReason | '')[]>;
+
+const verdictReasonsOf = {
   unverified: ['', 'budget'],
   proved: [''],
   pass: [''],
@@ -37,8 +44,11 @@ const reasonsOf = {
   error: Object.keys(errorReasons),
 } satisfies Record<Verification['status'], string[]>;
 
-function expectVerdicts(metrics: Metrics): void {
-  for (const [status, reasons] of Object.entries(reasonsOf))
+/** Only what goes together. */
+function expectOutcomes(metrics: Metrics): void {
+  for (const [outcome, reasons] of Object.entries(segmentReasonsOf))
+    for (const reason of reasons) metrics.segments.inc({ outcome, reason }, 0);
+  for (const [status, reasons] of Object.entries(verdictReasonsOf))
     for (const reason of reasons) metrics.verdicts.inc({ status, reason }, 0);
 }
 

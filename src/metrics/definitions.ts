@@ -249,7 +249,7 @@ export const definitions = {
   ),
   segments: compile.counter('tc_segments_total', 'Segments compiled or passed over, each once.', {
     outcome: { means: 'what came of them', values: ['compiled', 'no_structure', 'skipped', 'failed'] },
-    reason: { means: 'why no pairs; empty where there are', values: [...Object.keys(segmentReasons), ''] },
+    reason: { means: `why no pairs, empty where there are: ${Object.keys(segmentReasons).join(', ')}` },
   }),
   shareSeen: compile.histogram(
     'tc_segment_share_seen',

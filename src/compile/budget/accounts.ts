@@ -16,6 +16,19 @@ export interface Statement {
  */
 export type Steps<T> = Generator<Statement, T, LedgerRow[]>;
 
+/** What stands in both. Who only looks locks nothing. */
+export function* spentIn(
+  periods: string,
+  { day, month }: { day: string; month: string },
+): Steps<{ day: number; month: number }> {
+  const rows = yield {
+    sql: `SELECT scope, spent FROM ${periods} WHERE (scope = 'day' AND period = $1) OR (scope = 'month' AND period = $2)`,
+    values: [day, month],
+  };
+  const spent = (scope: string) => Number(rows.find((row) => row.scope === scope)?.spent ?? 0);
+  return { day: spent('day'), month: spent('month') };
+}
+
 /** What stands in both then. Day before month, always: whoever locks in one order waits for nobody who waits for them. */
 export function* addToPeriods(
   periods: string,

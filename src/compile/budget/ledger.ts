@@ -13,7 +13,7 @@
  * finds the counts of that day and month as it left them. Caps are not stored: each process holds its own spending to its
  * own caps, and one that starts with other caps goes on from the same counts.
  */
-import { addToPeriods, type Steps, spend } from './accounts.ts';
+import { addToPeriods, type Steps, spend, spentIn } from './accounts.ts';
 import type { BudgetLevel, SpendAsk } from './budget.ts';
 import { dayOf, decide, monthOf, type Refusal, type Standing } from './decision.ts';
 import type { LedgerTables } from './ledger-schema.ts';
@@ -54,6 +54,9 @@ interface Asked {
 }
 
 const warnAtShare = 0.8;
+
+/** Written, not read: from here to the end no other process decides about this day or month. */
+const lockingSpent: typeof spentIn = (periods, at) => addToPeriods(periods, { ...at, amount: 0 });
 
 export class Ledger {
   readonly leaseMs: number;
@@ -105,7 +108,7 @@ export class Ledger {
   }
 
   async levels(): Promise<BudgetLevel[]> {
-    const { standing, now } = await this.#store.glance('read', (now) => this.#standing('', '', now));
+    const { standing, now } = await this.#store.glance('read', (now) => this.#standing('', '', now, spentIn));
     return (['day', 'month'] as const).map((scope) => this.#levelOf(scope, standing, now));
   }
 
@@ -139,11 +142,11 @@ export class Ledger {
     trajectoryId: string,
     callId: string,
     now: Date,
+    count: typeof spentIn = lockingSpent,
   ): Steps<{ standing: Standing; isReserved: boolean; now: Date }> {
     const { periods, reservations, trajectories } = this.#store.tables;
     const [day, month] = [dayOf(now), monthOf(now)];
-    // Written, not read: from here to the end no other process decides about this day or month.
-    const counts = yield* addToPeriods(periods, { day, month, amount: 0 });
+    const counts = yield* count(periods, { day, month });
     const inFlight = 'alive_until > $4';
     const [amounts = {}] = yield {
       sql: `SELECT sum(amount) FILTER (WHERE day = $1 AND ${inFlight}) AS day,

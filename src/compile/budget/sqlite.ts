@@ -33,16 +33,21 @@ class SqliteStore implements LedgerStore {
   }
 
   async transaction<T>(_doing: string, steps: (now: Date) => Steps<T>): Promise<T> {
+    // Immediate: no other process may come between the reading and the writing.
+    return this.#explained(() => this.#db.transaction(() => this.#take(steps(this.#now()))).immediate());
+  }
+
+  async glance<T>(_doing: string, steps: (now: Date) => Steps<T>): Promise<T> {
+    // Deferred: who only reads waits for nobody who writes.
+    return this.#explained(() => this.#db.transaction(() => this.#take(steps(this.#now()))).deferred());
+  }
+
+  #explained<T>(work: () => T): T {
     try {
-      // Immediate: no other process may come between the reading and the writing.
-      return this.#db.transaction(() => this.#take(steps(this.#now()))).immediate();
+      return work();
     } catch (error) {
       throw explainSqlite(error, what, this.#path);
     }
-  }
-
-  glance<T>(doing: string, steps: (now: Date) => Steps<T>): Promise<T> {
-    return this.transaction(doing, steps);
   }
 
   #take<T>(steps: Steps<T>): T {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BudgetLevel } from '../src/compile/budget/budget.ts';
-import { spendingOf } from '../src/standing.ts';
+import { spendingOf } from '../src/pipe-standing.ts';
 
 const level: BudgetLevel = { scope: 'day', period: '2026-11-21', limitUsd: 5, spentUsd: 1, reservedUsd: 0 };
 
