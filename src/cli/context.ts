@@ -1,6 +1,6 @@
 /** What every command is handed: settings, a logger, where to write, and the two signals that stop it. */
 import type { Config, LoadedConfig } from '../config.ts';
-import type { ExitCode } from '../errors.ts';
+import type { ExitCode, OperatorError } from '../errors.ts';
 import type { Logged, Logger } from '../log.ts';
 
 export interface CommandContext {
@@ -26,7 +26,12 @@ export interface CommandContext {
 /** A command; resolves with its exit code. */
 export type Action<O, A extends string[]> = (context: CommandContext, options: O, ...args: A) => Promise<ExitCode>;
 
+/** Of a command that may have no settings to go by. */
+export type Saying = Pick<CommandContext, 'json' | 'print' | 'note'>;
+
 export interface ActOptions {
+  /** Takes over where the settings can't be read; otherwise that ends the command. */
+  withoutSettings?: (error: OperatorError, saying: Saying) => ExitCode;
   /** What is said at the first signal; null for nothing, as of a command that has nothing in work. */
   stopping?: string | null;
   /** True of what only reads: a signal ends it as it ends any process. */

@@ -4,8 +4,8 @@ import { terminalOf } from '../dataset/terminal.ts';
 import { examineAll, exitCodeOf } from '../doctor/examine.ts';
 import type { Examined } from '../doctor/parts.ts';
 import { marks, renderPart } from '../doctor/render.ts';
-import { type ExitCode, exitCodes } from '../errors.ts';
-import type { Act, CommandContext } from './context.ts';
+import { type ExitCode, exitCodes, type OperatorError } from '../errors.ts';
+import type { Act, CommandContext, Saying } from './context.ts';
 import { counted } from './figures.ts';
 import { leaveSoon } from './signals.ts';
 
@@ -27,8 +27,19 @@ export function defineDoctor(program: Command, act: Act): void {
     )
     .addHelpText('after', help)
     .action(
-      act(async (context, { probe = false }: { probe?: boolean }) => await look(context, probe), { stopping: null }),
+      act(async (context, { probe = false }: { probe?: boolean }) => await look(context, probe), {
+        stopping: null,
+        withoutSettings: sayUnread,
+      }),
     );
+}
+
+/** Settings are what everything else is looked at by. */
+function sayUnread({ code, message, exitCode }: OperatorError, saying: Saying): ExitCode {
+  const check: Check = { name: code, outcome: 'failure', sentence: message, remedy: null, exitCode };
+  show({ part: 'settings', checks: [check] }, saying);
+  saying.note('1 check: 1 failure; nothing else is looked at before the settings can be read');
+  return exitCode;
 }
 
 async function look(context: CommandContext, probe: boolean): Promise<ExitCode> {
@@ -55,7 +66,7 @@ function announce(part: string, { note, json }: CommandContext): void {
   if (!json && process.stderr.isTTY === true) note(`looking at ${part} …`);
 }
 
-function show(examined: Examined, { json, print }: CommandContext): void {
+function show(examined: Pick<Examined, 'part' | 'checks'>, { json, print }: Saying): void {
   const { part, checks } = examined;
   if (json) {
     for (const { name, outcome, sentence, remedy } of checks) {

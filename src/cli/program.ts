@@ -117,13 +117,29 @@ function actWith(program: Command, terminal: Terminal, state: { exitCode: ExitCo
       // Commander hands over the arguments, then the options, then the command.
       const args = given.slice(0, -2) as A;
       const options = given.at(-2) as O;
-      const context = createContext(program, terminal, more);
+      const context = contextOrNull(program, terminal, more, state);
+      if (context === null) return;
       try {
         state.exitCode = await action(context.context, options, ...args);
       } finally {
         context.release();
       }
     };
+}
+
+/** Null where the settings can't be read and the command has said so itself. */
+function contextOrNull(program: Command, terminal: Terminal, more: ActOptions, state: { exitCode: ExitCode }) {
+  try {
+    return createContext(program, terminal, more);
+  } catch (error) {
+    if (more.withoutSettings === undefined || !(error instanceof OperatorError)) throw error;
+    state.exitCode = more.withoutSettings(error, {
+      json: program.opts<{ json?: boolean }>().json === true,
+      print: (line) => terminal.out(`${line}\n`),
+      note: (line) => terminal.err(`${line}\n`),
+    });
+    return null;
+  }
 }
 
 function createContext(

@@ -4,6 +4,7 @@ import { type Check, type Checklist, failure, ok, warning } from '../checks.ts';
 import type { LoadedConfig } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { otherAddress, otherPort } from '../http.ts';
+import { instancesOf } from '../instance/register.ts';
 
 const answerWithinMs = 3_000;
 
@@ -18,14 +19,19 @@ async function portCheck({ config, origins }: LoadedConfig, signal: AbortSignal)
   const fault = await listen(host, port);
   const at = `${host}:${port}`;
   if (fault === null) return ok(name, `${at} is free for /metrics`);
-  if (fault.code === 'EADDRINUSE' && (await isOurs(host, port, signal))) {
-    return ok(name, `a run of this program serves /metrics at ${at}`);
+  if (fault.code === 'EADDRINUSE' && isServedHere(config.dataDir, port) && (await isOurs(host, port, signal))) {
+    return ok(name, `the run of this data directory serves /metrics at ${at}`);
   }
   const sentence = `can't listen on ${at}: ${fault.message}`;
   if (fault.code !== 'EADDRINUSE') return failure(name, sentence, otherAddress);
   if (origins['metrics.port'] !== 'default') return failure(name, sentence, otherPort);
   // A port that somebody chose must work; from the default one a run moves away.
   return warning(name, `${sentence}; a run takes another port, whichever is free, and says so`, otherPort);
+}
+
+/** A run of another data directory keeps one of this from starting. */
+function isServedHere(dataDir: string, port: number): boolean {
+  return instancesOf(dataDir).some(({ url }) => url !== null && Number(new URL(url).port) === port);
 }
 
 function listen(host: string, port: number): Promise<{ code: string | undefined; message: string } | null> {

@@ -11,7 +11,7 @@ const styles: Record<Check['outcome'], Style> = { ok: 'green', warning: 'yellow'
 const markWidth = Math.max(...Object.values(marks).map(({ length }) => length));
 const gap = '  ';
 
-export function renderPart({ part, checks }: Examined, terminal: Terminal): string {
+export function renderPart({ part, checks }: Pick<Examined, 'part' | 'checks'>, terminal: Terminal): string {
   const nameWidth = Math.max(...checks.map(({ name }) => name.length));
   return [styled(part, 'bold', terminal), ...checks.flatMap((check) => linesOf(check, nameWidth, terminal))].join('\n');
 }

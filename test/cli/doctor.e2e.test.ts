@@ -97,7 +97,7 @@ test('where all is well every line is ok, before the first run, while one runs, 
     await vi.waitFor(() => expect(run.output().stderr).toContain('metrics at'), { timeout: 30_000 });
     const during = await look();
     expect(during('capture_lock')).toContain('a capture runs here');
-    expect(during('metrics_port')).toContain('a run of this program');
+    expect(during('metrics_port')).toContain('the run of this data directory');
     run.child.kill('SIGTERM');
     await run.finished;
 
@@ -151,4 +151,17 @@ test('who stops it is told that not all was looked at, and waits for no server',
   expect(performance.now() - at).toBeLessThan(5_000);
   expect(code).toBe(6);
   expect(stderr).toBe('stopped: what is not said here was not looked at\n');
+});
+
+test('settings that can not be read are a line of their own, for a program too', async () => {
+  const broken = { TC_METRICS_PORT: '99999999' };
+  const { code, stdout, stderr } = await runCli(['doctor', '--json'], { env: broken });
+  expect(code).toBe(3);
+  expect(JSON.parse(stdout)).toMatchObject({
+    part: 'settings',
+    name: 'bad_settings',
+    outcome: 'failure',
+    sentence: expect.stringContaining('metrics.port must be a whole number'),
+  });
+  expect(stderr).toContain('nothing else is looked at');
 });

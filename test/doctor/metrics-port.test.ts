@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { examineMetricsPort } from '../../src/doctor/metrics-port.ts';
+import { registerInstance } from '../../src/instance/register.ts';
 import { createMetrics } from '../../src/metrics/registry.ts';
 import { freePort } from '../support/free-port.ts';
 import { checksOf, forever, load, named } from './looking.ts';
@@ -27,7 +31,7 @@ it('a port that is free will do, and is left free', async () => {
   expect((await look({ TC_METRICS_PORT: '0' })).sentence).toContain('no metrics are served');
 });
 
-it('a port that a stranger has is a failure, that of a run of ours is not', async () => {
+it('a port that somebody else has is a failure, that of the run of this data directory is not', async () => {
   const stranger = await listen('hello');
   const taken = await look({ TC_METRICS_PORT: String(stranger.port) });
   await stranger.close();
@@ -35,9 +39,16 @@ it('a port that a stranger has is a failure, that of a run of ours is not', asyn
 
   const metrics = await createMetrics('0.0.0').registry.metrics();
   const ours = await listen(metrics);
-  const served = await look({ TC_METRICS_PORT: String(ours.port) });
+  const dataDir = mkdtempSync(join(tmpdir(), 'tc-port-'));
+  const env = { TC_METRICS_PORT: String(ours.port), TC_DATA_DIR: dataDir };
+  const ofAnother = await look(env);
+  const registered = registerInstance(dataDir, { pid: process.pid, url: `http://127.0.0.1:${ours.port}` });
+  const served = await look(env);
+  registered.release();
   await ours.close();
-  expect(served).toMatchObject({ outcome: 'ok', sentence: expect.stringContaining('a run of this program') });
+  rmSync(dataDir, { recursive: true });
+  expect(ofAnother).toMatchObject({ outcome: 'failure', remedy: expect.stringContaining('TC_METRICS_PORT') });
+  expect(served).toMatchObject({ outcome: 'ok', sentence: expect.stringContaining('the run of this data directory') });
 });
 
 it('an address that is not of this host is a failure', async () => {

@@ -7,7 +7,7 @@ const long = `prose ${'that goes on and on '.repeat(6)}`.trim();
 it('sentences are wrapped, and what mends a thing stands whole on a line of its own', () => {
   const remedy = `kafka-configs.sh ${'--add-config x=1 '.repeat(8)}`.trim();
   const checks = [ok('a', 'all is well'), warning('a_longer_name', long, remedy), failure('b', 'bad\u001b[2J', null)];
-  const lines = renderPart({ part: 'Kafka', checks, givenUp: false }, { width: 80, colour: false }).split('\n');
+  const lines = renderPart({ part: 'Kafka', checks }, { width: 80, colour: false }).split('\n');
   expect(lines[0]).toBe('Kafka');
   expect(lines[1]).toBe('ok       a              all is well');
   expect(lines).toContain(`${' '.repeat(24)}→ ${remedy}`);
