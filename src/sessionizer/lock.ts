@@ -9,6 +9,8 @@ export interface DataDirLock {
   release(): void;
 }
 
+const lookMs = 250;
+
 /** Keeps locks reachable: a collected database handle would give its lock up. */
 const heldLocks = new Set<Database.Database>();
 
@@ -23,7 +25,8 @@ export function lockDataDir(dir: string): DataDirLock {
   let db: Database.Database | undefined;
   try {
     mkdirSync(dir, { recursive: true });
-    db = new Database(path, { timeout: 0 });
+    // Who only looks, as doctor does, holds it for a moment.
+    db = new Database(path, { timeout: lookMs });
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     db?.close();

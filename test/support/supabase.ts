@@ -41,6 +41,8 @@ export async function createMirror(
     api: { schemas: ['public', schema] },
   });
   const answer = async (request: Request) => asPostgrest(await app.fetch(request));
+  // Its first request sets the database up: several at once would do so beside each other, which Postgres refuses.
+  await answer(new Request('http://project.test/rest/v1/', { headers: { apikey: secretKey } }));
   const servers: ReturnType<typeof serve>[] = [];
   return {
     databaseUrl,
