@@ -115,7 +115,7 @@ function refreshLags(metrics: Metrics, lags: Awaited<ReturnType<Gauged['lags']>>
     const labels = { topic, group };
     metrics.topicDepth.set(labels, lag.messages);
     metrics.topicInWork.set(labels, lag.inWork);
-    // Only who reads a topic sees how old its messages are.
+    // An age that nobody knows is not 0.
     if (lag.oldestAgeMs !== null || lag.messages === 0) metrics.topicAge.set(labels, (lag.oldestAgeMs ?? 0) / 1000);
     metrics.deadLetters.set(labels, lag.deadLetters);
     for (const { partition, messages } of lag.partitions ?? [])

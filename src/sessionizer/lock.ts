@@ -9,7 +9,7 @@ export interface DataDirLock {
   release(): void;
 }
 
-const lookMs = 250;
+const lookMs = 500;
 
 /** Keeps locks reachable: a collected database handle would give its lock up. */
 const heldLocks = new Set<Database.Database>();
